@@ -1,0 +1,99 @@
+//! One run or several, their table on stdout and their JSON in a file.
+
+#![expect(clippy::print_stdout, reason = "the table is this command's output")]
+
+use std::fs::write;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+use tokio::runtime::Builder;
+
+use crate::args::{Command, CommonArgs};
+use crate::identity::Identity;
+use crate::machine::Machine;
+use crate::median;
+use crate::poster::Policy;
+use crate::report::{Report, Verdict};
+use crate::{progress, replay, throughput};
+
+impl Command {
+    fn common(&self) -> &CommonArgs {
+        match self {
+            Self::Replay(args) => &args.common,
+            Self::Post(args) => &args.common,
+        }
+    }
+
+    async fn run_once(&self, number: u32) -> Result<Report> {
+        match self {
+            Self::Replay(args) => replay::run(args, number).await,
+            Self::Post(args) => throughput::run(args, number).await,
+        }
+    }
+}
+
+impl CommonArgs {
+    pub(crate) fn policy(&self) -> Result<Policy> {
+        Ok(Policy {
+            origins: self.post.clone(),
+            identity: Identity::new(self.token.as_deref(), self.hs256_secret.as_deref())?,
+            keyed: self.keyed,
+            retry_for: Duration::from_secs(self.retry_seconds),
+        })
+    }
+}
+
+/// Runs as often as asked; the worst verdict counts.
+pub(crate) fn run(command: &Command) -> Result<Verdict> {
+    let common = command.common();
+    let mut reports = Vec::new();
+    for number in 1..=common.runs {
+        if common.runs > 1 {
+            progress::note(&format!("run {number} of {}", common.runs));
+        }
+        // A runtime for each run: nothing of one is left over in the next.
+        let runtime = Builder::new_current_thread().enable_all().build_local(Default::default())?;
+        let report = runtime.block_on(command.run_once(number))?;
+        println!("{}", report.table());
+        reports.push(report);
+    }
+    if common.runs > 1 {
+        println!(
+            "median, minimum – maximum of {} runs\n{}",
+            common.runs,
+            median::table(&median::spreads(&reports))
+        );
+    }
+    println!("on {}", Machine::here());
+    if let Some(file) = &common.json {
+        let text = serde_json::to_string_pretty(&as_json(&reports))?;
+        write(file, text + "\n").with_context(|| format!("writing {}", file.display()))?;
+    }
+    Ok(reports.iter().map(|report| report.verdict).max().unwrap_or(Verdict::Failed))
+}
+
+fn as_json(reports: &[Report]) -> Value {
+    json!({
+        "command": command_line(),
+        "machine": Machine::here(),
+        "runs": reports.iter().map(Report::json).collect::<Vec<_>>(),
+        "median": median::json(&median::spreads(reports)),
+    })
+}
+
+/// As it was given, without secrets: the file may be published.
+fn command_line() -> String {
+    let mut words = Vec::new();
+    let mut hide = false;
+    for word in std::env::args() {
+        let is_secret = ["--token", "--hs256-secret"].iter().find(|flag| word.starts_with(**flag));
+        match is_secret {
+            _ if hide => words.push("…".to_owned()),
+            Some(flag) if word.contains('=') => words.push(format!("{flag}=…")),
+            _ => words.push(word.clone()),
+        }
+        hide = !hide && is_secret.is_some() && !word.contains('=');
+    }
+    words.join(" ")
+}

@@ -1,0 +1,131 @@
+//! What travels: an [`Event`] on its way into a video's live log, an [`Entry`] once it has its
+//! place there.
+
+use std::{borrow::Cow, fmt, sync::Arc};
+
+use bytes::Bytes;
+use uuid::Uuid;
+
+use crate::{
+    ids::{CommentId, VideoId},
+    position::{Origin, Position},
+};
+
+/// Identity of an event, by which a repeat is known; a comment's event has the comment's id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct EventId(Uuid);
+
+impl EventId {
+    /// From the 16 bytes that wire and log hold.
+    #[must_use]
+    pub fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(Uuid::from_bytes(bytes))
+    }
+
+    /// The 16 bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8; 16] {
+        self.0.as_bytes()
+    }
+}
+
+impl From<CommentId> for EventId {
+    fn from(id: CommentId) -> Self {
+        Self(id.as_uuid())
+    }
+}
+
+impl fmt::Display for EventId {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.as_hyphenated().fmt(out)
+    }
+}
+
+/// The name an event carries in the stream: `[a-z][a-z0-9-]{0,31}`, or nothing at all for an entry
+/// that only moves the position.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Kind(Cow<'static, str>);
+
+impl Kind {
+    /// A comment.
+    pub const COMMENT: Self = Self(Cow::Borrowed("comment"));
+    /// Shows nothing: a block with only `id:` (what is left of a deleted entry).
+    pub const BARE: Self = Self(Cow::Borrowed(""));
+
+    /// Checks a name that comes from outside; `None` when it could not be an SSE event name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        let mut bytes = name.bytes();
+        let first_ok = bytes.next().is_none_or(|b| b.is_ascii_lowercase());
+        let rest_ok = bytes.all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+        match name {
+            "" => Some(Self::BARE),
+            "comment" => Some(Self::COMMENT),
+            _ if first_ok && rest_ok && name.len() <= 32 => Some(Self(name.to_owned().into())),
+            _ => None,
+        }
+    }
+
+    /// The name; empty for [`Kind::BARE`].
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Something to be shown to a video's viewers, without a place in their order yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// By which a repeat is known.
+    pub id: EventId,
+    /// The stream's `event:` name.
+    pub kind: Kind,
+    /// The stream's `data:`, one line of JSON.
+    pub data: Bytes,
+}
+
+/// Events of one video, in the order in which they are to be appended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VideoEvents {
+    /// Whose viewers they are for.
+    pub video: VideoId,
+    /// Never empty; bounded by the batch limits of whoever gathers them.
+    pub events: Vec<Event>,
+}
+
+/// An event with its place in the live log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Which data centre's live log gave the position.
+    pub origin: Arc<Origin>,
+    /// Epoch and sequence number within `origin`.
+    pub position: Position,
+    /// The live log's own clock at the append, milliseconds since 1970.
+    pub at_ms: u64,
+    /// What is shown.
+    pub event: Event,
+}
+
+/// Sequenced entries of one video on their way to a gateway.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VideoEntries {
+    /// Whose viewers they are for.
+    pub video: VideoId,
+    /// In the log's order.
+    pub entries: Vec<Entry>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds() {
+        for good in ["", "comment", "odds", "a-1"] {
+            assert_eq!(Kind::parse(good).unwrap().as_str(), good);
+        }
+        for bad in ["1a", "Odds", "a b", "a\n", "-a", &"a".repeat(33)] {
+            assert_eq!(Kind::parse(bad), None, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! What every role of chorus shares, below all of them: it knows no other crate of ours.
+//!
+//! In reading order: what things are called ([`ids`], [`comment`], [`event`], [`position`]), the
+//! contracts between the roles and their surroundings ([`comment_store`], [`live_log`],
+//! [`endpoint_store`], [`link`]), the bytes between processes ([`wire`], [`peer`]), and what every
+//! server needs ([`config`], [`auth`], [`problem`], [`serve`], [`health`], [`task`],
+//! [`telemetry`]).
+
+pub mod ids;
+
+pub mod comment;
+
+pub mod event;
+
+pub mod position;
+
+pub mod comment_store;
+
+pub mod live_log;
+
+pub mod endpoint_store;
+
+pub mod link;
+
+pub mod wire;
+
+pub mod peer;
+
+pub mod config;
+
+pub mod auth;
+
+pub mod problem;
+
+pub mod serve;
+
+pub mod health;
+
+pub mod task;
+
+pub mod telemetry;

@@ -1,0 +1,167 @@
+//! Where a viewer stands in a video's order, and the cursor that says so to clients.
+
+use std::{fmt, str::FromStr, sync::Arc};
+
+/// Place in an epoch: 1 for its first entry, 0 before it.
+pub type Seq = u64;
+
+/// One life of a live log. A log that lost anything starts a new, greater one, so that a sequence
+/// number is never given twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Epoch(pub u64);
+
+/// A place in one origin's log: after entry `seq` of `epoch`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Position {
+    /// Which life of the log.
+    pub epoch: Epoch,
+    /// The last entry at or before this place.
+    pub seq: Seq,
+}
+
+/// The data centre whose live log gave a position: `[a-z0-9-]{1,16}`, from `dc.name`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Origin(String);
+
+impl Origin {
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Text that isn't what it was taken for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidPosition {
+    /// Not an origin's name.
+    #[error("not a data centre's name: expected 1 to 16 of a-z 0-9 -")]
+    Origin,
+    /// Not a cursor that this version gives out.
+    #[error("not a cursor of ours")]
+    Cursor,
+}
+
+impl FromStr for Origin {
+    type Err = InvalidPosition;
+
+    fn from_str(text: &str) -> Result<Self, InvalidPosition> {
+        let ok = (1..=16).contains(&text.len())
+            && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+        ok.then(|| Self(text.to_owned())).ok_or(InvalidPosition::Origin)
+    }
+}
+
+/// Version prefix of the cursors written today.
+const VERSION: &str = "1";
+/// The contract's bound on a cursor, in bytes.
+pub const CURSOR_LEN_MAX: usize = 256;
+
+/// What clients see as `id:`: one position per origin, `1~dc1:<epoch>:<seq>[~…]`, numbers in hex.
+///
+/// Empty (`1`) is a cursor of ours that names no place: a stream that starts from it is `reset`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Cursor(Vec<(Arc<Origin>, Position)>);
+
+impl Cursor {
+    /// The cursor of a log with one origin.
+    #[must_use]
+    pub fn single(origin: Arc<Origin>, position: Position) -> Self {
+        Self(vec![(origin, position)])
+    }
+
+    /// The place within `origin`'s log, if it names one.
+    #[must_use]
+    pub fn at(&self, origin: &Origin) -> Option<Position> {
+        self.0.iter().find(|(name, _)| **name == *origin).map(|(_, position)| *position)
+    }
+}
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(VERSION)?;
+        for (origin, Position { epoch, seq }) in &self.0 {
+            write!(out, "~{}:{:x}:{:x}", origin.0, epoch.0, seq)?;
+        }
+        Ok(())
+    }
+}
+
+impl FromStr for Cursor {
+    type Err = InvalidPosition;
+
+    fn from_str(text: &str) -> Result<Self, InvalidPosition> {
+        let mut parts = text.split('~');
+        if text.len() > CURSOR_LEN_MAX || parts.next() != Some(VERSION) {
+            return Err(InvalidPosition::Cursor);
+        }
+        parts.map(parse_place).collect::<Option<_>>().map(Self).ok_or(InvalidPosition::Cursor)
+    }
+}
+
+fn parse_place(text: &str) -> Option<(Arc<Origin>, Position)> {
+    let mut fields = text.split(':');
+    let origin = fields.next()?.parse().ok()?;
+    let epoch = Epoch(parse_hex(fields.next()?)?);
+    let seq = parse_hex(fields.next()?)?;
+    fields.next().is_none().then(|| (Arc::new(origin), Position { epoch, seq }))
+}
+
+/// Stricter than `from_str_radix`, which takes a sign, upper case and leading zeros.
+fn parse_hex(text: &str) -> Option<u64> {
+    let plain = text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    let canonical = plain && (text == "0" || !text.starts_with('0'));
+    canonical.then(|| u64::from_str_radix(text, 16).ok()).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn cursor(places: &[(&str, u64, u64)]) -> Cursor {
+        let place = |&(origin, epoch, seq): &(&str, u64, u64)| {
+            let origin: Origin = origin.parse().unwrap();
+            (Arc::new(origin), Position { epoch: Epoch(epoch), seq })
+        };
+        Cursor(places.iter().map(place).collect())
+    }
+
+    #[test]
+    fn golden_form() {
+        assert_eq!(cursor(&[("dc1", 0x5f, 10)]).to_string(), "1~dc1:5f:a");
+        assert_eq!(cursor(&[("a", 1, 0), ("b", 2, 3)]).to_string(), "1~a:1:0~b:2:3");
+        assert_eq!(Cursor::default().to_string(), "1");
+    }
+
+    #[test]
+    fn refuses_what_it_never_wrote() {
+        let long = format!("1{}", "~dc1:1:1".repeat(40));
+        for bad in
+            ["", "2~dc1:1:1", "1~dc1:1", "1~dc1:1:1:1", "1~dc1:+1:1", "1~dc1:01:1", "1~D:1:1", "1~"]
+        {
+            assert_eq!(bad.parse::<Cursor>(), Err(InvalidPosition::Cursor), "{bad}");
+        }
+        assert!(long.parse::<Cursor>().is_err());
+        assert!("1~dc1:10000000000000000:1".parse::<Cursor>().is_err(), "over 64 bits");
+    }
+
+    proptest! {
+        #[test]
+        fn reads_back_what_it_wrote(places in prop::collection::vec(("[a-z0-9-]{1,16}", any::<u64>(), any::<u64>()), 0..4)) {
+            let places: Vec<_> = places.iter().map(|(o, e, s)| (o.as_str(), *e, *s)).collect();
+            let cursor = cursor(&places);
+            let text = cursor.to_string();
+            prop_assert!(text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._:~-".contains(&b)));
+            prop_assert_eq!(text.parse::<Cursor>(), Ok(cursor));
+        }
+
+        #[test]
+        fn any_text_is_refused_or_canonical(text in "(1~)?[a-f0-9:~.-]{0,40}|.*") {
+            if let Ok(cursor) = text.parse::<Cursor>() {
+                prop_assert_eq!(cursor.to_string(), text);
+            }
+        }
+    }
+}

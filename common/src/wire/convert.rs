@@ -1,0 +1,177 @@
+//! Between messages and the typed values that the rest of the code uses: everything that comes
+//! from outside is checked here, once.
+
+use std::sync::Arc;
+
+use super::{
+    DeliverRequest, DispatchRequest, DispatchResponse, LoggedEvent, WireError,
+    message::{
+        AcceptedMessage, EntryMessage, EventMessage, VideoEntriesMessage, VideoEventsMessage,
+    },
+};
+use crate::{
+    event::{Entry, Event, EventId, Kind, VideoEntries, VideoEvents},
+    ids::VideoId,
+    link::{Accepted, Incarnation, LinkError},
+    position::{Epoch, Origin, Position},
+};
+
+impl From<&Event> for EventMessage {
+    fn from(event: &Event) -> Self {
+        Self {
+            id: event.id.as_bytes().to_vec().into(),
+            kind: event.kind.as_str().to_owned(),
+            data: event.data.clone(),
+        }
+    }
+}
+
+impl TryFrom<EventMessage> for Event {
+    type Error = WireError;
+
+    fn try_from(message: EventMessage) -> Result<Self, WireError> {
+        let id = message.id.as_ref().try_into().map_err(|_| WireError::Invalid("event id"))?;
+        let kind = Kind::parse(&message.kind).ok_or(WireError::Invalid("event kind"))?;
+        // A line end in data would let one event pass for several: the only bytes that SSE treats
+        // as more than data.
+        if message.data.iter().any(|b| matches!(b, b'\n' | b'\r')) {
+            return Err(WireError::Invalid("event data"));
+        }
+        Ok(Self { id: EventId::from_bytes(id), kind, data: message.data })
+    }
+}
+
+fn parse_video(text: &str) -> Result<VideoId, WireError> {
+    text.parse().map_err(|_| WireError::Invalid("video id"))
+}
+
+fn parse_origin(text: &str) -> Result<Arc<Origin>, WireError> {
+    text.parse().map(Arc::new).map_err(|_| WireError::Invalid("origin"))
+}
+
+fn collect<M, T: TryFrom<M, Error = WireError>>(messages: Vec<M>) -> Result<Vec<T>, WireError> {
+    messages.into_iter().map(T::try_from).collect()
+}
+
+impl TryFrom<VideoEventsMessage> for VideoEvents {
+    type Error = WireError;
+
+    fn try_from(message: VideoEventsMessage) -> Result<Self, WireError> {
+        Ok(Self { video: parse_video(&message.video)?, events: collect(message.events)? })
+    }
+}
+
+impl From<&[VideoEvents]> for DispatchRequest {
+    fn from(batches: &[VideoEvents]) -> Self {
+        let batch = |batch: &VideoEvents| VideoEventsMessage {
+            video: batch.video.to_string(),
+            events: batch.events.iter().map(EventMessage::from).collect(),
+        };
+        Self { batches: batches.iter().map(batch).collect() }
+    }
+}
+
+impl TryFrom<DispatchRequest> for Vec<VideoEvents> {
+    type Error = WireError;
+
+    fn try_from(message: DispatchRequest) -> Result<Self, WireError> {
+        collect(message.batches)
+    }
+}
+
+impl From<&[Accepted]> for DispatchResponse {
+    fn from(accepted: &[Accepted]) -> Self {
+        let answer = |accepted: &Accepted| match accepted {
+            Ok(Position { epoch, seq }) => {
+                AcceptedMessage { epoch: epoch.0, seq: *seq, unavailable: String::new() }
+            }
+            Err(error) => AcceptedMessage { epoch: 0, seq: 0, unavailable: error.to_string() },
+        };
+        Self { accepted: accepted.iter().map(answer).collect() }
+    }
+}
+
+impl From<DispatchResponse> for Vec<Accepted> {
+    fn from(message: DispatchResponse) -> Self {
+        let answer = |answer: AcceptedMessage| match answer {
+            AcceptedMessage { epoch, seq, unavailable } if unavailable.is_empty() => {
+                Ok(Position { epoch: Epoch(epoch), seq })
+            }
+            AcceptedMessage { unavailable, .. } => Err(LinkError::Unavailable(unavailable)),
+        };
+        message.accepted.into_iter().map(answer).collect()
+    }
+}
+
+impl From<&Entry> for EntryMessage {
+    fn from(entry: &Entry) -> Self {
+        Self {
+            origin: entry.origin.as_str().to_owned(),
+            epoch: entry.position.epoch.0,
+            seq: entry.position.seq,
+            at_ms: entry.at_ms,
+            event: Some((&entry.event).into()),
+        }
+    }
+}
+
+impl TryFrom<EntryMessage> for Entry {
+    type Error = WireError;
+
+    fn try_from(message: EntryMessage) -> Result<Self, WireError> {
+        Ok(Self {
+            origin: parse_origin(&message.origin)?,
+            position: Position { epoch: Epoch(message.epoch), seq: message.seq },
+            at_ms: message.at_ms,
+            event: message.event.ok_or(WireError::Invalid("event"))?.try_into()?,
+        })
+    }
+}
+
+impl TryFrom<VideoEntriesMessage> for VideoEntries {
+    type Error = WireError;
+
+    fn try_from(message: VideoEntriesMessage) -> Result<Self, WireError> {
+        Ok(Self { video: parse_video(&message.video)?, entries: collect(message.entries)? })
+    }
+}
+
+impl DeliverRequest {
+    /// The call that hands `batches` to the gateway `incarnation`.
+    #[must_use]
+    pub fn new(incarnation: &Incarnation, batches: &[VideoEntries]) -> Self {
+        let batch = |batch: &VideoEntries| VideoEntriesMessage {
+            video: batch.video.to_string(),
+            entries: batch.entries.iter().map(EntryMessage::from).collect(),
+        };
+        Self {
+            incarnation: incarnation.0.as_ref().to_owned(),
+            batches: batches.iter().map(batch).collect(),
+        }
+    }
+
+    /// Whom it is for, and what it brings.
+    ///
+    /// # Errors
+    /// When a video id, origin, event id or kind is malformed.
+    pub fn into_parts(self) -> Result<(Incarnation, Vec<VideoEntries>), WireError> {
+        Ok((Incarnation(self.incarnation.into()), collect(self.batches)?))
+    }
+}
+
+impl LoggedEvent {
+    /// What the log keeps of an event.
+    #[must_use]
+    pub fn new(origin: &Origin, event: &Event) -> Self {
+        Self { origin: origin.as_str().to_owned(), event: Some(event.into()) }
+    }
+
+    /// The entry, with the place and time that the log knows.
+    ///
+    /// # Errors
+    /// When a field is malformed.
+    pub fn into_entry(self, position: Position, at_ms: u64) -> Result<Entry, WireError> {
+        let event = self.event.ok_or(WireError::Invalid("event"))?.try_into()?;
+        Ok(Entry { origin: parse_origin(&self.origin)?, position, at_ms, event })
+    }
+}

@@ -1,0 +1,263 @@
+//! One video's recent frames, encoded once: every viewer is just a [`Place`] in it.
+
+use std::collections::{HashSet, VecDeque};
+
+use bytes::{Bytes, BytesMut};
+use common::{event::EventId, position::Position};
+
+/// Bytes kept of one video. Enough for the newest 200 events at their largest (8.5 KiB each), and
+/// for some 10 s of a very busy video.
+const LEN_MAX: usize = 4 * 1024 * 1024;
+/// Bytes that one read hands out: what a viewer who stopped reading pins of trimmed segments.
+const READ_LEN_MAX: usize = 64 * 1024;
+
+/// Between two frames: all that a viewer is to the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// Bytes before it since the log began.
+    pub(crate) offset: u64,
+    /// Events before it since the log began.
+    pub(crate) ordinal: u64,
+    /// The video's order up to it.
+    pub(crate) position: Position,
+}
+
+/// Frames that were appended in one pass.
+#[derive(Debug)]
+struct Segment {
+    bytes: Bytes,
+    /// Its end.
+    end: Place,
+}
+
+/// An event in the log: where it ends, and which one it is.
+#[derive(Debug)]
+struct Item {
+    end: Place,
+    id: Option<EventId>,
+}
+
+/// What a read gives.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Read {
+    /// Everything since, as far as one read goes (nothing at the log's end), and the place after.
+    Bytes(Vec<Bytes>, Place),
+    /// The place was trimmed away.
+    FellOff,
+}
+
+/// Bytes, and an index of the events in them. Appended bytes can be read after [`ByteLog::seal`].
+#[derive(Debug)]
+pub(crate) struct ByteLog {
+    /// Where what is kept begins.
+    start: Place,
+    segments: VecDeque<Segment>,
+    /// Oldest first; places never go back.
+    items: VecDeque<Item>,
+    ids: HashSet<EventId>,
+    /// The pass that is being gathered.
+    tail: BytesMut,
+    end: Place,
+}
+
+impl ByteLog {
+    /// Empty, at a position of the video's order.
+    pub(crate) fn new(position: Position) -> Self {
+        let start = Place { offset: 0, ordinal: 0, position };
+        Self {
+            start,
+            segments: VecDeque::new(),
+            items: VecDeque::new(),
+            ids: HashSet::new(),
+            tail: BytesMut::new(),
+            end: start,
+        }
+    }
+
+    /// Where what is kept begins.
+    pub(crate) fn start(&self) -> Place {
+        self.start
+    }
+
+    /// Where it ends.
+    pub(crate) fn end(&self) -> Place {
+        self.end
+    }
+
+    /// Whether the event was shown and is still in the log.
+    pub(crate) fn has(&self, id: &EventId) -> bool {
+        self.ids.contains(id)
+    }
+
+    /// Appends an event's frame; `write` encodes it. The video's order is at `position` after it.
+    pub(crate) fn append(
+        &mut self,
+        id: EventId,
+        position: Position,
+        write: impl FnOnce(&mut BytesMut),
+    ) {
+        self.end.ordinal += 1;
+        self.ids.insert(id);
+        self.write(position, Some(id), write);
+    }
+
+    /// Appends a frame that moves the position and shows no event.
+    pub(crate) fn append_bare(&mut self, position: Position, write: impl FnOnce(&mut BytesMut)) {
+        self.write(position, None, write);
+    }
+
+    /// Appends bytes that mean nothing to the order: a heartbeat, a snapshot.
+    pub(crate) fn append_unordered(&mut self, bytes: &[u8]) {
+        self.tail.extend_from_slice(bytes);
+        self.end.offset += bytes.len() as u64;
+    }
+
+    fn write(
+        &mut self,
+        position: Position,
+        id: Option<EventId>,
+        write: impl FnOnce(&mut BytesMut),
+    ) {
+        let before = self.tail.len();
+        write(&mut self.tail);
+        self.end.offset += (self.tail.len() - before) as u64;
+        self.end.position = position;
+        self.items.push_back(Item { end: self.end, id });
+    }
+
+    /// Ends a pass: what was appended becomes readable, what is too old goes. Tells whether there
+    /// was anything.
+    pub(crate) fn seal(&mut self) -> bool {
+        if self.tail.is_empty() {
+            return false;
+        }
+        let bytes = self.tail.split().freeze();
+        self.segments.push_back(Segment { bytes, end: self.end });
+        self.trim();
+        true
+    }
+
+    fn trim(&mut self) {
+        while self.segments.len() > 1 && self.end.offset - self.start.offset > LEN_MAX as u64 {
+            let Some(oldest) = self.segments.pop_front() else { break };
+            self.start = oldest.end;
+        }
+        let first_kept = self.items.partition_point(|i| i.end.offset <= self.start.offset);
+        for item in self.items.drain(..first_kept) {
+            if let Some(id) = item.id {
+                self.ids.remove(&id);
+            }
+        }
+    }
+
+    /// The place right after `position`, when the log has it.
+    ///
+    /// Events without a position of their own (shown while Redis was away) stand after the place
+    /// that is found, so they come again rather than never.
+    pub(crate) fn place_after(&self, position: Position) -> Option<Place> {
+        if position == self.start.position {
+            return Some(self.start);
+        }
+        let at = self.items.partition_point(|item| item.end.position < position);
+        self.items.get(at).map(|item| item.end).filter(|end| end.position == position)
+    }
+
+    /// The place before the newest `count` events, or before all when there are fewer.
+    pub(crate) fn place_of_newest(&self, count: u64) -> Place {
+        let wanted = self.end.ordinal.saturating_sub(count);
+        if wanted <= self.start.ordinal {
+            return self.start;
+        }
+        // The last item with that ordinal, so that bare positions after it aren't sent again.
+        let after = self.items.partition_point(|item| item.end.ordinal <= wanted);
+        after.checked_sub(1).and_then(|at| self.items.get(at)).map_or(self.start, |item| item.end)
+    }
+
+    /// What follows `place`.
+    pub(crate) fn read(&self, place: Place) -> Read {
+        if place.offset < self.start.offset {
+            return Read::FellOff;
+        }
+        let (mut chunks, mut len, mut at) = (Vec::new(), 0, place);
+        let first = self.segments.partition_point(|s| s.end.offset <= place.offset);
+        for segment in self.segments.range(first..) {
+            let unread = usize::try_from(segment.end.offset - at.offset).unwrap_or(usize::MAX);
+            let bytes = segment.bytes.slice(segment.bytes.len().saturating_sub(unread)..);
+            len += bytes.len();
+            at = segment.end;
+            chunks.push(bytes);
+            if len >= READ_LEN_MAX {
+                break;
+            }
+        }
+        Read::Bytes(chunks, at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test_support::{encoder, entry, position};
+
+    fn log_of(seqs: std::ops::RangeInclusive<u64>) -> ByteLog {
+        let mut log = ByteLog::new(position(1, seqs.start() - 1));
+        for seq in seqs {
+            let entry = entry(1, seq);
+            log.append(entry.event.id, entry.position, |out| encoder().entry(out, &entry));
+        }
+        log.seal();
+        log
+    }
+
+    fn text(log: &ByteLog, place: Place) -> String {
+        let Read::Bytes(chunks, _) = log.read(place) else { panic!("fell off") };
+        chunks.iter().map(|bytes| str::from_utf8(bytes).unwrap()).collect()
+    }
+
+    #[test]
+    fn a_position_in_the_log_is_a_place() {
+        let log = log_of(1..=3);
+        let place = log.place_after(position(1, 2)).unwrap();
+        assert_eq!(text(&log, place), "id: 1~dc1:1:3\nevent: comment\ndata: {\"n\":3}\n\n");
+        assert_eq!(log.place_after(position(1, 0)).unwrap(), log.start());
+        assert_eq!(log.place_after(position(1, 3)).unwrap(), log.end());
+        for unknown in [position(1, 4), position(0, 2), position(2, 2)] {
+            assert_eq!(log.place_after(unknown), None, "{unknown:?}");
+        }
+    }
+
+    #[test]
+    fn the_newest_events() {
+        let log = log_of(1..=5);
+        assert_eq!(log.place_of_newest(2).position, position(1, 3));
+        assert_eq!(log.place_of_newest(0), log.end());
+        assert_eq!(log.place_of_newest(9), log.start());
+    }
+
+    #[test]
+    fn heartbeats_have_no_position() {
+        let mut log = log_of(1..=1);
+        let end = log.end();
+        log.append_unordered(b":\n\n");
+        assert!(log.seal() && !log.seal());
+        assert_eq!(text(&log, end), ":\n\n");
+        assert_eq!(log.place_after(position(1, 1)), Some(end));
+    }
+
+    #[test]
+    fn what_is_trimmed_is_told() {
+        let mut log = ByteLog::new(position(1, 0));
+        let beginning = log.start();
+        let big = vec![b'x'; 1024 * 1024];
+        for seq in 1..=6 {
+            log.append(entry(1, seq).event.id, position(1, seq), |out| out.extend_from_slice(&big));
+            log.seal();
+        }
+        assert_eq!(log.read(beginning), Read::FellOff);
+        assert_eq!(log.start().position, position(1, 2));
+        assert_eq!(log.place_after(position(1, 1)), None);
+        assert!(!log.has(&entry(1, 2).event.id) && log.has(&entry(1, 3).event.id));
+        let Read::Bytes(chunks, place) = log.read(log.start()) else { panic!("fell off") };
+        assert_eq!((chunks.len(), place.position), (1, position(1, 3)), "one read is bounded");
+    }
+}

@@ -1,0 +1,49 @@
+//! The dispatchers' side: sequenced entries come in, over HTTP/2 or within the process.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use axum::{Router, body::Body, extract::State, http::StatusCode, routing::post};
+use common::{
+    event::VideoEntries,
+    link::{Deliver, Endpoint, Incarnation, LinkError},
+    peer::{self, DELIVER_PATH},
+    wire::DeliverRequest,
+};
+
+use crate::Gateway;
+
+impl Gateway {
+    /// Takes entries for the incarnation `to`.
+    ///
+    /// # Errors
+    /// [`LinkError::Refused`] when `to` is over: its subscriptions count no longer.
+    pub fn take(&self, to: &Incarnation, batches: Vec<VideoEntries>) -> Result<(), LinkError> {
+        if *to != self.lease.incarnation() {
+            return Err(LinkError::Refused("that incarnation is over".into()));
+        }
+        self.registry.push(batches);
+        Ok(())
+    }
+}
+
+/// `chorus all`: dispatcher and gateway in one process.
+#[async_trait]
+impl Deliver for Gateway {
+    async fn deliver(&self, to: &Endpoint, batches: Arc<[VideoEntries]>) -> Result<(), LinkError> {
+        self.take(&to.incarnation, batches.to_vec())
+    }
+}
+
+pub(crate) fn router(gateway: Arc<Gateway>) -> Router {
+    Router::new().route(DELIVER_PATH, post(deliver)).with_state(gateway)
+}
+
+async fn deliver(
+    State(gateway): State<Arc<Gateway>>,
+    body: Body,
+) -> Result<StatusCode, LinkError> {
+    let (to, batches) = peer::receive::<DeliverRequest>(body).await?.into_parts()?;
+    gateway.take(&to, batches)?;
+    Ok(StatusCode::OK)
+}

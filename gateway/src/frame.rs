@@ -1,0 +1,175 @@
+//! Server-Sent Events as bytes. Everything that could break out of a field is typed by the time it
+//! gets here: kinds and cursors by their alphabets, data by the wire's ban on line ends.
+
+use std::{fmt::Write as _, sync::Arc};
+
+use bytes::{BufMut, BytesMut};
+use common::{
+    event::{Entry, Kind},
+    position::{Cursor, Origin, Position},
+};
+use serde::Serialize;
+
+/// A comment line: keeps proxies and half-open connections from going quiet.
+pub(crate) const HEARTBEAT: &[u8] = b":\n\n";
+/// Bounds of the jittered time after which a viewer comes back, milliseconds.
+const RETRY_MS: std::ops::Range<u32> = 500..2500;
+/// Bounds of the jittered time after which a reset viewer reads history, milliseconds.
+const WAIT_MS: std::ops::Range<u32> = 0..2000;
+
+/// What the first block says of the stream's beginning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Status {
+    /// No position was given.
+    New,
+    /// Everything since the given position follows.
+    Continued,
+    /// That can't be given.
+    Reset,
+}
+
+/// The `resume` verdict; positions are those of the one origin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Resume {
+    pub(crate) status: Status,
+    /// Before the first replayed event: a replay that is cut is repeated.
+    pub(crate) from: Position,
+    /// After the last replayed event.
+    pub(crate) to: Position,
+    /// Events between the two.
+    pub(crate) replayed: u64,
+}
+
+/// Writes frames for one origin's positions.
+#[derive(Debug, Clone)]
+pub(crate) struct Encoder {
+    origin: Arc<Origin>,
+}
+
+impl Encoder {
+    pub(crate) fn new(origin: Arc<Origin>) -> Self {
+        Self { origin }
+    }
+
+    pub(crate) fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    fn cursor(&self, position: Position) -> Cursor {
+        Cursor::single(self.origin.clone(), position)
+    }
+
+    /// An entry with its position.
+    pub(crate) fn entry(&self, out: &mut BytesMut, entry: &Entry) {
+        self.id(out, entry.position);
+        unpositioned(out, entry);
+    }
+
+    /// A block that moves the position and shows nothing.
+    pub(crate) fn bare(&self, out: &mut BytesMut, position: Position) {
+        self.id(out, position);
+        out.put_u8(b'\n');
+    }
+
+    /// Tells that `count` events after `from`, up to and including `to`, were left out.
+    pub(crate) fn skipped(&self, out: &mut BytesMut, count: u64, from: Position, to: Position) {
+        let (from, to) = (self.cursor(from), self.cursor(to));
+        write(out, format_args!("event: skipped\ndata: {{\"count\":{count},\"from\":\"{from}\",\"to\":\"{to}\"}}\n\n"));
+    }
+
+    /// The first block of a stream.
+    pub(crate) fn head(&self, resume: Resume) -> BytesMut {
+        #[derive(Serialize)]
+        struct Data {
+            status: Status,
+            from: String,
+            to: String,
+            replayed: u64,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            wait_ms: Option<u32>,
+        }
+        let Resume { status, from, to, replayed } = resume;
+        let wait_ms = (status == Status::Reset).then(|| rand::random_range(WAIT_MS));
+        let (from, to) = (self.cursor(from).to_string(), self.cursor(to).to_string());
+        let mut out = BytesMut::with_capacity(256);
+        let retry = rand::random_range(RETRY_MS);
+        write(&mut out, format_args!(":\nretry: {retry}\nevent: resume\nid: {from}\ndata: "));
+        let data = Data { status, from, to, replayed, wait_ms };
+        out.put_slice(&serde_json::to_vec(&data).unwrap_or_default());
+        out.put_slice(b"\n\n");
+        out
+    }
+
+    fn id(&self, out: &mut BytesMut, position: Position) {
+        write(out, format_args!("id: {}\n", self.cursor(position)));
+    }
+}
+
+/// An entry that has no position of this log's: clients keep the one they have.
+pub(crate) fn unpositioned(out: &mut BytesMut, entry: &Entry) {
+    let event = &entry.event;
+    if event.kind != Kind::BARE {
+        for part in [b"event: ", event.kind.as_str().as_bytes(), b"\ndata: ", &event.data, b"\n"] {
+            out.put_slice(part);
+        }
+    }
+    out.put_u8(b'\n');
+}
+
+/// All that a viewer gets who can't be served now: it comes back after a while. Any status but
+/// 200 would end an EventSource for good.
+pub(crate) fn come_back() -> BytesMut {
+    let mut out = BytesMut::new();
+    write(&mut out, format_args!("retry: {}\n\n", rand::random_range(RETRY_MS)));
+    out
+}
+
+fn write(out: &mut BytesMut, args: std::fmt::Arguments<'_>) {
+    // Growing memory is all that could fail.
+    let _ = out.write_fmt(args);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test_support::{encoder, entry, position};
+
+    fn text(write: impl FnOnce(&mut BytesMut)) -> String {
+        let mut out = BytesMut::new();
+        write(&mut out);
+        String::from_utf8(out.to_vec()).unwrap()
+    }
+
+    #[test]
+    fn golden_frames() {
+        let encoder = encoder();
+        assert_eq!(
+            text(|out| encoder.entry(out, &entry(1, 10))),
+            "id: 1~dc1:1:a\nevent: comment\ndata: {\"n\":10}\n\n"
+        );
+        assert_eq!(text(|out| encoder.bare(out, position(2, 0))), "id: 1~dc1:2:0\n\n");
+        assert_eq!(
+            text(|out| encoder.skipped(out, 3, position(1, 1), position(1, 4))),
+            "event: skipped\ndata: {\"count\":3,\"from\":\"1~dc1:1:1\",\"to\":\"1~dc1:1:4\"}\n\n"
+        );
+    }
+
+    #[test]
+    fn the_first_block_has_all_that_the_contract_asks() {
+        let resume = |status| Resume {
+            status,
+            from: position(1, 2),
+            to: position(1, 4),
+            replayed: 2,
+        };
+        let head = |status| text(|out| *out = encoder().head(resume(status)));
+        let new = head(Status::New);
+        let lines: Vec<_> = new.lines().collect();
+        assert_eq!((lines[0], lines[2], lines[3]), (":", "event: resume", "id: 1~dc1:1:2"));
+        assert!(lines[1].strip_prefix("retry: ").unwrap().parse::<u32>().is_ok());
+        let json = r#"data: {"status":"new","from":"1~dc1:1:2","to":"1~dc1:1:4","replayed":2}"#;
+        assert_eq!(lines[4], json);
+        assert!(head(Status::Reset).contains("\"wait_ms\":"));
+    }
+}

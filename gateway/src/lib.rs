@@ -1,0 +1,174 @@
+//! gateway: viewers' streams.
+//!
+//! In reading order: [`video`] is one video's actor, [`video::order`] its decisions, [`byte_log`]
+//! what they produce, [`frame`] the bytes; [`registry`] holds the actors, [`stream`] is the viewers'
+//! side, [`pages`] replays what is older than the byte log; [`lease`] keeps the gateway known,
+//! [`changes`] heals what no push told of; [`deliver`] is the dispatchers' side, [`page`] the web
+//! page.
+//!
+//! Invariants: no queue, buffer, timer or task of ours per viewer (a viewer is a place in the byte
+//! log); nothing with a later position goes out while a hole is open; no I/O in `order`.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{Router, http::HeaderMap, routing::get};
+use common::{
+    auth::Authenticator,
+    config::{Config, SlowViewer, ViewerAuth},
+    endpoint_store::EndpointStore,
+    ids::VideoId,
+    live_log::LiveLog,
+    problem::{Code, Problem},
+    task,
+};
+use tokio::{task::JoinHandle, time::Instant};
+use tokio_util::sync::CancellationToken;
+
+use changes::Watcher;
+use frame::Encoder;
+use lease::Lease;
+use pages::Pages;
+use registry::Registry;
+use video::{Message, Surroundings};
+
+mod byte_log;
+mod changes;
+mod deliver;
+mod frame;
+mod lease;
+mod page;
+mod pages;
+mod registry;
+mod stream;
+#[cfg(test)]
+mod test_support;
+mod video;
+
+/// Seconds between a viewer's heartbeats.
+const HEARTBEAT_S: u64 = 15;
+
+/// What a gateway works with.
+pub struct Deps {
+    /// The data centre's live log.
+    pub live_log: Arc<dyn LiveLog>,
+    /// Where the gateway makes itself known.
+    pub endpoints: Arc<dyn EndpointStore>,
+}
+
+/// A running gateway. Its tasks end with the token it was started with.
+pub struct Gateway {
+    registry: Arc<Registry>,
+    pages: Pages,
+    encoder: Encoder,
+    lease: Arc<Lease>,
+    authenticator: Authenticator,
+    viewers: ViewerAuth,
+    slow_viewer: SlowViewer,
+    page: page::Page,
+    stop: CancellationToken,
+}
+
+/// A gateway's background tasks, to be waited for after the token is cancelled.
+pub struct Tasks(Vec<JoinHandle<()>>);
+
+impl Tasks {
+    /// Waits until all have ended.
+    pub async fn ended(self) {
+        for task in self.0 {
+            // A task that panicked has ended as well.
+            let _ = task.await;
+        }
+    }
+}
+
+impl Gateway {
+    /// Starts the gateway's tasks; it serves as soon as its routers are.
+    ///
+    /// # Errors
+    /// When `dc.name` is no origin's name.
+    pub fn start(
+        config: &Config,
+        deps: Deps,
+        stop: CancellationToken,
+    ) -> Result<(Arc<Self>, Tasks), common::position::InvalidPosition> {
+        let encoder = Encoder::new(Arc::new(config.dc.name.parse()?));
+        let lease = Arc::new(Lease::new(config.gateway.advertise.clone()));
+        let around = Arc::new(Surroundings {
+            encoder: encoder.clone(),
+            live_log: deps.live_log.clone(),
+            endpoints: deps.endpoints.clone(),
+            lease: lease.clone(),
+            started: Instant::now(),
+        });
+        let registry = Registry::new(around);
+        let gateway = Arc::new(Self {
+            registry: registry.clone(),
+            pages: Pages::new(deps.live_log.clone()),
+            encoder,
+            lease: lease.clone(),
+            authenticator: Authenticator::new(config),
+            viewers: config.auth.viewers,
+            slow_viewer: config.gateway.slow_viewer,
+            page: page::Page::new(&config.gateway.ingest_url),
+            stop: stop.clone(),
+        });
+        let resubscribe = {
+            let registry = registry.clone();
+            move || registry.tell_all(|_| true, || Message::Subscribe)
+        };
+        let watcher = Watcher::new(deps.live_log, registry);
+        let tasks = vec![
+            task::spawn("gateway.lease", lease.keep(deps.endpoints, stop.clone(), resubscribe)),
+            task::spawn("gateway.changes", watch(watcher, stop.clone())),
+            task::spawn("gateway.ticks", tick(gateway.clone(), stop)),
+        ];
+        Ok((gateway, Tasks(tasks)))
+    }
+
+    /// What viewers' browsers ask for: streams and the page.
+    pub fn public(self: &Arc<Self>) -> Router {
+        Router::new()
+            .route("/v1/videos/{video}/stream", get(stream::stream))
+            .with_state(self.clone())
+            .merge(self.page.router())
+    }
+
+    /// What dispatchers call; to be put behind [`common::peer::guard`].
+    pub fn internal(self: &Arc<Self>) -> Router {
+        deliver::router(self.clone())
+    }
+
+    /// Whether this request may watch the video.
+    fn admit(&self, video: &VideoId, headers: &HeaderMap) -> Result<(), Problem> {
+        match self.authenticator.identify(headers)? {
+            Some(principal) => principal.check_video(video),
+            None if self.viewers == ViewerAuth::Required => {
+                Err(Problem::new(Code::Unauthorized, "this stream needs a token"))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+async fn watch(mut watcher: Watcher, stop: CancellationToken) {
+    while !stopped_after(&stop, changes::PERIOD).await {
+        if let Err(error) = watcher.run_once().await {
+            tracing::warn!(%error, "can't look for changes");
+        }
+    }
+}
+
+/// One timer for all videos: each has its heartbeat in its own second of [`HEARTBEAT_S`].
+async fn tick(gateway: Arc<Gateway>, stop: CancellationToken) {
+    let mut second = 0;
+    while !stopped_after(&stop, Duration::from_secs(1)).await {
+        second = (second + 1) % HEARTBEAT_S;
+        let due = |video: &VideoId| u64::from(common::live_log::bucket_of(video)) % HEARTBEAT_S == second;
+        gateway.registry.tell_all(due, || Message::Tick);
+        gateway.pages.sweep();
+    }
+}
+
+async fn stopped_after(stop: &CancellationToken, period: Duration) -> bool {
+    tokio::time::timeout(period, stop.cancelled()).await.is_ok()
+}

@@ -1,0 +1,106 @@
+//! The videos that this gateway serves at present, by name.
+
+use std::sync::Arc;
+
+use common::{
+    event::VideoEntries,
+    ids::VideoId,
+    position::Position,
+    task,
+};
+use dashmap::{DashMap, Entry};
+use tokio::sync::oneshot;
+
+use crate::video::{Actor, Join, Joined, Message, Surroundings, VideoHandle, order::Start};
+
+/// Starts actors for videos that viewers ask for, and finds those that run.
+pub(crate) struct Registry {
+    videos: DashMap<VideoId, VideoHandle>,
+    around: Arc<Surroundings>,
+}
+
+impl Registry {
+    pub(crate) fn new(around: Arc<Surroundings>) -> Arc<Self> {
+        Arc::new(Self { videos: DashMap::new(), around })
+    }
+
+    /// Brings a viewer in; waits until the video's actor has begun.
+    pub(crate) async fn join(
+        self: &Arc<Self>,
+        video: &VideoId,
+        start: Start,
+        recent: u64,
+    ) -> Joined {
+        loop {
+            let (reply, joined) = oneshot::channel();
+            let join = Join { start: start.clone(), recent, reply };
+            let told = self.actor(video).send(Message::Join(join)).await;
+            if let (Ok(()), Ok(joined)) = (told, joined.await) {
+                return joined;
+            }
+            // That actor was about to end; the next one begins now.
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Hands entries to the actors of videos that have viewers; others are nobody's business.
+    pub(crate) fn push(&self, batches: Vec<VideoEntries>) {
+        for VideoEntries { video, entries } in batches {
+            let Some(handle) = self.videos.get(&video).map(|handle| handle.clone()) else {
+                metrics::counter!("chorus_gateway_pushes_unwatched_total").increment(1);
+                continue;
+            };
+            if !handle.tell(Message::Pushed(entries)) {
+                // The hole that this leaves is healed from the live log.
+                metrics::counter!("chorus_gateway_pushes_dropped_total").increment(1);
+            }
+        }
+    }
+
+    /// Tells a video where the live log was seen to be.
+    pub(crate) fn head(&self, video: &VideoId, head: Position) {
+        if let Some(handle) = self.videos.get(video).map(|handle| handle.clone()) {
+            handle.tell(Message::Head(head));
+        }
+    }
+
+    /// Tells every video for which `wanted` holds.
+    pub(crate) fn tell_all(
+        &self,
+        wanted: impl Fn(&VideoId) -> bool,
+        message: impl Fn() -> Message,
+    ) {
+        for video in self.videos.iter().filter(|video| wanted(video.key())) {
+            video.value().tell(message());
+        }
+    }
+
+    /// The videos served.
+    pub(crate) fn videos(&self) -> Vec<VideoId> {
+        self.videos.iter().map(|video| video.key().clone()).collect()
+    }
+
+    fn actor(self: &Arc<Self>, video: &VideoId) -> VideoHandle {
+        match self.videos.entry(video.clone()) {
+            Entry::Occupied(running) => running.get().clone(),
+            Entry::Vacant(vacant) => {
+                let (handle, actor) = Actor::new(video.clone(), self.around.clone());
+                vacant.insert(handle.clone());
+                metrics::gauge!("chorus_gateway_videos").increment(1);
+                let leave = self.leave(video.clone(), handle.clone());
+                task::spawn("gateway.video", actor.run(leave));
+                handle
+            }
+        }
+    }
+
+    fn leave(self: &Arc<Self>, video: VideoId, handle: VideoHandle) -> impl FnOnce() + use<> {
+        let registry = Arc::downgrade(self);
+        move || {
+            if let Some(registry) = registry.upgrade() {
+                registry.videos.remove_if(&video, |_, running| running.is_same(&handle));
+                metrics::gauge!("chorus_gateway_videos").decrement(1);
+            }
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! Entries and positions, short to write in tests.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use common::{
+    event::{Entry, Event, EventId, Kind},
+    position::{Epoch, Origin, Position, Seq},
+};
+
+use crate::frame::Encoder;
+
+pub(crate) fn origin() -> Arc<Origin> {
+    Arc::new("dc1".parse().unwrap())
+}
+
+pub(crate) fn encoder() -> Encoder {
+    Encoder::new(origin())
+}
+
+pub(crate) fn position(epoch: u64, seq: Seq) -> Position {
+    Position { epoch: Epoch(epoch), seq }
+}
+
+/// The entry at a place; its id and data are made of the place, so that repeats are equal.
+pub(crate) fn entry(epoch: u64, seq: Seq) -> Entry {
+    let mut id = [0; 16];
+    id[..8].copy_from_slice(&epoch.to_be_bytes());
+    id[8..].copy_from_slice(&seq.to_be_bytes());
+    let data = Bytes::from(format!("{{\"n\":{seq}}}"));
+    let event = Event { id: EventId::from_bytes(id), kind: Kind::COMMENT, data };
+    Entry { origin: origin(), position: position(epoch, seq), at_ms: 0, event }
+}

@@ -1,0 +1,116 @@
+//! Which dispatchers there are: fixed ones, or names that are resolved anew every few seconds.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
+
+use common::{
+    ids::VideoId,
+    link::Dispatch,
+    peer::{HttpDispatch, PeerClient},
+    task,
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::outbox::Outbox;
+
+/// Between resolutions of the names.
+const RESOLVE_PERIOD: Duration = Duration::from_secs(5);
+
+type ByAddress = BTreeMap<String, Outbox>;
+
+/// The dispatchers known at present, each with its outbox.
+#[derive(Clone)]
+pub struct Dispatchers {
+    known: Arc<RwLock<ByAddress>>,
+}
+
+impl Dispatchers {
+    /// `chorus all`: the one in this process.
+    #[must_use]
+    pub fn local(dispatcher: Arc<dyn Dispatch>) -> Self {
+        let known = BTreeMap::from([(String::from("local"), Outbox::start(dispatcher))]);
+        Self { known: Arc::new(RwLock::new(known)) }
+    }
+
+    /// Those behind `urls` (`http://host:port`); a host with several addresses means all of them.
+    /// Resolved at once, and again every 5 s until `stop`.
+    pub async fn resolve(urls: Vec<String>, client: PeerClient, stop: CancellationToken) -> Self {
+        let dispatchers = Self { known: Arc::default() };
+        dispatchers.refresh(&urls, &client).await;
+        let refreshed = dispatchers.clone();
+        task::spawn("ingest.resolve", async move {
+            while tokio::time::timeout(RESOLVE_PERIOD, stop.cancelled()).await.is_err() {
+                refreshed.refresh(&urls, &client).await;
+            }
+        });
+        dispatchers
+    }
+
+    async fn refresh(&self, urls: &[String], client: &PeerClient) {
+        let mut addresses = Vec::new();
+        for url in urls {
+            let host_port = url.trim_start_matches("http://").trim_end_matches('/');
+            match tokio::net::lookup_host(host_port).await {
+                Ok(found) => addresses.extend(found.map(|address| format!("http://{address}"))),
+                Err(error) => {
+                    // A name server in trouble is no reason to forget who was there.
+                    tracing::warn!(url, %error, "can't resolve a dispatcher");
+                    return;
+                }
+            }
+        }
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        known.retain(|address, _| addresses.contains(address));
+        for address in addresses {
+            known.entry(address).or_insert_with_key(|address| {
+                Outbox::start(Arc::new(HttpDispatch::new(client.clone(), address.clone())))
+            });
+        }
+    }
+
+    /// All of them, the video's first choice first: rendezvous hashing, so that a video's comments
+    /// meet in one dispatcher's batches and a dispatcher that goes moves only its own videos.
+    pub(crate) fn ranked(&self, video: &VideoId) -> Vec<Outbox> {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        let mut ranked: Vec<_> = known
+            .iter()
+            .map(|(address, outbox)| (weight(address, video), outbox.clone()))
+            .collect();
+        ranked.sort_by_key(|(weight, _)| std::cmp::Reverse(*weight));
+        ranked.into_iter().map(|(_, outbox)| outbox).collect()
+    }
+}
+
+fn weight(address: &str, video: &VideoId) -> u64 {
+    use sha2::{Digest, Sha256};
+    let digest = Sha256::new().chain_update(address).chain_update([0]).chain_update(video.as_str());
+    let digest = digest.finalize();
+    digest.iter().take(8).fold(0, |weight, byte| weight << 8 | u64::from(*byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn only_the_videos_of_a_dispatcher_that_goes_move() {
+        let first = |addresses: &[&'static str], video: &VideoId| {
+            addresses.iter().copied().max_by_key(|address| weight(address, video)).unwrap()
+        };
+        let mut used = BTreeSet::new();
+        for n in 0..100 {
+            let video: VideoId = format!("v{n}").parse().unwrap();
+            let of_three = first(&["a", "b", "c"], &video);
+            used.insert(of_three);
+            if of_three != "c" {
+                assert_eq!(first(&["a", "b"], &video), of_three);
+            }
+        }
+        assert_eq!(used.len(), 3, "all are used");
+    }
+}

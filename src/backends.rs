@@ -1,0 +1,115 @@
+//! Stores and logs, as the configuration names them.
+
+use std::{sync::Arc, time::Duration};
+
+use anyhow::{Context, Result};
+use common::{
+    comment_store::CommentStore,
+    config::{Config, LiveKind, StoreKind},
+    endpoint_store::EndpointStore,
+    health::Probe,
+    live_log::{LiveLog, Retention},
+    task,
+};
+use futures_util::future::BoxFuture;
+use store::{embedded::EmbeddedStore, memory::MemoryStore, redis::RedisStore};
+
+/// Between sweeps of the in-process live log.
+const SWEEP_PERIOD: Duration = Duration::from_secs(10);
+
+/// The comment store in use.
+pub struct Comments {
+    /// The store.
+    pub store: Arc<dyn CommentStore>,
+    /// Ends with the reason when the store can never acknowledge anything again, and the process
+    /// should go.
+    pub failed: BoxFuture<'static, String>,
+}
+
+/// The live log and the endpoint store in use: two sides of one thing.
+#[derive(Clone)]
+pub struct Live {
+    /// The live log.
+    pub log: Arc<dyn LiveLog>,
+    /// The endpoint store.
+    pub endpoints: Arc<dyn EndpointStore>,
+}
+
+/// Opens the comment store.
+///
+/// # Errors
+/// When it can't be opened or reached; the message says what to do.
+pub async fn comments(config: &Config) -> Result<Comments> {
+    match config.store.kind {
+        StoreKind::Embedded => {
+            let path = config.store.path.clone();
+            let opened = tokio::task::spawn_blocking(move || EmbeddedStore::open(&path)).await?;
+            let store = opened?;
+            let failed = Box::pin(store.failed());
+            Ok(Comments { store: Arc::new(store), failed })
+        }
+        StoreKind::Scylla => {
+            anyhow::bail!("cql is on its way")
+        }
+    }
+}
+
+/// Opens the live log and the endpoint store. The in-process ones begin with what `history` has.
+///
+/// # Errors
+/// When Redis can't be reached; the message says what to do.
+pub async fn live(config: &Config, history: Option<Arc<dyn CommentStore>>) -> Result<Live> {
+    let origin = Arc::new(config.dc.name.parse()?);
+    let retention = Retention {
+        replay_max: usize::try_from(config.live.replay_max).unwrap_or(usize::MAX),
+        replay_ttl_s: config.live.replay_ttl_s,
+        dedup_s: config.live.dedup_s,
+    };
+    match config.live.kind {
+        LiveKind::Memory => {
+            let memory = MemoryStore::new(origin, retention);
+            let memory = Arc::new(match history {
+                Some(history) => memory.with_history(history),
+                None => memory,
+            });
+            let swept = memory.clone();
+            task::spawn("live.sweep", async move { swept.keep_swept(SWEEP_PERIOD).await });
+            Ok(Live { log: memory.clone(), endpoints: memory })
+        }
+        LiveKind::Redis => {
+            let redis = RedisStore::connect(config.live.url.expose(), origin, retention).await?;
+            let redis = Arc::new(redis);
+            Ok(Live { log: redis.clone(), endpoints: redis })
+        }
+    }
+}
+
+/// Creates or upgrades the CQL keyspace and tables.
+///
+/// # Errors
+/// When the nodes can't be reached or refuse, or the store is not CQL.
+pub async fn migrate(config: &Config) -> Result<()> {
+    anyhow::ensure!(
+        config.store.kind == StoreKind::Scylla,
+        "nothing to migrate: `store.kind` is \"embedded\"; set it to \"scylla\" for CQL"
+    );
+    Ok::<(),anyhow::Error>(()).context("can't migrate")
+}
+
+/// How `/readyz` asks the comment store.
+pub fn comments_probe(store: Arc<dyn CommentStore>) -> (&'static str, Probe) {
+    let probe: Probe = Arc::new(move || {
+        let store = store.clone();
+        Box::pin(async move { store.ping().await.map_err(|error| error.to_string()) })
+    });
+    ("store", probe)
+}
+
+/// How `/readyz` asks the live log.
+pub fn live_probe(log: Arc<dyn LiveLog>) -> (&'static str, Probe) {
+    let probe: Probe = Arc::new(move || {
+        let log = log.clone();
+        Box::pin(async move { log.ping().await.map_err(|error| error.to_string()) })
+    });
+    ("live", probe)
+}

@@ -1,0 +1,86 @@
+//! The one binary: reads the command line, starts what it asks for, waits, stops.
+
+use std::{env, process::ExitCode};
+
+use anyhow::{Context, Result};
+use chorus::{
+    backends,
+    system::{self, System},
+};
+use common::{
+    auth::{self, Claims},
+    config::{Config, Role},
+    telemetry,
+};
+use tokio::signal::unix::{SignalKind, signal};
+
+use cli::{Invocation, TokenRequest};
+
+mod announce;
+mod cli;
+mod terminal;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let invocation = match cli::parse(env::args_os(), env::vars_os()) {
+        Ok(invocation) => invocation,
+        Err(stop) => return stop.report(),
+    };
+    let done = match invocation {
+        Invocation::Run { role, config } => run(role, &config).await,
+        Invocation::Migrate { config } => backends::migrate(&config).await,
+        Invocation::Token { config, request } => token(&config, request),
+        Invocation::ConfigCheck(loaded) => return cli::config::check(&loaded),
+        Invocation::ConfigPrint(loaded) => return cli::config::print(&loaded),
+        Invocation::Tail(request) => terminal::tail(request).await,
+        Invocation::Post(request) => terminal::post(request).await,
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            announce::failure(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(role: Role, config: &Config) -> Result<()> {
+    let _logs = telemetry::init_logs()?;
+    let metrics = telemetry::init_metrics()?;
+    let mut terminate = signal(SignalKind::terminate()).context("can't listen for SIGTERM")?;
+    let mut system = system::start(config, move || metrics.render()).await?;
+    announce::addresses(role, config, &system);
+    let failed = std::mem::replace(&mut system.failed, Box::pin(std::future::pending()));
+    let reason = tokio::select! {
+        reason = failed => Some(reason),
+        _ = terminate.recv() => None,
+        _ = tokio::signal::ctrl_c() => None,
+    };
+    match reason {
+        None => stop(system).await,
+        Some(reason) => anyhow::bail!("stopping: {reason}"),
+    }
+    Ok(())
+}
+
+/// A second Ctrl-C ends at once.
+async fn stop(system: System) {
+    tracing::info!("stopping");
+    tokio::select! {
+        () = system.stop() => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+}
+
+fn token(config: &Config, request: TokenRequest) -> Result<()> {
+    let TokenRequest { sub, name, role, videos, ttl } = request;
+    let videos = videos.into_iter().map(String::from).collect::<Vec<_>>();
+    let claims = Claims {
+        name,
+        role: Some(role),
+        videos: (!videos.is_empty()).then_some(videos),
+        ..Claims::new(sub.as_str(), ttl)
+    };
+    let token = auth::sign(config.auth.hs256_secret.expose(), &claims)?;
+    announce::line(&token)
+}

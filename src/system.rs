@@ -1,0 +1,216 @@
+//! Starts a role, or all of them in one process, and ends it.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use anyhow::{Context, Result};
+use axum::{Router, middleware};
+use common::{
+    comment_store::CommentStore,
+    config::{Config, LiveKind, Role},
+    health::{self, Health, Probe},
+    link::{Deliver, Dispatch},
+    peer::{self, HttpDeliver, InternalGuard, PeerClient},
+    serve, task,
+};
+use dispatcher::Dispatcher;
+use futures_util::future::BoxFuture;
+use gateway::Gateway;
+use ingest::{Dispatchers, Ingest};
+use tokio::{net::TcpListener, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    backends::{self, Comments, Live},
+    public,
+};
+
+/// A started role.
+pub struct System {
+    /// Where the public socket listens, if the role has one.
+    pub public: Option<SocketAddr>,
+    /// Where the internal socket listens.
+    pub internal: SocketAddr,
+    /// Ends with the reason when the process can do nothing useful any more.
+    pub failed: BoxFuture<'static, String>,
+    health: Arc<Health>,
+    stop: CancellationToken,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+/// The role's sockets, bound before anything else is opened: a port in use is the commonest
+/// mistake, and it must not cost a store's recovery.
+struct Sockets {
+    public: Option<TcpListener>,
+    internal: TcpListener,
+}
+
+/// What a role is made of, before it is served.
+struct Parts {
+    public: Router,
+    internal: Router,
+    probes: Vec<(&'static str, Probe)>,
+    failed: BoxFuture<'static, String>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+/// Starts what `config.role` says. `metrics` gives the text for `/metrics`.
+///
+/// # Errors
+/// When a socket, a store or Redis is not to be had; the message says what to do.
+pub async fn start(
+    config: &Config,
+    metrics: impl Fn() -> String + Send + Sync + 'static,
+) -> Result<System> {
+    let sockets = bind(config)?;
+    let stop = CancellationToken::new();
+    let parts = match config.role {
+        Role::All => all(config, &stop).await?,
+        Role::Ingest => ingest(config, &stop).await?,
+        Role::Dispatcher => dispatcher(config, &stop).await?,
+        Role::Gateway => gateway(config, &stop).await?,
+        Role::Tool => anyhow::bail!("a tool has nothing to serve"),
+    };
+    serve_parts(config, sockets, parts, Box::new(metrics), stop)
+}
+
+impl System {
+    /// Not ready, streams told to come back, requests under way ended, the endpoint store left.
+    pub async fn stop(self) {
+        self.health.set_ready(false);
+        self.stop.cancel();
+        for task in self.tasks {
+            let _ = task.await; // one that panicked has ended as well
+        }
+    }
+}
+
+fn bind(config: &Config) -> Result<Sockets> {
+    let public = config.listen.map(|address| serve::bind(address, "listen")).transpose()?;
+    let internal = serve::bind(config.internal_listen, "internal_listen")?;
+    Ok(Sockets { public, internal })
+}
+
+fn serve_parts(
+    config: &Config,
+    sockets: Sockets,
+    parts: Parts,
+    metrics: Box<dyn Fn() -> String + Send + Sync>,
+    stop: CancellationToken,
+) -> Result<System> {
+    let Parts { public: mut routes, internal, probes, failed, mut tasks } = parts;
+    let health = Health::new(probes, metrics);
+    let guard = middleware::from_fn_with_state(InternalGuard::new(&config.internal), peer::guard);
+    // Behind the guard: only what roles call of each other. Health is for load balancers.
+    let internal = internal.route_layer(guard).merge(health::router(health.clone()));
+    let internal_address = sockets.internal.local_addr().context("internal socket")?;
+    tasks.push(task::spawn("internal", serve::serve(sockets.internal, internal, stop.clone())));
+    let mut public_address = None;
+    if let Some(listener) = sockets.public {
+        let address = listener.local_addr().context("public socket")?;
+        if config.role == Role::All && address.ip().is_loopback() {
+            routes = routes.merge(health::router(health.clone()));
+        }
+        let routes = public::layered(routes, config);
+        tasks.push(task::spawn("public", serve::serve(listener, routes, stop.clone())));
+        public_address = Some(address);
+    }
+    health.set_ready(true);
+    Ok(System { public: public_address, internal: internal_address, failed, health, stop, tasks })
+}
+
+async fn all(config: &Config, stop: &CancellationToken) -> Result<Parts> {
+    let Comments { store, failed } = backends::comments(config).await?;
+    let live = backends::live(config, Some(store.clone())).await?;
+    let (gateway, gateway_tasks) = start_gateway(config, &live, stop)?;
+    let deliver: Arc<dyn Deliver> = match config.live.kind {
+        LiveKind::Memory => gateway.clone(),
+        // Other gateways may share this Redis.
+        LiveKind::Redis => Arc::new(HttpDeliver::new(peer_client(config)?)),
+    };
+    let (dispatcher, dispatcher_task) = start_dispatcher(&live, deliver, stop);
+    let dispatchers = Dispatchers::local(dispatcher.clone() as Arc<dyn Dispatch>);
+    let (ingest, ingest_task) = start_ingest(config, &store, &live, dispatchers, stop)?;
+    let gateway_task = task::spawn("gateway", gateway_tasks.ended());
+    Ok(Parts {
+        public: ingest.public().merge(gateway.public()),
+        internal: gateway.internal().merge(dispatcher.internal()),
+        probes: vec![backends::comments_probe(store), backends::live_probe(live.log)],
+        failed,
+        tasks: vec![gateway_task, dispatcher_task, ingest_task],
+    })
+}
+
+async fn ingest(config: &Config, stop: &CancellationToken) -> Result<Parts> {
+    let Comments { store, failed } = backends::comments(config).await?;
+    let live = backends::live(config, None).await?;
+    let urls = config.ingest.dispatchers.clone();
+    let dispatchers = Dispatchers::resolve(urls, peer_client(config)?, stop.clone()).await;
+    let (ingest, task) = start_ingest(config, &store, &live, dispatchers, stop)?;
+    Ok(Parts {
+        public: ingest.public(),
+        internal: Router::new(),
+        probes: vec![backends::comments_probe(store), backends::live_probe(live.log)],
+        failed,
+        tasks: vec![task],
+    })
+}
+
+async fn dispatcher(config: &Config, stop: &CancellationToken) -> Result<Parts> {
+    let live = backends::live(config, None).await?;
+    let deliver = Arc::new(HttpDeliver::new(peer_client(config)?));
+    let (dispatcher, task) = start_dispatcher(&live, deliver, stop);
+    Ok(Parts {
+        public: Router::new(),
+        internal: dispatcher.internal(),
+        probes: vec![backends::live_probe(live.log)],
+        failed: Box::pin(std::future::pending()),
+        tasks: vec![task],
+    })
+}
+
+async fn gateway(config: &Config, stop: &CancellationToken) -> Result<Parts> {
+    let live = backends::live(config, None).await?;
+    let (gateway, tasks) = start_gateway(config, &live, stop)?;
+    Ok(Parts {
+        public: gateway.public(),
+        internal: gateway.internal(),
+        probes: vec![backends::live_probe(live.log)],
+        failed: Box::pin(std::future::pending()),
+        tasks: vec![task::spawn("gateway", tasks.ended())],
+    })
+}
+
+fn start_gateway(
+    config: &Config,
+    live: &Live,
+    stop: &CancellationToken,
+) -> Result<(Arc<Gateway>, gateway::Tasks)> {
+    let deps =
+        gateway::Deps { live_log: live.log.clone(), endpoints: live.endpoints.clone() };
+    Ok(Gateway::start(config, deps, stop.clone())?)
+}
+
+fn start_dispatcher(
+    live: &Live,
+    deliver: Arc<dyn Deliver>,
+    stop: &CancellationToken,
+) -> (Arc<Dispatcher>, JoinHandle<()>) {
+    let Live { log: live_log, endpoints } = live.clone();
+    Dispatcher::start(dispatcher::Deps { live_log, endpoints, deliver }, stop.clone())
+}
+
+fn start_ingest(
+    config: &Config,
+    store: &Arc<dyn CommentStore>,
+    live: &Live,
+    dispatchers: Dispatchers,
+    stop: &CancellationToken,
+) -> Result<(Arc<Ingest>, JoinHandle<()>)> {
+    let deps =
+        ingest::Deps { comments: store.clone(), live_log: live.log.clone(), dispatchers };
+    Ok(Ingest::start(config, deps, stop.clone())?)
+}
+
+fn peer_client(config: &Config) -> Result<PeerClient> {
+    PeerClient::new(&config.internal.secret).context("`internal.secret` can't stand in a header")
+}

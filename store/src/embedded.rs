@@ -1,0 +1,199 @@
+//! The comment store on the local disk, inside the process: [`EmbeddedStore`].
+//!
+//! Tables of the fjall engine (log-structured merge trees behind one journal), written by one
+//! thread that commits in groups, and an own checksum per record, because the engine drops a
+//! damaged part of its journal without a word.
+
+mod expiry;
+mod group_commit;
+mod journal;
+mod record;
+mod tables;
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use common::{
+    comment::Comment,
+    comment_store::{Claim, CommentStore, Page, Pending, StoreError},
+    ids::{CommentId, IdempotencyKey, UserId, VideoId},
+};
+use tokio::{sync::Semaphore, task::spawn_blocking, time::timeout};
+
+use group_commit::GroupCommit;
+use journal::{Journal, Write};
+use record::Flaw;
+pub use tables::OpenError;
+use tables::Tables;
+
+/// Reads at a time, each on a thread of its own while it may wait for the disk. Further ones queue
+/// up, at most [`READ_PATIENCE`] long.
+const READS_MAX: usize = 32;
+/// Longest wait for a turn to read.
+const READ_PATIENCE: Duration = Duration::from_secs(2);
+
+/// Comments in a directory of the local disk. One process per directory. Every write is on the
+/// disk, fsynced, when the call returns.
+pub struct EmbeddedStore {
+    commit: GroupCommit<Journal>,
+    tables: Tables,
+    reads: Arc<Semaphore>,
+}
+
+impl EmbeddedStore {
+    /// Opens the store in `path`, which is made when it isn't there. Blocks while it reads the
+    /// journal again: at most some seconds, after a kill under load.
+    ///
+    /// # Errors
+    /// When another process has it, it can't be made, read or written, or is damaged.
+    pub fn open(path: &Path) -> Result<Self, OpenError> {
+        let tables = Tables::open(path)?;
+        let journal = Journal::new(tables.clone(), journal::free_bytes_at(path));
+        let commit = GroupCommit::start(journal).map_err(|why| OpenError::io(path, why))?;
+        Ok(Self { commit, tables, reads: Arc::new(Semaphore::new(READS_MAX)) })
+    }
+
+    /// Ends when writing has failed for good (say, an fsync error), with the reason. Nothing is
+    /// acknowledged from then on, reads go on; the process should exit with an error.
+    pub fn failed(&self) -> impl Future<Output = String> + Send + use<> {
+        self.commit.failed()
+    }
+
+    /// Runs `read` where waiting for the disk holds nobody up.
+    async fn read<T, F>(&self, read: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Tables) -> Result<T, StoreError> + Send + 'static,
+    {
+        let turn = timeout(READ_PATIENCE, Arc::clone(&self.reads).acquire_owned()).await;
+        let Ok(Ok(turn)) = turn else {
+            return Err(StoreError::Unavailable("more reads wait than the disk keeps up with".into()));
+        };
+        let tables = self.tables.clone();
+        let read = spawn_blocking(move || {
+            // Held by the thread, not by the caller: who gives up does not make room.
+            let _turn = turn;
+            read(&tables)
+        });
+        read.await.unwrap_or_else(|why| Err(StoreError::Unavailable(format!("a read died: {why}"))))
+    }
+}
+
+#[async_trait]
+impl CommentStore for EmbeddedStore {
+    async fn put(&self, comment: &Comment) -> Result<(), StoreError> {
+        let key = record::comment_key(&comment.video, comment.id);
+        let value = record::seal(&key, &comment.to_json());
+        self.commit.write(Write::Comment { key, value }).await.map(drop)
+    }
+
+    async fn get(&self, video: &VideoId, id: CommentId) -> Result<Option<Comment>, StoreError> {
+        let key = record::comment_key(video, id);
+        self.read(move |tables| {
+            let value = tables.comments.get(&key).map_err(|why| unread("comment", &key, why))?;
+            value.map(|value| parse_comment(&key, &value)).transpose()
+        })
+        .await
+    }
+
+    async fn list(
+        &self,
+        video: &VideoId,
+        page: Page,
+        limit: usize,
+    ) -> Result<Vec<Comment>, StoreError> {
+        let video = video.clone();
+        self.read(move |tables| list(tables, &video, page, limit)).await
+    }
+
+    async fn claim(
+        &self,
+        author: &UserId,
+        key: &IdempotencyKey,
+        claim: Claim,
+    ) -> Result<Claim, StoreError> {
+        let key = record::claim_key(author, key);
+        let in_force = self.commit.write(Write::Claim { key, claim }).await?;
+        Ok(in_force.unwrap_or(claim))
+    }
+
+    async fn add_pending(&self, pending: &Pending) -> Result<(), StoreError> {
+        let key = record::pending_key(pending);
+        self.commit.write(Write::AddPending { key }).await.map(drop)
+    }
+
+    async fn pending(&self, older_than_ms: u64, limit: usize) -> Result<Vec<Pending>, StoreError> {
+        self.read(move |tables| pending(tables, older_than_ms, limit)).await
+    }
+
+    async fn remove_pending(&self, pending: &Pending) -> Result<(), StoreError> {
+        let key = record::pending_key(pending);
+        self.commit.write(Write::RemovePending { key }).await.map(drop)
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        self.commit.write(Write::Nothing).await.map(drop)
+    }
+}
+
+fn list(
+    tables: &Tables,
+    video: &VideoId,
+    page: Page,
+    limit: usize,
+) -> Result<Vec<Comment>, StoreError> {
+    let prefix = record::video_prefix(video);
+    let at = |id| record::comment_key(video, id);
+    // One past the last key: ids are 16 bytes, so nothing of this video sorts behind 17.
+    let end = [prefix.as_slice(), &[0xff; 17]].concat();
+    let newest_first = |to| tables.comments.range(prefix.clone()..to).rev().take(limit);
+    let parse = |entry: fjall::Guard| {
+        let (key, value) = entry.into_inner().map_err(|why| unread("comments of", &prefix, why))?;
+        parse_comment(&key, &value)
+    };
+    match page {
+        Page::Newest => newest_first(end).map(parse).collect(),
+        Page::Before(id) => newest_first(at(id)).map(parse).collect(),
+        Page::After(id) => {
+            // The first key behind the id's own.
+            let from = [at(id).as_slice(), &[0]].concat();
+            tables.comments.range(from..end).take(limit).map(parse).collect()
+        }
+    }
+}
+
+fn pending(tables: &Tables, older_than_ms: u64, limit: usize) -> Result<Vec<Pending>, StoreError> {
+    let mut found = Vec::new();
+    for entry in tables.pending.range(..record::pending_end(older_than_ms)) {
+        if found.len() == limit {
+            break;
+        }
+        let (key, value) = entry.into_inner().map_err(|why| unread("pending record", &[], why))?;
+        match record::unseal(&key, &value).and_then(|_| record::parse_pending(&key)) {
+            Ok(pending) => found.push(pending),
+            // Passed over: an error here would hold up the live delivery of all the others.
+            Err(flaw) => tracing::error!(error = %damaged("pending record", &key, flaw)),
+        }
+    }
+    Ok(found)
+}
+
+fn parse_comment(key: &[u8], value: &[u8]) -> Result<Comment, StoreError> {
+    let comment = record::unseal(key, value)
+        .and_then(|payload| serde_json::from_slice(payload).map_err(|_| Flaw::Content));
+    comment.map_err(|flaw| damaged("comment", key, flaw))
+}
+
+fn damaged(what: &str, key: &[u8], flaw: Flaw) -> StoreError {
+    StoreError::Damaged(format!("{what} {}: {flaw}", record::describe(key)))
+}
+
+/// An error of the engine while it read: of the disk, which may pass, or of what stands on it.
+fn unread(what: &str, key: &[u8], why: fjall::Error) -> StoreError {
+    match why {
+        fjall::Error::Io(why) | fjall::Error::Storage(fjall::LsmError::Io(why)) => {
+            StoreError::Unavailable(format!("reading failed: {why}"))
+        }
+        why => StoreError::Damaged(format!("{what} {}: {why}", record::describe(key))),
+    }
+}

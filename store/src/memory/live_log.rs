@@ -1,0 +1,111 @@
+//! [`LiveLog`] over the slots.
+
+use async_trait::async_trait;
+use common::{
+    comment_store::{Page, StoreError},
+    event::{Event, Kind, VideoEvents},
+    ids::VideoId,
+    live_log::{Appended, Changes, From, LiveLog, LiveLogError, LogPage},
+    position::Position,
+};
+
+use super::{HISTORY_LEN, MemoryStore, Slot, Video, lock};
+
+#[async_trait]
+impl LiveLog for MemoryStore {
+    async fn append(&self, batches: Vec<VideoEvents>) -> Vec<Result<Appended, LiveLogError>> {
+        let mut answers = Vec::with_capacity(batches.len());
+        for VideoEvents { video, events } in batches {
+            answers.push(
+                self.with(&video, |video, now_ms| self.append_all(video, events, now_ms)).await,
+            );
+        }
+        answers
+    }
+
+    async fn read(
+        &self,
+        video: &VideoId,
+        from: From,
+        limit: usize,
+    ) -> Result<LogPage, LiveLogError> {
+        let read = |video: &mut Video, now_ms| {
+            self.trim(&mut video.log, now_ms);
+            video.log.read(from, limit)
+        };
+        self.with(video, read).await
+    }
+
+    async fn heads(&self, videos: &[VideoId]) -> Result<Vec<Position>, LiveLogError> {
+        let mut heads = Vec::with_capacity(videos.len());
+        for video in videos {
+            heads.push(self.with(video, |video, _| video.log.head()).await?);
+        }
+        Ok(heads)
+    }
+
+    /// Looks at all videos of the buckets: no index to keep, and 100,000 of them a second are
+    /// some 1 % of a core.
+    async fn changed(&self, buckets: &[u16], since_ms: u64) -> Result<Changes, LiveLogError> {
+        let now_ms = self.clock.now_ms();
+        let mut heads = Vec::new();
+        for bucket in buckets.iter().filter_map(|bucket| self.buckets.get(usize::from(*bucket))) {
+            for (id, slot) in &*lock(bucket) {
+                let log = &lock(&slot.video).log;
+                if log.appended_ms().is_some_and(|appended_ms| appended_ms >= since_ms) {
+                    heads.push((id.clone(), log.head()));
+                }
+            }
+        }
+        Ok(Changes { run: self.run.clone(), now_ms, heads })
+    }
+
+    async fn ping(&self) -> Result<(), LiveLogError> {
+        Ok(())
+    }
+}
+
+impl MemoryStore {
+    /// Runs `act` on the video, once its log has begun.
+    async fn with<T>(
+        &self,
+        id: &VideoId,
+        act: impl FnOnce(&mut Video, u64) -> T,
+    ) -> Result<T, LiveLogError> {
+        let slot = self.slot(id);
+        // One load at a time, and the others wait for it; after a failure the next one tries.
+        slot.begun
+            .get_or_try_init(|| self.begin(id, &slot))
+            .await
+            .map_err(|error| LiveLogError(format!("the video's history: {error}")))?;
+        let mut video = lock(&slot.video);
+        let now_ms = self.clock.now_ms();
+        video.touched_ms = now_ms;
+        Ok(act(&mut video, now_ms))
+    }
+
+    async fn begin(&self, id: &VideoId, slot: &Slot) -> Result<(), StoreError> {
+        let Some(history) = &self.history else { return Ok(()) };
+        let newest_first = history.list(id, Page::Newest, HISTORY_LEN).await?;
+        let now_ms = self.clock.now_ms();
+        let mut video = lock(&slot.video);
+        for comment in newest_first.into_iter().rev() {
+            let at_ms = comment.id.unix_ms().min(now_ms);
+            let event = Event {
+                id: comment.id.into(),
+                kind: Kind::COMMENT,
+                data: comment.to_json().into(),
+            };
+            video.log.begin(&self.origin, event, at_ms);
+        }
+        Ok(())
+    }
+
+    fn append_all(&self, video: &mut Video, events: Vec<Event>, now_ms: u64) -> Appended {
+        self.trim(&mut video.log, now_ms);
+        let append = |event| video.log.append(&self.origin, event, now_ms);
+        let entries = events.into_iter().map(append).collect();
+        self.trim(&mut video.log, now_ms);
+        Appended { entries, subscribers: video.subscribers.iter().cloned().collect() }
+    }
+}

@@ -1,0 +1,96 @@
+//! One video's log: epoch, head, the newest entries, known ids. No clock and no lock of its own.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use common::{
+    event::{Entry, Event},
+    live_log::{From, LogPage, Retention},
+    position::{Epoch, Origin, Position, Seq},
+};
+
+use super::ids::{Ids, Place};
+
+pub(super) struct VideoLog {
+    head: Position,
+    /// Contiguous, up to `head`.
+    entries: VecDeque<Entry>,
+    ids: Ids,
+    appended_ms: Option<u64>,
+}
+
+impl VideoLog {
+    pub(super) fn new(epoch: Epoch, now_ms: u64) -> Self {
+        Self {
+            head: Position { epoch, seq: 0 },
+            entries: VecDeque::new(),
+            ids: Ids::new(now_ms),
+            appended_ms: None,
+        }
+    }
+
+    pub(super) fn head(&self) -> Position {
+        self.head
+    }
+
+    /// When something was last appended, in this life of the log.
+    pub(super) fn appended_ms(&self) -> Option<u64> {
+        self.appended_ms
+    }
+
+    /// The event's entry: a new one, or the place that it has had already.
+    pub(super) fn append(&mut self, origin: &Arc<Origin>, event: Event, now_ms: u64) -> Entry {
+        let known = self.ids.get(&event.id);
+        let Place { seq, at_ms } = known.unwrap_or(Place { seq: self.head.seq + 1, at_ms: now_ms });
+        let position = Position { seq, ..self.head };
+        let entry = Entry { origin: Arc::clone(origin), position, at_ms, event };
+        if known.is_none() {
+            self.appended_ms = Some(now_ms);
+            self.push(entry.clone());
+        }
+        entry
+    }
+
+    /// Puts in what was said before this life of the log, and when.
+    pub(super) fn begin(&mut self, origin: &Arc<Origin>, event: Event, at_ms: u64) {
+        let position = Position { seq: self.head.seq + 1, ..self.head };
+        self.push(Entry { origin: Arc::clone(origin), position, at_ms, event });
+    }
+
+    fn push(&mut self, entry: Entry) {
+        self.head = entry.position;
+        self.ids.insert(entry.event.id, Place { seq: self.head.seq, at_ms: entry.at_ms });
+        self.entries.push_back(entry);
+    }
+
+    /// Drops what is too many or too old, but `kept_min` entries stay whatever their age.
+    pub(super) fn trim(&mut self, retention: &Retention, kept_min: usize, now_ms: u64) {
+        let oldest_ms = now_ms.saturating_sub(1_000 * retention.replay_ttl_s);
+        let drops = |entries: &VecDeque<Entry>| {
+            entries.len() > retention.replay_max
+                || entries.len() > kept_min
+                    && entries.front().is_some_and(|entry| entry.at_ms < oldest_ms)
+        };
+        while drops(&self.entries) {
+            self.entries.pop_front();
+        }
+        self.ids.rotate(now_ms, 1_000 * retention.dedup_s);
+    }
+
+    pub(super) fn read(&self, from: From, limit: usize) -> LogPage {
+        let held = self.entries.len();
+        let start = match from {
+            From::Newest => held.saturating_sub(limit),
+            From::After(Position { epoch, .. }) if epoch != self.head.epoch => held,
+            From::After(Position { seq, .. }) => {
+                let known_before = seq.saturating_add(1).saturating_sub(self.first());
+                usize::try_from(known_before).unwrap_or(held).min(held)
+            }
+        };
+        let entries = self.entries.range(start..).take(limit).cloned().collect();
+        LogPage { head: self.head, first: self.first(), entries }
+    }
+
+    fn first(&self) -> Seq {
+        self.entries.front().map_or(self.head.seq + 1, |entry| entry.position.seq)
+    }
+}

@@ -1,0 +1,55 @@
+//! Endpoint store and live log in one Redis per data centre, by Lua scripts.
+//!
+//! | key | type | holds |
+//! |---|---|---|
+//! | `{ch:B}:meta:VIDEO` | hash | run of the server, epoch, seq, when ids rotated |
+//! | `{ch:B}:log:VIDEO` | list | the newest entries, seqs without a hole up to meta's |
+//! | `{ch:B}:ids:VIDEO`, `…:ids.old:VIDEO` | hash | event id → place, two generations by age |
+//! | `{ch:B}:subs:VIDEO` | set | incarnations of gateways with viewers of the video |
+//! | `{ch:B}:changed`, `{ch:B}:heads` | zset, hash | videos appended to in the last minute |
+//! | `{ch:gw}:all` | set | registered incarnations |
+//! | `{ch:gw}:lease:INC` | string | address; expires when it isn't renewed |
+//! | `{ch:gw}:videos:INC` | set | videos it subscribed to, so that they can be found when it died |
+//!
+//! `B` is the video's bucket, 0 to 255. A script touches keys of one hash tag only, all of them
+//! passed in, so that a cluster can run it. Each carries an expiry or is removed with its gateway:
+//! nothing here needs to be kept, gateways and the comment store hold what it takes to rebuild it.
+
+mod connect_error;
+mod endpoint_store;
+mod keys;
+mod link;
+mod live_log;
+mod reply;
+mod script;
+
+use std::sync::Arc;
+
+use common::{live_log::Retention, position::Origin};
+
+pub use connect_error::ConnectError;
+
+use self::link::Link;
+
+/// [`LiveLog`](common::live_log::LiveLog) and
+/// [`EndpointStore`](common::endpoint_store::EndpointStore) on Redis 6.2 or later, or Valkey.
+pub struct RedisStore {
+    link: Link,
+    origin: Arc<Origin>,
+    retention: Retention,
+}
+
+impl RedisStore {
+    /// Connects to the server at `url`, `redis://[user:password@]host:port[/db]`; entries appended
+    /// here carry `origin`. From then on the connection is renewed whenever it breaks.
+    ///
+    /// # Errors
+    /// When the address is none, the server doesn't answer within three seconds, or it refuses.
+    pub async fn connect(
+        url: &str,
+        origin: Arc<Origin>,
+        retention: Retention,
+    ) -> Result<Self, ConnectError> {
+        Ok(Self { link: Link::connect(url).await?, origin, retention })
+    }
+}

@@ -1,0 +1,104 @@
+-- Gives events of one video their places.
+--   KEYS[5] subs     SET   incarnations of gateways with viewers of the video
+--   KEYS[6] changed  ZSET  video -> milliseconds of its last append, the bucket's last minute
+--   KEYS[7] heads    HASH  video -> "run epoch seq", for those in `changed`
+--   ARGV: replay_ttl ms, replay_max, dedup ms, video, then id, payload, id, payload, …
+-- Answers {epoch, now, place of each event, members of subs}. An id that has a place gets it again
+-- whatever stands there, so that a deletion can leave a mark of its own to refuse the id by.
+-- The first write of each path is one that Redis refuses when memory or disk is full, and once a
+-- script has written it is not stopped: it happens as a whole or not at all.
+
+local CHUNK = 1000 -- arguments per call: unpack() ends at some 8000
+local KEPT_MS = 60000 -- what `changed` remembers
+local SPARE = 64 -- trimmed beyond what was added, so that a backlog shrinks without a long stop
+
+local replay_ttl, replay_max = tonumber(ARGV[1]), tonumber(ARGV[2])
+local dedup, video = tonumber(ARGV[3]), ARGV[4]
+local now_us = server_us()
+local now = math.floor(now_us / 1000)
+local log = open(now_us)
+
+-- Two generations: an id is dropped at the second rotation after it came, one dedup later or more.
+local function rotate()
+  if now >= log.rotated and now - log.rotated < dedup then
+    return
+  end
+  redis.call('HSET', KEYS[1], 'rotated', int(now))
+  redis.call('UNLINK', KEYS[4])
+  if redis.call('EXISTS', KEYS[3]) == 1 then
+    redis.call('RENAME', KEYS[3], KEYS[4])
+  end
+end
+
+-- Calls `command key argument…` in pieces; a list of answers comes back as one.
+local function with_all(command, key, arguments)
+  local answers = {}
+  for from = 1, #arguments, CHUNK do
+    local to = math.min(from + CHUNK - 1, #arguments)
+    local answer = redis.call(command, key, unpack(arguments, from, to))
+    if type(answer) == 'table' then
+      for i = from, to do
+        answers[i] = answer[i - from + 1]
+      end
+    end
+  end
+  return answers
+end
+
+-- Places of all events; entries and id fields to be written for the new ones.
+local function assign()
+  local ids, ms = {}, string.format('%013.0f', now)
+  for i = 5, #ARGV, 2 do
+    ids[#ids + 1] = ARGV[i]
+  end
+  local recent, older = with_all('HMGET', KEYS[3], ids), with_all('HMGET', KEYS[4], ids)
+  local seq, places, entries, fields, fresh = log.seq, {}, {}, {}, {}
+  for i, id in ipairs(ids) do
+    local place = recent[i] or older[i] or fresh[id]
+    if not place then
+      seq = seq + 1
+      place = ms .. int(seq)
+      fresh[id] = place
+      entries[#entries + 1] = ms .. ARGV[4 + 2 * i]
+      fields[#fields + 1] = id
+      fields[#fields + 1] = place
+    end
+    places[i] = place
+  end
+  return seq, places, entries, fields
+end
+
+local function trim(added)
+  local over = math.min(redis.call('LLEN', KEYS[2]) - replay_max, added + SPARE)
+  if over > 0 then
+    redis.call('LTRIM', KEYS[2], int(over), -1)
+  end
+  drop_aged(now - replay_ttl, added + SPARE)
+end
+
+-- An append adds at most one video to the index, so that dropping up to eight keeps it bounded.
+local function note(seq)
+  redis.call('ZADD', KEYS[6], int(now), video)
+  redis.call('HSET', KEYS[7], video, log.run .. ' ' .. log.epoch .. ' ' .. int(seq))
+  local past = redis.call('ZRANGEBYSCORE', KEYS[6], '-inf', int(now - KEPT_MS), 'LIMIT', 0, 8)
+  if #past > 0 then
+    redis.call('ZREM', KEYS[6], unpack(past))
+    redis.call('HDEL', KEYS[7], unpack(past))
+  end
+  redis.call('PEXPIRE', KEYS[6], 2 * KEPT_MS)
+  redis.call('PEXPIRE', KEYS[7], 2 * KEPT_MS)
+end
+
+rotate()
+local seq, places, entries, fields = assign()
+if seq > log.seq then
+  with_all('RPUSH', KEYS[2], entries)
+  with_all('HSET', KEYS[3], fields)
+  redis.call('HSET', KEYS[1], 'seq', int(seq))
+  trim(#entries)
+  redis.call('PEXPIRE', KEYS[2], int(replay_ttl))
+  redis.call('PEXPIRE', KEYS[3], int(2 * dedup))
+  note(seq)
+end
+keep_meta(KEYS[1], seq, replay_ttl)
+return {log.epoch, int(now), places, redis.call('SMEMBERS', KEYS[5])}

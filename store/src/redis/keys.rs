@@ -1,0 +1,36 @@
+//! Names of keys; the table in [`super`] says what they hold.
+
+use common::{ids::VideoId, link::Incarnation, live_log::bucket_of};
+
+/// Registered incarnations.
+pub(super) const GATEWAYS: &str = "{ch:gw}:all";
+
+pub(super) fn meta(video: &VideoId) -> String {
+    of_video("meta", video)
+}
+
+pub(super) fn subs(video: &VideoId) -> String {
+    of_video("subs", video)
+}
+
+/// What `log.lua` takes, in its order.
+pub(super) fn log(video: &VideoId) -> [String; 4] {
+    ["meta", "log", "ids", "ids.old"].map(|what| of_video(what, video))
+}
+
+/// The index of a bucket's changes: `changed` and `heads`.
+pub(super) fn index(bucket: u16) -> [String; 2] {
+    ["changed", "heads"].map(|what| format!("{{ch:{bucket}}}:{what}"))
+}
+
+pub(super) fn lease(incarnation: &Incarnation) -> String {
+    format!("{{ch:gw}}:lease:{}", incarnation.0)
+}
+
+pub(super) fn videos(incarnation: &Incarnation) -> String {
+    format!("{{ch:gw}}:videos:{}", incarnation.0)
+}
+
+fn of_video(what: &str, video: &VideoId) -> String {
+    format!("{{ch:{}}}:{what}:{video}", bucket_of(video))
+}

@@ -1,0 +1,312 @@
+//! One connection to Redis, shared by all calls and renewed by a task of its own.
+//!
+//! redis-rs's `ConnectionManager` isn't used: it makes callers wait for each attempt to connect,
+//! tries anew with every call, and keeps a connection that has gone silent. Here a call fails at
+//! once while the server is known to be away (that is the breaker), one task tries to come back,
+//! and a connection on which nothing was answered for a whole time-out is given up.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use common::task;
+use redis::{
+    AsyncConnectionConfig, Client, Cmd, ErrorKind, IntoConnectionInfo, Pipeline, RedisError,
+    RedisResult, ServerErrorKind, Value,
+    aio::MultiplexedConnection,
+    io::tcp::{TcpSettings, socket2::TcpKeepalive},
+};
+use tokio::{
+    sync::{Semaphore, watch},
+    task::AbortHandle,
+    time::{Instant, sleep, timeout, timeout_at},
+};
+use tracing::{info, warn};
+
+use super::{
+    connect_error::{ConnectError, is_refusal},
+    script,
+};
+
+/// Longest wait for an answer, waiting for a connection included.
+const ANSWER_WAIT_MAX: Duration = Duration::from_millis(500);
+/// Longest time for one attempt to connect, log in and load the scripts.
+const CONNECT_WAIT_MAX: Duration = Duration::from_secs(1);
+/// How long a start tries, in case both are starting.
+const START_WAIT_MAX: Duration = Duration::from_millis(1_500);
+/// Pause between attempts, doubled from one to the other.
+const PAUSE_MIN: Duration = Duration::from_millis(50);
+const PAUSE_MAX: Duration = Duration::from_secs(1);
+/// Calls under way at once; those beyond it wait, within their time-out.
+const CALLS_MAX: usize = 256;
+/// A peer that acknowledges nothing for so long is gone.
+const SILENT_PEER_MAX: Duration = Duration::from_secs(2);
+
+/// Calls Redis; dropping it ends the task that keeps the connection.
+pub(super) struct Link {
+    shared: Arc<Shared>,
+    keeper: AbortHandle,
+}
+
+struct Shared {
+    /// Where, password masked.
+    url: String,
+    client: Client,
+    state: watch::Sender<State>,
+    calls: Semaphore,
+    born: Instant,
+    /// Microseconds from `born` to the last answer on any connection.
+    answered_us: AtomicU64,
+}
+
+#[derive(Clone)]
+enum State {
+    /// Connected, for the n-th time.
+    Up(MultiplexedConnection, u64),
+    /// Lost a moment ago, nothing tried yet: worth waiting for.
+    Lost(u64),
+    /// The last attempt failed, and why.
+    Down(u64, Arc<str>),
+}
+
+impl State {
+    fn serial(&self) -> u64 {
+        match self {
+            Self::Up(_, serial) | Self::Lost(serial) | Self::Down(serial, _) => *serial,
+        }
+    }
+}
+
+impl Link {
+    pub(super) async fn connect(url: &str) -> Result<Self, ConnectError> {
+        let client = client(url)?;
+        let (state, _) = watch::channel(State::Lost(0));
+        let shared = Arc::new(Shared {
+            url: common::config::mask_url(url),
+            client,
+            state,
+            calls: Semaphore::new(CALLS_MAX),
+            born: Instant::now(),
+            answered_us: AtomicU64::new(0),
+        });
+        let connection = shared.first_connection().await;
+        let connection = connection.map_err(|error| ConnectError::new(url, &error))?;
+        shared.state.send_replace(State::Up(connection, 1));
+        let keeper = Arc::clone(&shared);
+        let keeper = task::spawn("store.redis_link", async move { keeper.keep().await });
+        Ok(Self { shared, keeper: keeper.abort_handle() })
+    }
+
+    /// Sends the commands in one go and gives back their answers in order; errors that the server
+    /// answers with are among them. Scripts that it doesn't know are loaded on the way.
+    pub(super) async fn call(&self, commands: Pipeline) -> Result<Vec<Value>, String> {
+        let deadline = Instant::now() + ANSWER_WAIT_MAX;
+        let result = match timeout_at(deadline, self.shared.connection()).await {
+            Ok(Ok((connection, serial))) => {
+                self.shared.call(connection, serial, &commands, deadline).await
+            }
+            Ok(Err(why)) => Err(why),
+            Err(_) => Err("no room or no connection in time".to_owned()),
+        };
+        result.map_err(|why| format!("Redis at {}: {why}", self.shared.url))
+    }
+
+    /// One command.
+    pub(super) async fn call_one(&self, command: Cmd) -> Result<Value, String> {
+        let mut commands = Pipeline::with_capacity(1);
+        commands.add_command(command);
+        let answer = self.call(commands).await?.pop();
+        answer.ok_or_else(|| format!("Redis at {}: no answer", self.shared.url))
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        self.keeper.abort();
+    }
+}
+
+impl Shared {
+    /// The connection and which one it is; waits for one that was lost just now.
+    async fn connection(&self) -> Result<(MultiplexedConnection, u64), String> {
+        let mut state = self.state.subscribe();
+        let state = state.wait_for(|state| !matches!(state, State::Lost(_))).await;
+        match state.as_deref() {
+            Ok(State::Up(connection, serial)) => Ok((connection.clone(), *serial)),
+            Ok(State::Down(_, why)) => Err(format!("not connected, {why}")),
+            Ok(State::Lost(_)) | Err(_) => Err("not connected".to_owned()),
+        }
+    }
+
+    async fn call(
+        &self,
+        mut connection: MultiplexedConnection,
+        serial: u64,
+        commands: &Pipeline,
+        deadline: Instant,
+    ) -> Result<Vec<Value>, String> {
+        let began_us = self.now_us();
+        match timeout_at(deadline, self.exchange(&mut connection, commands)).await {
+            Ok(Ok(answers)) => {
+                self.answered_us.fetch_max(self.now_us(), Ordering::Relaxed);
+                if answers.iter().any(|answer| is(answer, ServerErrorKind::ReadOnly)) {
+                    // Demoted while we were connected: the address may lead to a master by now.
+                    self.lose(serial, "it is a replica");
+                }
+                Ok(answers)
+            }
+            Ok(Err(error)) => {
+                self.lose(serial, &error.to_string());
+                Err(error.to_string())
+            }
+            Err(_) => {
+                let silent = self.answered_us.load(Ordering::Relaxed) < began_us;
+                if silent {
+                    self.lose(serial, "nothing was answered in time");
+                }
+                Err(format!("no answer within {ANSWER_WAIT_MAX:?}"))
+            }
+        }
+    }
+
+    /// Sends and receives; errors are those of the connection.
+    async fn exchange(
+        &self,
+        connection: &mut MultiplexedConnection,
+        commands: &Pipeline,
+    ) -> RedisResult<Vec<Value>> {
+        // Closed never: the semaphore lives as long as we do.
+        let _permit = self.calls.acquire().await.ok();
+        let mut answers = connection.send_packed_commands(commands, 0, commands.len()).await?;
+        let unknown = |answer: &Value| is(answer, ServerErrorKind::NoScript);
+        if answers.iter().any(unknown) {
+            script::load_all(connection).await?;
+            let mut again = Pipeline::new();
+            for (command, answer) in commands.cmd_iter().zip(&answers) {
+                if unknown(answer) {
+                    again.add_command(command.clone());
+                }
+            }
+            let second = connection.send_packed_commands(&again, 0, again.len()).await?;
+            let places = answers.iter_mut().filter(|answer| unknown(answer));
+            places.zip(second).for_each(|(place, answer)| *place = answer);
+        }
+        Ok(answers)
+    }
+
+    /// Gives up the connection `serial`, unless a later one has taken its place.
+    fn lose(&self, serial: u64, why: &str) {
+        let lost = self.state.send_if_modified(|state| {
+            let current = matches!(state, State::Up(_, current) if *current == serial);
+            if current {
+                *state = State::Lost(serial);
+            }
+            current
+        });
+        if lost {
+            warn!(url = self.url, why, "connection to redis lost");
+        }
+    }
+
+    /// Connects whenever there is no connection, for ever.
+    async fn keep(&self) {
+        let mut state = self.state.subscribe();
+        loop {
+            let serial = match state.wait_for(|state| !matches!(state, State::Up(..))).await {
+                Ok(away) => away.serial(),
+                Err(_) => return,
+            };
+            self.reconnect(serial).await;
+        }
+    }
+
+    async fn reconnect(&self, serial: u64) {
+        let mut pause = PAUSE_MIN;
+        loop {
+            match self.dial().await {
+                Ok(connection) => {
+                    info!(url = self.url, "connected to redis again");
+                    self.state.send_replace(State::Up(connection, serial + 1));
+                    return;
+                }
+                Err(error) => {
+                    self.state.send_replace(State::Down(serial, error.to_string().into()));
+                }
+            }
+            sleep(pause).await;
+            pause = (2 * pause).min(PAUSE_MAX);
+        }
+    }
+
+    async fn first_connection(&self) -> RedisResult<MultiplexedConnection> {
+        let deadline = Instant::now() + START_WAIT_MAX;
+        loop {
+            match self.dial().await {
+                Err(error) if !is_refusal(&error) && Instant::now() < deadline => {
+                    sleep(PAUSE_MIN).await;
+                }
+                result => return result,
+            }
+        }
+    }
+
+    /// One attempt: a connection on which the scripts are loaded.
+    async fn dial(&self) -> RedisResult<MultiplexedConnection> {
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(CONNECT_WAIT_MAX))
+            .set_response_timeout(None)
+            .set_pipeline_buffer_size(CALLS_MAX);
+        let attempt = async {
+            let client = &self.client;
+            let mut connection =
+                client.get_multiplexed_async_connection_with_config(&config).await?;
+            refuse_replica(&mut connection).await?;
+            script::load_all(&mut connection).await?;
+            Ok(connection)
+        };
+        timeout(CONNECT_WAIT_MAX, attempt).await.unwrap_or_else(|elapsed| {
+            Err(RedisError::from(std::io::Error::new(std::io::ErrorKind::TimedOut, elapsed)))
+        })
+    }
+
+    fn now_us(&self) -> u64 {
+        u64::try_from(self.born.elapsed().as_micros()).unwrap_or(u64::MAX)
+    }
+}
+
+/// Scripts write, also those that read; a replica would refuse them one by one.
+async fn refuse_replica(connection: &mut MultiplexedConnection) -> RedisResult<()> {
+    let info: String = redis::cmd("INFO").arg("replication").query_async(connection).await?;
+    let replica = info.lines().any(|line| line.trim() == "role:slave");
+    if replica {
+        return Err((ErrorKind::Server(ServerErrorKind::ReadOnly), "it is a replica").into());
+    }
+    Ok(())
+}
+
+fn client(url: &str) -> Result<Client, ConnectError> {
+    if let Some(scheme) = ["rediss://", "redis+sentinel://", "redis+cluster://"]
+        .into_iter()
+        .find(|scheme| url.starts_with(scheme))
+    {
+        return Err(ConnectError::address(url, &format!("{scheme} isn't built yet")));
+    }
+    if !url.starts_with("redis://") {
+        return Err(ConnectError::address(url, ""));
+    }
+    let keepalive = TcpKeepalive::new().with_time(SILENT_PEER_MAX).with_interval(SILENT_PEER_MAX);
+    let settings = TcpSettings::default()
+        .set_nodelay(true)
+        .set_keepalive(keepalive)
+        .set_user_timeout(SILENT_PEER_MAX);
+    let info = url.into_connection_info().map(|info| info.set_tcp_settings(settings));
+    info.and_then(Client::open).map_err(|error| ConnectError::address(url, &error.to_string()))
+}
+
+fn is(answer: &Value, kind: ServerErrorKind) -> bool {
+    matches!(answer, Value::ServerError(error) if error.kind() == Some(kind))
+}

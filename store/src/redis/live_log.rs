@@ -1,0 +1,178 @@
+//! [`LiveLog`] on Redis.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use common::{
+    event::VideoEvents,
+    ids::VideoId,
+    live_log::{Appended, Changes, From, LiveLog, LiveLogError, LogPage, bucket_of},
+    position::Position,
+    wire::{self, LoggedEvent},
+};
+use redis::{Cmd, Pipeline};
+
+use super::{RedisStore, keys, reply, script};
+
+/// Entries that one read asks for at most.
+const READ_MAX: usize = 1_000_000;
+/// Videos whose heads one script call reads: well under a millisecond.
+const HEADS_PER_CALL: usize = 256;
+/// Script calls in one round trip of `heads`: it holds the server for less than the time-out.
+const CALLS_PER_TRIP: usize = 64;
+/// Logs begun in one round trip.
+const BEGUN_PER_TRIP: usize = 2_048;
+
+#[async_trait]
+impl LiveLog for RedisStore {
+    async fn append(&self, batches: Vec<VideoEvents>) -> Vec<Result<Appended, LiveLogError>> {
+        let mut commands = Pipeline::with_capacity(batches.len());
+        for batch in &batches {
+            commands.add_command(self.append_command(batch));
+        }
+        match self.pipeline(commands).await {
+            Ok(answers) => {
+                let appended = |(answer, batch): (_, VideoEvents)| {
+                    reply::appended(answer, batch.events, &self.origin).map_err(LiveLogError)
+                };
+                answers.into_iter().zip(batches).map(appended).collect()
+            }
+            Err(error) => batches.iter().map(|_| Err(error.clone())).collect(),
+        }
+    }
+
+    async fn read(
+        &self,
+        video: &VideoId,
+        from: From,
+        limit: usize,
+    ) -> Result<LogPage, LiveLogError> {
+        let answer = self.link.call_one(self.read_command(video, from, limit)).await;
+        answer.and_then(reply::page).map_err(LiveLogError)
+    }
+
+    async fn heads(&self, videos: &[VideoId]) -> Result<Vec<Position>, LiveLogError> {
+        let mut heads = vec![None; videos.len()];
+        for trip in head_calls(videos).chunks(CALLS_PER_TRIP) {
+            self.known_heads(videos, trip, &mut heads).await?;
+        }
+        let unknown: Vec<usize> = (0..videos.len()).filter(|at| heads[*at].is_none()).collect();
+        for trip in unknown.chunks(BEGUN_PER_TRIP) {
+            self.begun_heads(videos, trip, &mut heads).await?;
+        }
+        Ok(heads.into_iter().flatten().collect())
+    }
+
+    async fn changed(&self, buckets: &[u16], since_ms: u64) -> Result<Changes, LiveLogError> {
+        let mut commands = Pipeline::with_capacity(buckets.len() + 2);
+        // TIME comes first: what is appended after it is found by the next look.
+        commands.cmd("TIME").cmd("INFO").arg("server");
+        for bucket in buckets {
+            let mut command = script::CHANGED.call(&keys::index(*bucket));
+            command.arg(since_ms);
+            commands.add_command(command);
+        }
+        let mut answers = self.pipeline(commands).await?.into_iter();
+        let mut read = || -> Result<Changes, String> {
+            let now_ms = reply::time_ms(answers.next().unwrap_or_default())?;
+            let run = reply::run_id(answers.next().unwrap_or_default())?;
+            let mut heads = Vec::new();
+            for answer in answers.by_ref() {
+                heads.extend(reply::changed(answer, &run)?);
+            }
+            Ok(Changes { run, now_ms, heads })
+        };
+        read().map_err(LiveLogError)
+    }
+
+    async fn ping(&self) -> Result<(), LiveLogError> {
+        let answer = self.link.call_one(redis::cmd("PING")).await;
+        answer.and_then(reply::parse).map_err(LiveLogError)
+    }
+}
+
+/// Which of `videos` go into one script call each: some of one bucket.
+fn head_calls(videos: &[VideoId]) -> Vec<Vec<usize>> {
+    let mut buckets = BTreeMap::<u16, Vec<usize>>::new();
+    for (at, video) in videos.iter().enumerate() {
+        buckets.entry(bucket_of(video)).or_default().push(at);
+    }
+    let calls = buckets.values().flat_map(|places| places.chunks(HEADS_PER_CALL));
+    calls.map(<[usize]>::to_vec).collect()
+}
+
+impl RedisStore {
+    async fn pipeline(&self, commands: Pipeline) -> Result<Vec<redis::Value>, LiveLogError> {
+        if commands.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.link.call(commands).await.map_err(LiveLogError)
+    }
+
+    fn append_command(&self, VideoEvents { video, events }: &VideoEvents) -> Cmd {
+        let mut keys = keys::log(video).to_vec();
+        keys.push(keys::subs(video));
+        keys.extend(keys::index(bucket_of(video)));
+        let mut command = script::APPEND.call(&keys);
+        command.arg(self.replay_ttl_ms()).arg(self.retention.replay_max);
+        command.arg(1_000 * self.retention.dedup_s).arg(video.as_str());
+        for event in events {
+            let payload = wire::encode(&LoggedEvent::new(&self.origin, event));
+            command.arg(event.id.as_bytes()).arg(&payload[..]);
+        }
+        command
+    }
+
+    fn read_command(&self, video: &VideoId, from: From, limit: usize) -> Cmd {
+        let mut command = script::READ.call(&keys::log(video));
+        command.arg(self.replay_ttl_ms());
+        match from {
+            From::Newest => command.arg("").arg(""),
+            From::After(Position { epoch, seq }) => command.arg(epoch.0).arg(seq),
+        };
+        command.arg(limit.min(READ_MAX));
+        command
+    }
+
+    /// Fills in the heads of those videos that have a log.
+    async fn known_heads(
+        &self,
+        videos: &[VideoId],
+        calls: &[Vec<usize>],
+        heads: &mut [Option<Position>],
+    ) -> Result<(), LiveLogError> {
+        let mut commands = Pipeline::with_capacity(calls.len());
+        for call in calls {
+            let metas: Vec<String> = call.iter().map(|at| keys::meta(&videos[*at])).collect();
+            let mut command = script::HEADS.call(&metas);
+            command.arg(self.replay_ttl_ms());
+            commands.add_command(command);
+        }
+        for (call, answer) in calls.iter().zip(self.pipeline(commands).await?) {
+            let known = reply::heads(answer, call.len()).map_err(LiveLogError)?;
+            call.iter().zip(known).for_each(|(at, head)| heads[*at] = head);
+        }
+        Ok(())
+    }
+
+    /// Begins the logs that were missing, and fills in their heads.
+    async fn begun_heads(
+        &self,
+        videos: &[VideoId],
+        places: &[usize],
+        heads: &mut [Option<Position>],
+    ) -> Result<(), LiveLogError> {
+        let mut commands = Pipeline::with_capacity(places.len());
+        for at in places {
+            commands.add_command(self.read_command(&videos[*at], From::Newest, 0));
+        }
+        for (at, answer) in places.iter().zip(self.pipeline(commands).await?) {
+            heads[*at] = Some(reply::page(answer).map_err(LiveLogError)?.head);
+        }
+        Ok(())
+    }
+
+    fn replay_ttl_ms(&self) -> u64 {
+        1_000 * self.retention.replay_ttl_s
+    }
+}

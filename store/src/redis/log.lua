@@ -1,0 +1,48 @@
+-- Stands before append.lua and read.lua, after prelude.lua. Both are given a video's log as
+--   KEYS[1] meta     HASH  run, epoch, seq, rotated: whose log it is, its head, when ids rotated
+--   KEYS[2] log      LIST  entries seq - LLEN + 1 to seq: 13 digits of milliseconds, payload
+--   KEYS[3] ids      HASH  event id -> place: 13 digits of milliseconds, seq
+--   KEYS[4] ids.old  HASH  the generation before
+
+local function server_us()
+  local time = redis.call('TIME')
+  return tonumber(time[1]) * 1000000 + tonumber(time[2])
+end
+
+-- The log's run, epoch (text), seq and rotated. What another run of the server wrote may be older
+-- than what was handed out, so a new epoch takes its place.
+local function open(now_us)
+  local run = run_id()
+  local meta = redis.call('HMGET', KEYS[1], 'run', 'epoch', 'seq', 'rotated')
+  if meta[1] == run then
+    return {run = run, epoch = meta[2], seq = tonumber(meta[3]), rotated = tonumber(meta[4])}
+  end
+  local epoch = int(math.max(now_us, (tonumber(meta[2]) or 0) + 1))
+  local now = math.floor(now_us / 1000)
+  redis.call('HSET', KEYS[1], 'run', run, 'epoch', epoch, 'seq', 0, 'rotated', int(now))
+  redis.call('UNLINK', KEYS[2], KEYS[3], KEYS[4])
+  return {run = run, epoch = epoch, seq = 0, rotated = now}
+end
+
+-- Drops entries older than oldest_ms from the log's front, at most `bound` of them. Doubling
+-- steps find where they end: one look when there are none, a dozen when there are thousands.
+local function drop_aged(oldest_ms, bound)
+  local function aged(index)
+    local entry = index < bound and redis.call('LINDEX', KEYS[2], int(index))
+    return entry and tonumber(string.sub(entry, 1, 13)) < oldest_ms
+  end
+  local count, step = 0, 1
+  while aged(count + step - 1) do
+    count, step = count + step, step * 2
+  end
+  while step > 1 do
+    step = step / 2
+    if aged(count + step - 1) then
+      count = count + step
+    end
+  end
+  if count > 0 then
+    redis.call('LTRIM', KEYS[2], int(count), -1)
+  end
+end
+

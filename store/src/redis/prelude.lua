@@ -1,0 +1,22 @@
+-- Stands before each script that knows a log's head.
+-- Numbers become text by int() alone: Lua's own conversion keeps 14 digits, an epoch has 16.
+
+local function int(number)
+  return string.format('%.0f', number)
+end
+
+-- Which run of the server this is. Read here and never passed in: clients reconnect unnoticed.
+local function run_id()
+  return string.match(redis.call('INFO', 'server'), 'run_id:(%x+)') or error('INFO tells no run_id')
+end
+
+-- A log that expires takes its positions with it, so a room's head outlives its entries: by a day
+-- where something was said, by little where nothing was (anybody may ask for any room). Renewed at
+-- half of it, so that a read is seldom a write.
+local function keep_meta(meta, seq, replay_ttl_ms)
+  local ttl = math.max(seq > 0 and 86400 or 900, math.ceil(replay_ttl_ms / 1000))
+  if redis.call('TTL', meta) < ttl / 2 then
+    redis.call('EXPIRE', meta, ttl)
+  end
+end
+

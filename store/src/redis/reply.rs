@@ -1,0 +1,115 @@
+//! From what the server answers to what the contracts promise.
+
+use std::{str::FromStr, sync::Arc};
+
+use bytes::Bytes;
+use common::{
+    event::{Entry, Event},
+    ids::VideoId,
+    link::Incarnation,
+    live_log::{Appended, LogPage},
+    position::{Epoch, Origin, Position, Seq},
+    wire::{self, LoggedEvent},
+};
+use redis::{FromRedisValue, Value};
+
+/// Digits of the milliseconds before a payload, and before the seq in a place.
+const MS_LEN: usize = 13;
+
+/// The answer as `T`, or what the server has to say instead.
+pub(super) fn parse<T: FromRedisValue>(value: Value) -> Result<T, String> {
+    let value = value.extract_error().map_err(|error| error.to_string())?;
+    redis::from_redis_value(value).map_err(|error| format!("an answer that isn't ours: {error}"))
+}
+
+/// `append.lua`'s answer, for these events.
+pub(super) fn appended(
+    value: Value,
+    events: Vec<Event>,
+    origin: &Arc<Origin>,
+) -> Result<Appended, String> {
+    let (epoch, _now_ms, places, subscribers): (u64, u64, Vec<Vec<u8>>, Vec<String>) =
+        parse(value)?;
+    if places.len() != events.len() {
+        return Err(format!("{} places for {} events", places.len(), events.len()));
+    }
+    let entry = |(event, place): (Event, Vec<u8>)| {
+        let (at_ms, seq) = split(&place).and_then(|(ms, seq)| Some((ms, number(seq)?)))?;
+        let position = Position { epoch: Epoch(epoch), seq };
+        Some(Entry { origin: Arc::clone(origin), position, at_ms, event })
+    };
+    let entries: Option<_> = events.into_iter().zip(places).map(entry).collect();
+    Ok(Appended {
+        entries: entries.ok_or("a place that isn't ours")?,
+        subscribers: subscribers.into_iter().map(incarnation).collect(),
+    })
+}
+
+/// `read.lua`'s answer.
+pub(super) fn page(value: Value) -> Result<LogPage, String> {
+    let (epoch, seq, first, start, raw): (u64, Seq, Seq, Seq, Vec<Vec<u8>>) = parse(value)?;
+    let epoch = Epoch(epoch);
+    let entry = |(seq, bytes)| entry(Position { epoch, seq }, bytes);
+    let entries = (start..).zip(raw).map(entry).collect::<Result<_, _>>()?;
+    Ok(LogPage { head: Position { epoch, seq }, first, entries })
+}
+
+fn entry(position: Position, raw: Vec<u8>) -> Result<Entry, String> {
+    let wrong = |why: &str| format!("entry {} of the log can't be read: {why}", position.seq);
+    let raw = Bytes::from(raw);
+    let (at_ms, _) = split(&raw).ok_or_else(|| wrong("no time before it"))?;
+    let logged: LoggedEvent =
+        wire::decode(raw.slice(MS_LEN..)).map_err(|error| wrong(&error.to_string()))?;
+    logged.into_entry(position, at_ms).map_err(|error| wrong(&error.to_string()))
+}
+
+/// `heads.lua`'s answer for `count` videos; `None` where there is no log of this run.
+pub(super) fn heads(value: Value, count: usize) -> Result<Vec<Option<Position>>, String> {
+    let fields: Vec<String> = parse(value)?;
+    let head = |pair: &[String]| {
+        Some(Position { epoch: Epoch(pair[0].parse().ok()?), seq: pair[1].parse().ok()? })
+    };
+    let heads: Vec<_> = fields.chunks_exact(2).map(head).collect();
+    if heads.len() == count { Ok(heads) } else { Err(format!("{} of {count} heads", heads.len())) }
+}
+
+/// `changed.lua`'s answer: heads that were written in this `run` of the server. Older ones can
+/// come up when the server restarted from a snapshot, and say less than what is known.
+pub(super) fn changed(value: Value, run: &str) -> Result<Vec<(VideoId, Position)>, String> {
+    let changes: Vec<(String, String)> = parse(value)?;
+    let head = |(video, head): &(String, String)| {
+        let mut fields = head.split(' ');
+        let ours = fields.next() == Some(run);
+        let epoch = Epoch(fields.next()?.parse().ok()?);
+        let position = Position { epoch, seq: fields.next()?.parse().ok()? };
+        ours.then_some((video.parse().ok()?, position))
+    };
+    Ok(changes.iter().filter_map(head).collect())
+}
+
+/// The `run_id` in INFO's answer.
+pub(super) fn run_id(value: Value) -> Result<String, String> {
+    let info: String = parse(value)?;
+    let run = info.lines().find_map(|line| line.strip_prefix("run_id:"));
+    run.map(|run| run.trim().to_owned()).ok_or_else(|| "INFO tells no run_id".to_owned())
+}
+
+/// TIME's answer, in milliseconds.
+pub(super) fn time_ms(value: Value) -> Result<u64, String> {
+    let (seconds, micros): (u64, u64) = parse(value)?;
+    Ok(seconds.saturating_mul(1_000).saturating_add(micros / 1_000))
+}
+
+pub(super) fn incarnation(name: String) -> Incarnation {
+    Incarnation(name.into())
+}
+
+/// The milliseconds, and what follows them.
+fn split(bytes: &[u8]) -> Option<(u64, &[u8])> {
+    let (ms, rest) = bytes.split_at_checked(MS_LEN)?;
+    Some((number(ms)?, rest))
+}
+
+fn number<T: FromStr>(digits: &[u8]) -> Option<T> {
+    std::str::from_utf8(digits).ok()?.parse().ok()
+}

@@ -1,0 +1,56 @@
+//! The Lua scripts, by their hashes.
+
+use std::sync::LazyLock;
+
+use redis::{Cmd, ToRedisArgs};
+
+/// A script and its SHA-1.
+pub(super) struct Script(redis::Script);
+
+impl Script {
+    fn new(code: &str) -> Self {
+        Self(redis::Script::new(code))
+    }
+
+    /// The command that runs it, with its keys in; arguments are to be added.
+    pub(super) fn call(&self, keys: &[impl ToRedisArgs]) -> Cmd {
+        let mut command = redis::cmd("EVALSHA");
+        command.arg(self.0.get_hash()).arg(keys.len()).arg(keys);
+        command
+    }
+}
+
+pub(super) static APPEND: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(concat!(
+        include_str!("prelude.lua"),
+        include_str!("log.lua"),
+        include_str!("append.lua")
+    ))
+});
+
+pub(super) static READ: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(concat!(
+        include_str!("prelude.lua"),
+        include_str!("log.lua"),
+        include_str!("read.lua")
+    ))
+});
+
+pub(super) static HEADS: LazyLock<Script> =
+    LazyLock::new(|| Script::new(concat!(include_str!("prelude.lua"), include_str!("heads.lua"))));
+
+pub(super) static CHANGED: LazyLock<Script> =
+    LazyLock::new(|| Script::new(include_str!("changed.lua")));
+
+pub(super) static SUBSCRIBE: LazyLock<Script> =
+    LazyLock::new(|| Script::new(include_str!("subscribe.lua")));
+
+/// Hands all scripts to the server.
+pub(super) async fn load_all(
+    connection: &mut impl redis::aio::ConnectionLike,
+) -> redis::RedisResult<()> {
+    for script in [&APPEND, &READ, &HEADS, &CHANGED, &SUBSCRIBE] {
+        script.0.load_async(connection).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,72 @@
+//! What the suites of the live log and the endpoint store share: opening stores, making events.
+
+use std::sync::Arc;
+
+use common::{
+    event::{Event, EventId, Kind, VideoEvents},
+    ids::VideoId,
+    link::Incarnation,
+    live_log::{Appended, LiveLog, Retention},
+    position::{Origin, Seq},
+};
+use store::{memory::MemoryStore, redis::RedisStore};
+use uuid::Uuid;
+
+/// Retention that no test runs into by accident.
+pub(crate) const AMPLE: Retention =
+    Retention { replay_max: 20_000, replay_ttl_s: 600, dedup_s: 120 };
+
+pub(crate) fn origin() -> Arc<Origin> {
+    Arc::new("dc1".parse().unwrap())
+}
+
+pub(crate) fn memory(retention: Retention) -> Arc<MemoryStore> {
+    Arc::new(MemoryStore::new(origin(), retention))
+}
+
+/// On the server that `CHORUS_TEST_REDIS` names; what tests write there has random names.
+pub(crate) async fn redis(retention: Retention) -> Arc<RedisStore> {
+    let url = std::env::var("CHORUS_TEST_REDIS")
+        .expect("set CHORUS_TEST_REDIS, e.g. to what `deploy/dev/redis start` prints");
+    redis_at(&url, retention).await
+}
+
+pub(crate) async fn redis_at(url: &str, retention: Retention) -> Arc<RedisStore> {
+    Arc::new(RedisStore::connect(url, origin(), retention).await.unwrap())
+}
+
+pub(crate) fn video() -> VideoId {
+    format!("test-{}", Uuid::now_v7()).parse().unwrap()
+}
+
+pub(crate) fn incarnation() -> Incarnation {
+    Incarnation(format!("test-{}", Uuid::now_v7()).into())
+}
+
+pub(crate) fn event() -> Event {
+    event_with(br#"{"text":"hi"}"#.to_vec())
+}
+
+pub(crate) fn event_with(data: Vec<u8>) -> Event {
+    let id = EventId::from_bytes(*Uuid::now_v7().as_bytes());
+    Event { id, kind: Kind::COMMENT, data: data.into() }
+}
+
+pub(crate) fn events(count: usize) -> Vec<Event> {
+    (0..count).map(|_| event()).collect()
+}
+
+/// One video's append, which must succeed.
+pub(crate) async fn append(log: &dyn LiveLog, video: &VideoId, events: &[Event]) -> Appended {
+    let batch = VideoEvents { video: video.clone(), events: events.to_vec() };
+    let mut answers = log.append(vec![batch]).await;
+    assert_eq!(answers.len(), 1);
+    let appended = answers.remove(0).unwrap();
+    let given: Vec<_> = appended.entries.iter().map(|entry| &entry.event).collect();
+    assert_eq!(given, events.iter().collect::<Vec<_>>(), "answers stand in the order given");
+    appended
+}
+
+pub(crate) fn seqs(appended: &Appended) -> Vec<Seq> {
+    appended.entries.iter().map(|entry| entry.position.seq).collect()
+}

@@ -1,0 +1,337 @@
+//! What every [`LiveLog`] does, in memory and on Redis alike.
+
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+use common::{
+    event::{Event, VideoEvents},
+    ids::VideoId,
+    live_log::{Changes, From, LiveLog, Retention, bucket_of},
+    position::{Epoch, Position},
+    task,
+};
+use tokio::time::sleep;
+
+use crate::live::{self, AMPLE, append, event, event_with, events, seqs, video};
+
+macro_rules! suite {
+    ($($case:ident,)*) => {
+        mod memory {
+            use crate::live;
+            $(#[tokio::test(start_paused = true)]
+            async fn $case() {
+                super::$case(async |retention| live::memory(retention) as _).await;
+            })*
+        }
+        mod redis {
+            use crate::live;
+            $(#[tokio::test]
+            #[ignore = "needs Redis: run deploy/dev/test"]
+            async fn $case() {
+                super::$case(async |retention| live::redis(retention).await as _).await;
+            })*
+        }
+    };
+}
+
+suite! {
+    places_have_no_hole_and_keep_the_order,
+    a_repeat_gets_its_place_again,
+    a_repeat_is_known_when_its_entry_is_gone,
+    a_repeat_is_known_by_age_not_by_count,
+    entries_go_by_count,
+    entries_go_by_age,
+    reads_after_a_place_and_the_newest,
+    an_empty_video_has_a_lasting_epoch,
+    a_place_that_it_never_gave_reads_nothing,
+    videos_do_not_touch_each_other,
+    answers_stand_in_the_order_of_batches,
+    one_video_twice_in_a_call,
+    concurrent_appenders_leave_no_hole,
+    changes_tell_of_appends_alone,
+    heads_stand_in_the_order_asked,
+    any_data_comes_back,
+    a_long_batch_is_one_append,
+    answers_ping,
+}
+
+type Log = Arc<dyn LiveLog>;
+
+async fn places_have_no_hole_and_keep_the_order(open: impl AsyncFn(Retention) -> Log) {
+    let (log, video) = (open(AMPLE).await, video());
+    let said = events(7);
+    let first = append(&*log, &video, &said[..3]).await;
+    let second = append(&*log, &video, &said[3..]).await;
+    assert_eq!((seqs(&first), seqs(&second)), (vec![1, 2, 3], vec![4, 5, 6, 7]));
+    let page = log.read(&video, From::Newest, 10).await.unwrap();
+    assert_eq!(page.entries, [first.entries, second.entries].concat());
+    assert_eq!((page.head.seq, page.first), (7, 1));
+    assert!(page.entries.iter().all(|entry| entry.position.epoch == page.head.epoch));
+    assert!(page.entries.iter().all(|entry| entry.origin == live::origin()));
+}
+
+async fn a_repeat_gets_its_place_again(open: impl AsyncFn(Retention) -> Log) {
+    let (log, video) = (open(AMPLE).await, video());
+    let [a, b, c] = [event(), event(), event()];
+    let first = append(&*log, &video, &[a.clone(), b.clone(), a.clone()]).await;
+    assert_eq!(seqs(&first), [1, 2, 1]);
+    sleep(Duration::from_millis(5)).await;
+    let second = append(&*log, &video, &[b.clone(), c.clone(), a.clone(), c.clone()]).await;
+    assert_eq!(seqs(&second), [2, 3, 1, 3]);
+    assert_eq!(second.entries[0], first.entries[1], "the very entry, with the time it had");
+    let third = append(&*log, &video, &[a.clone()]).await;
+    assert_eq!(third.entries, first.entries[..1]);
+    let page = log.read(&video, From::Newest, 10).await.unwrap();
+    assert_eq!(page.head.seq, 3);
+    assert_eq!(page.entries.into_iter().map(|entry| entry.event).collect::<Vec<_>>(), [a, b, c]);
+}
+
+async fn a_repeat_is_known_when_its_entry_is_gone(open: impl AsyncFn(Retention) -> Log) {
+    let (log, video) = (open(Retention { replay_max: 2, ..AMPLE }).await, video());
+    let said = events(5);
+    append(&*log, &video, &said).await;
+    assert_eq!(seqs(&append(&*log, &video, &said[..2]).await), [1, 2]);
+    let page = log.read(&video, From::Newest, 10).await.unwrap();
+    assert_eq!((page.head.seq, page.first, page.entries.len()), (5, 4, 2));
+}
+
+async fn a_repeat_is_known_by_age_not_by_count(open: impl AsyncFn(Retention) -> Log) {
+    let retention = Retention { replay_max: 5, dedup_s: 1, ..AMPLE };
+    let (log, video) = (open(retention).await, video());
+    log.read(&video, From::Newest, 0).await.unwrap();
+    sleep(Duration::from_millis(700)).await;
+    let early = event();
+    append(&*log, &video, std::slice::from_ref(&early)).await;
+    append(&*log, &video, &events(3_000)).await;
+    // Over the first rotation, and still younger than a second.
+    sleep(Duration::from_millis(600)).await;
+    append(&*log, &video, &events(1)).await;
+    assert_eq!(seqs(&append(&*log, &video, std::slice::from_ref(&early)).await), [1]);
+    for _ in 0..3 {
+        sleep(Duration::from_millis(1_100)).await;
+        append(&*log, &video, &events(1)).await;
+    }
+    assert_eq!(seqs(&append(&*log, &video, &[early]).await), [3_006], "not kept for ever either");
+}
+
+async fn entries_go_by_count(open: impl AsyncFn(Retention) -> Log) {
+    let (log, video) = (open(Retention { replay_max: 10, ..AMPLE }).await, video());
+    let said = events(25);
+    append(&*log, &video, &said[..8]).await;
+    append(&*log, &video, &said[8..]).await;
+    let page = log.read(&video, From::Newest, 100).await.unwrap();
+    assert_eq!((page.head.seq, page.first, page.entries.len()), (25, 16, 10));
+    assert_eq!(page.entries[0].event, said[15]);
+    let at = |seq| Position { seq, ..page.head };
+    assert!(page.covers(at(25)) && page.covers(at(15)));
+    assert!(!page.covers(at(14)) && !page.covers(at(26)));
+    let late = log.read(&video, From::After(at(3)), 2).await.unwrap();
+    assert_eq!(late.entries, page.entries[..2], "from the oldest there is");
+}
+
+async fn entries_go_by_age(open: impl AsyncFn(Retention) -> Log) {
+    let (log, video) = (open(Retention { replay_ttl_s: 1, ..AMPLE }).await, video());
+    let old = append(&*log, &video, &events(200)).await;
+    sleep(Duration::from_millis(600)).await;
+    append(&*log, &video, &events(2)).await;
+    sleep(Duration::from_millis(600)).await;
+    let page = log.read(&video, From::Newest, 1_000).await.unwrap();
+    assert_eq!((page.head.seq, page.first, page.entries.len()), (202, 201, 2), "read drops them");
+    append(&*log, &video, &events(1)).await;
+    sleep(Duration::from_millis(1_100)).await;
+    let page = log.read(&video, From::Newest, 1_000).await.unwrap();
+    assert_eq!((page.head.seq, page.first, page.entries.len()), (203, 204, 0), "the head stays");
+    assert_eq!(page.head.epoch, old.entries[0].position.epoch);
+    assert!(page.covers(page.head), "who saw everything missed nothing");
+    assert_eq!(seqs(&append(&*log, &video, &events(1)).await), [204]);
+}
+
+async fn reads_after_a_place_and_the_newest(open: impl AsyncFn(Retention) -> Log) {
+    let (log, video) = (open(AMPLE).await, video());
+    let said = append(&*log, &video, &events(9)).await.entries;
+    let head = said[8].position;
+    let read = async |from, limit| log.read(&video, from, limit).await.unwrap();
+    let after = |seq| From::After(Position { seq, ..head });
+    for (from, limit, expected) in [
+        (after(0), 100, 0..9),
+        (after(0), 4, 0..4),
+        (after(4), 100, 4..9),
+        (after(4), 2, 4..6),
+        (after(8), 1, 8..9),
+        (after(9), 100, 9..9),
+        (after(3), 0, 0..0),
+        (From::Newest, 3, 6..9),
+        (From::Newest, 9, 0..9),
+        (From::Newest, usize::MAX, 0..9),
+        (From::Newest, 0, 0..0),
+    ] {
+        let page = read(from, limit).await;
+        assert_eq!(page.entries, said[expected], "{from:?} {limit}");
+        assert_eq!((page.head, page.first), (head, 1));
+    }
+}
+
+async fn an_empty_video_has_a_lasting_epoch(open: impl AsyncFn(Retention) -> Log) {
+    let (log, video) = (open(AMPLE).await, video());
+    let page = log.read(&video, From::Newest, 20).await.unwrap();
+    assert_eq!((page.head.seq, page.first, page.entries.len()), (0, 1, 0));
+    assert!(page.head.epoch > Epoch(0));
+    assert!(page.covers(page.head));
+    assert_eq!(log.read(&video, From::After(page.head), 20).await.unwrap(), page);
+    assert_eq!(log.heads(std::slice::from_ref(&video)).await.unwrap(), [page.head]);
+    let appended = append(&*log, &video, &events(1)).await;
+    assert_eq!(appended.entries[0].position, Position { seq: 1, ..page.head });
+    assert_eq!(appended.subscribers, []);
+    let page = log.read(&video, From::After(page.head), 20).await.unwrap();
+    assert_eq!(page.entries, appended.entries);
+}
+
+async fn a_place_that_it_never_gave_reads_nothing(open: impl AsyncFn(Retention) -> Log) {
+    let (log, video) = (open(AMPLE).await, video());
+    let head = append(&*log, &video, &events(3)).await.entries[2].position;
+    let Epoch(epoch) = head.epoch;
+    for (epoch, seq) in [
+        (epoch - 1, 0),
+        (epoch + 1, 2),
+        (0, 0),
+        (u64::MAX, u64::MAX),
+        (epoch, 4),
+        (epoch, u64::MAX),
+    ] {
+        let position = Position { epoch: Epoch(epoch), seq };
+        let page = log.read(&video, From::After(position), 10).await.unwrap();
+        assert_eq!((page.head, page.first, page.entries.len()), (head, 1, 0), "{position:?}");
+        assert!(!page.covers(position), "{position:?}");
+    }
+}
+
+async fn videos_do_not_touch_each_other(open: impl AsyncFn(Retention) -> Log) {
+    let (log, one, other) = (open(AMPLE).await, video(), video());
+    let shared = event();
+    append(&*log, &one, &[event(), shared.clone()]).await;
+    assert_eq!(seqs(&append(&*log, &other, &[shared]).await), [1], "known to the first one only");
+    assert_eq!(log.read(&one, From::Newest, 9).await.unwrap().entries.len(), 2);
+}
+
+async fn answers_stand_in_the_order_of_batches(open: impl AsyncFn(Retention) -> Log) {
+    let log = open(AMPLE).await;
+    let batch = |count| VideoEvents { video: video(), events: events(count) };
+    let batches: Vec<VideoEvents> = (0..60).map(|n| batch(1 + n % 3)).collect();
+    let answers = log.append(batches.clone()).await;
+    assert_eq!(answers.len(), batches.len());
+    for (batch, answer) in batches.iter().zip(answers) {
+        let entries = answer.unwrap().entries;
+        let given: Vec<Event> = entries.iter().map(|entry| entry.event.clone()).collect();
+        assert_eq!(given, batch.events);
+        assert_eq!(log.read(&batch.video, From::Newest, 9).await.unwrap().entries, entries);
+    }
+    assert!(log.append(Vec::new()).await.is_empty());
+}
+
+async fn one_video_twice_in_a_call(open: impl AsyncFn(Retention) -> Log) {
+    let (log, video) = (open(AMPLE).await, video());
+    let batch = |count| VideoEvents { video: video.clone(), events: events(count) };
+    let answers = log.append(vec![batch(2), batch(3)]).await;
+    let places: Vec<_> = answers.iter().map(|answer| seqs(answer.as_ref().unwrap())).collect();
+    assert_eq!(places, [vec![1, 2], vec![3, 4, 5]]);
+}
+
+async fn concurrent_appenders_leave_no_hole(open: impl AsyncFn(Retention) -> Log) {
+    let (log, video) = (open(AMPLE).await, video());
+    appended_at_once(log, video).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn threads_leave_no_hole_in_memory() {
+    appended_at_once(live::memory(AMPLE), video()).await;
+}
+
+/// 16 appenders of 50 events each, every tenth of them twice.
+async fn appended_at_once(log: Log, video: VideoId) {
+    let appender = |_| {
+        let (log, video) = (Arc::clone(&log), video.clone());
+        task::spawn("test.appender", async move {
+            for said in events(50).chunks(5) {
+                append(&*log, &video, said).await;
+                append(&*log, &video, &said[2..3]).await;
+            }
+        })
+    };
+    let appenders: Vec<_> = (0..16).map(appender).collect();
+    for appender in appenders {
+        appender.await.unwrap();
+    }
+    let page = log.read(&video, From::Newest, 1_000).await.unwrap();
+    assert_eq!(page.head.seq, 800);
+    let places: Vec<_> = page.entries.iter().map(|entry| entry.position.seq).collect();
+    assert_eq!(places, (1..=800).collect::<Vec<_>>());
+    assert_eq!(page.entries.iter().map(|entry| entry.event.id).collect::<BTreeSet<_>>().len(), 800);
+}
+
+async fn changes_tell_of_appends_alone(open: impl AsyncFn(Retention) -> Log) {
+    let log = open(AMPLE).await;
+    let (said, read, never) = (video(), video(), video());
+    let buckets: Vec<u16> = [&said, &read, &never].map(bucket_of).into();
+    let look = async |since| log.changed(&buckets, since).await.unwrap();
+    let of = |changes: &Changes, video: &VideoId| {
+        let found = changes.heads.iter().find(|(id, _)| id == video);
+        found.map(|(_, head)| *head)
+    };
+    let before = look(0).await;
+    assert_eq!(of(&before, &said), None);
+    log.read(&read, From::Newest, 1).await.unwrap();
+    let first = append(&*log, &said, &events(2)).await.entries[1].position;
+    let changes = look(before.now_ms).await;
+    assert_eq!(of(&changes, &said), Some(first));
+    assert_eq!((of(&changes, &read), of(&changes, &never)), (None, None));
+    assert_eq!(changes.run, before.run);
+    assert!(changes.now_ms >= before.now_ms);
+
+    sleep(Duration::from_millis(5)).await;
+    let later = look(0).await;
+    assert_eq!(of(&later, &said), Some(first));
+    assert_eq!(of(&look(later.now_ms).await, &said), None, "not since");
+    let second = append(&*log, &said, &events(1)).await.entries[0].position;
+    assert_eq!(of(&look(later.now_ms).await, &said), Some(second));
+    assert!(log.changed(&[], 0).await.unwrap().heads.is_empty());
+}
+
+async fn heads_stand_in_the_order_asked(open: impl AsyncFn(Retention) -> Log) {
+    let log = open(AMPLE).await;
+    let videos: Vec<VideoId> = (0..700).map(|_| video()).collect();
+    for video in videos.iter().step_by(100) {
+        append(&*log, video, &events(3)).await;
+    }
+    let asked: Vec<VideoId> = videos.iter().chain(&videos[..1]).cloned().collect();
+    let heads = log.heads(&asked).await.unwrap();
+    assert_eq!(heads.len(), 701);
+    for at in [0, 1, 100, 399, 400, 699, 700] {
+        let page = log.read(&asked[at], From::Newest, 0).await.unwrap();
+        assert_eq!(heads[at], page.head, "{at}");
+    }
+    assert_eq!((heads[700].seq, heads[1].seq), (3, 0));
+    assert_eq!(log.heads(&asked).await.unwrap(), heads);
+    assert!(log.heads(&[]).await.unwrap().is_empty());
+}
+
+async fn any_data_comes_back(open: impl AsyncFn(Retention) -> Log) {
+    let (log, video) = (open(AMPLE).await, video());
+    let bytes = (0..=255).filter(|byte| !b"\r\n".contains(byte));
+    let long: Vec<u8> = bytes.cycle().take(4 * 1024).collect();
+    let said = [event_with(long), event_with(Vec::new()), event_with(b"\0".to_vec())];
+    let entries = append(&*log, &video, &said).await.entries;
+    assert_eq!(log.read(&video, From::Newest, 9).await.unwrap().entries, entries);
+}
+
+async fn a_long_batch_is_one_append(open: impl AsyncFn(Retention) -> Log) {
+    let (log, video) = (open(Retention { replay_max: 2_000, ..AMPLE }).await, video());
+    let said = events(2_500);
+    let appended = append(&*log, &video, &said).await;
+    assert_eq!(seqs(&appended), (1..=2_500).collect::<Vec<_>>());
+    assert_eq!(append(&*log, &video, &said).await, appended);
+    let page = log.read(&video, From::Newest, 9_999).await.unwrap();
+    assert_eq!(page.entries, appended.entries[500..]);
+}
+
+async fn answers_ping(open: impl AsyncFn(Retention) -> Log) {
+    open(AMPLE).await.ping().await.unwrap();
+}

@@ -1,0 +1,206 @@
+//! Redis killed, emptied, stopped, full, demoted: on a server of the test's own.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use common::{
+    event::VideoEvents,
+    ids::VideoId,
+    live_log::{From, LiveLog, Retention, bucket_of},
+    position::Position,
+};
+use store::redis::{ConnectError, RedisStore};
+use tokio::time::sleep;
+
+use crate::{
+    live::{AMPLE, append, events, origin, redis_at, seqs, video},
+    redis_server::RedisServer,
+};
+
+async fn server() -> (RedisServer, Arc<RedisStore>) {
+    let server = RedisServer::start(&[]).await;
+    let store = redis_at(&server.url(), AMPLE).await;
+    (server, store)
+}
+
+async fn head(store: &RedisStore, video: &VideoId) -> Position {
+    store.read(video, From::Newest, 0).await.unwrap().head
+}
+
+/// Waits until the store answers again by itself.
+async fn await_up(store: &RedisStore) {
+    let began = Instant::now();
+    while let Err(error) = LiveLog::ping(store).await {
+        assert!(began.elapsed() < Duration::from_secs(5), "still away: {error}");
+        sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs Redis: run deploy/dev/test"]
+async fn a_restart_from_an_older_snapshot_gives_no_seq_twice() {
+    let (mut server, store) = server().await;
+    let (video, quiet) = (video(), video());
+    append(&*store, &video, &events(90)).await;
+    let quiet_head = append(&*store, &quiet, &events(1)).await.entries[0].position;
+    server.run::<()>(&["SAVE"]).await;
+    let lost = append(&*store, &video, &events(12)).await;
+    let told = lost.entries[11].position;
+    let buckets = [bucket_of(&video), bucket_of(&quiet)];
+    let before = store.changed(&buckets, 0).await.unwrap();
+
+    server.kill_and_restart().await;
+    await_up(&store).await;
+    let after = store.changed(&buckets, 0).await.unwrap();
+    assert_ne!(after.run, before.run);
+    assert_eq!(after.heads, [], "heads of the old run are not told");
+    let page = store.read(&video, From::After(told), 10).await.unwrap();
+    assert!(page.head.epoch > told.epoch && page.head.seq == 0, "{page:?}");
+    assert!(!page.covers(told) && page.entries.is_empty());
+    let repeated = append(&*store, &video, &[lost.entries[0].event.clone()]).await;
+    assert_eq!(repeated.entries[0].position, Position { seq: 1, ..page.head });
+    let heads = store.heads(&[quiet.clone(), video.clone()]).await.unwrap();
+    assert!(heads[0].epoch > quiet_head.epoch && heads[0].seq == 0);
+    assert_eq!(heads[1], repeated.entries[0].position);
+}
+
+#[tokio::test]
+#[ignore = "needs Redis: run deploy/dev/test"]
+async fn an_emptied_server_begins_new_epochs() {
+    let (server, store) = server().await;
+    let video = video();
+    let told = append(&*store, &video, &events(9)).await.entries[8].position;
+    server.run::<()>(&["FLUSHALL"]).await;
+    let appended = append(&*store, &video, &events(1)).await.entries[0].position;
+    assert!(appended.epoch > told.epoch && appended.seq == 1);
+    server.run::<()>(&["FLUSHALL"]).await;
+    let heads = store.heads(std::slice::from_ref(&video)).await.unwrap();
+    assert!(heads[0].epoch > appended.epoch && heads[0].seq == 0);
+}
+
+#[tokio::test]
+#[ignore = "needs Redis: run deploy/dev/test"]
+async fn a_log_that_expired_keeps_its_head() {
+    let (server, store) = server().await;
+    let video = video();
+    let told = append(&*store, &video, &events(5)).await.entries[4].position;
+    let log: Vec<String> = server.run(&["KEYS", "*:log:*"]).await;
+    server.run::<()>(&["DEL", &log[0]]).await;
+    let page = store.read(&video, From::After(told), 10).await.unwrap();
+    assert_eq!((page.head, page.first, page.entries.len()), (told, 6, 0));
+    assert_eq!(seqs(&append(&*store, &video, &events(1)).await), [6]);
+    assert_eq!(store.read(&video, From::After(told), 10).await.unwrap().entries.len(), 1);
+}
+
+#[tokio::test]
+#[ignore = "needs Redis: run deploy/dev/test"]
+async fn a_stopped_server_fails_calls_in_time_and_comes_back() {
+    let (server, store) = server().await;
+    let video = video();
+    append(&*store, &video, &events(1)).await;
+    server.signal("-STOP");
+    let said = events(2);
+    let batch = || vec![VideoEvents { video: video.clone(), events: said.clone() }];
+    for _ in 0..20 {
+        let began = Instant::now();
+        let answers = store.append(batch()).await;
+        let waited = began.elapsed();
+        assert!(answers[0].is_err() && waited < Duration::from_millis(900), "{waited:?}");
+    }
+    let began = Instant::now();
+    for _ in 0..100 {
+        store.read(&video, From::Newest, 1).await.unwrap_err();
+    }
+    let waited = began.elapsed();
+    assert!(waited < Duration::from_millis(900), "100 calls to a server known to be away");
+    server.signal("-CONT");
+    await_up(&store).await;
+    assert_eq!(seqs(&append(&*store, &video, &said).await), [2, 3], "once, whatever arrived late");
+    assert_eq!(head(&store, &video).await.seq, 3);
+}
+
+#[tokio::test]
+#[ignore = "needs Redis: run deploy/dev/test"]
+async fn forgotten_scripts_and_cut_connections_heal() {
+    let (server, store) = server().await;
+    let video = video();
+    append(&*store, &video, &events(1)).await;
+    server.run::<()>(&["SCRIPT", "FLUSH"]).await;
+    assert_eq!(seqs(&append(&*store, &video, &events(1)).await), [2]);
+    server.run::<()>(&["SCRIPT", "FLUSH"]).await;
+    let batch = || VideoEvents { video: crate::live::video(), events: events(3) };
+    let answers = store.append((0..40).map(|_| batch()).collect()).await;
+    assert!(answers.iter().all(|answer| seqs(answer.as_ref().unwrap()) == [1, 2, 3]));
+    server.run::<i64>(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]).await;
+    await_up(&store).await;
+    assert_eq!(seqs(&append(&*store, &video, &events(1)).await), [3]);
+}
+
+#[tokio::test]
+#[ignore = "needs Redis: run deploy/dev/test"]
+async fn a_full_server_refuses_appends_as_a_whole_and_still_reads() {
+    let server = RedisServer::start(&[]).await;
+    let retention = Retention { dedup_s: 1, ..AMPLE };
+    let store = redis_at(&server.url(), retention).await;
+    let video = video();
+    append(&*store, &video, &events(3)).await;
+    let before = store.read(&video, From::Newest, 9).await.unwrap();
+    server.run::<()>(&["CONFIG", "SET", "maxmemory", "1"]).await;
+    // Ids are due to rotate, which must not come before the refusal.
+    sleep(Duration::from_millis(1_100)).await;
+    let batch = VideoEvents { video: video.clone(), events: events(2) };
+    let error = store.append(vec![batch]).await.remove(0).unwrap_err().to_string();
+    assert!(error.contains("maxmemory"), "{error}");
+    assert_eq!(store.read(&video, From::Newest, 9).await.unwrap(), before);
+    server.run::<()>(&["CONFIG", "SET", "maxmemory", "0"]).await;
+    assert_eq!(seqs(&append(&*store, &video, &events(1)).await), [4]);
+}
+
+#[tokio::test]
+#[ignore = "needs Redis: run deploy/dev/test"]
+async fn a_demoted_server_is_left_until_it_is_master_again() {
+    let (server, store) = server().await;
+    let video = video();
+    server.run::<()>(&["REPLICAOF", "127.0.0.1", "1"]).await;
+    let batch = || vec![VideoEvents { video: video.clone(), events: events(1) }];
+    assert!(store.append(batch()).await[0].is_err());
+    sleep(Duration::from_millis(300)).await;
+    let error = store.append(batch()).await.remove(0).unwrap_err().to_string();
+    assert!(error.contains("replica"), "{error}");
+    server.run::<()>(&["REPLICAOF", "NO", "ONE"]).await;
+    await_up(&store).await;
+    append(&*store, &video, &events(1)).await;
+}
+
+#[tokio::test]
+#[ignore = "needs Redis: run deploy/dev/test"]
+async fn a_start_without_redis_says_what_to_do() {
+    let error = async |url: &str| {
+        let began = Instant::now();
+        let error = RedisStore::connect(url, origin(), AMPLE).await.err().unwrap();
+        assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+        let line = error.to_string();
+        assert!(!line.contains("hush") && !line.contains('\n'), "{line}");
+        (error, line)
+    };
+    let (kind, line) = error("redis://u:hush@127.0.0.1:1/0").await;
+    assert!(matches!(kind, ConnectError::Unreachable { .. }));
+    let expected = "can't reach Redis at redis://u:****@127.0.0.1:1/0: start it, or set live.url (";
+    assert!(line.starts_with(expected), "{line}");
+
+    for url in ["http://u:hush@h", "redis://h:x", "rediss://u:hush@h", "redis+sentinel://h", ""] {
+        let (kind, line) = error(url).await;
+        assert!(matches!(kind, ConnectError::Address { .. }), "{line}");
+    }
+
+    let server = RedisServer::start(&["--requirepass", "other"]).await;
+    let with_password = server.url().replace("redis://", "redis://:hush@");
+    for url in [server.url(), with_password] {
+        let (kind, line) = error(&url).await;
+        assert!(matches!(kind, ConnectError::Refused { .. }), "{line}");
+    }
+    server.signal("-STOP");
+    assert!(matches!(error(&server.url()).await.0, ConnectError::Unreachable { .. }));
+}
