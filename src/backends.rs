@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use common::{
     comment_store::CommentStore,
     config::{Config, LiveKind, StoreKind},
@@ -12,7 +12,13 @@ use common::{
     task,
 };
 use futures_util::future::BoxFuture;
-use store::{embedded::EmbeddedStore, memory::MemoryStore, redis::RedisStore};
+use store::{
+    cql::{CqlStore, Migrated},
+    embedded::EmbeddedStore,
+    memory::MemoryStore,
+    redis::RedisStore,
+};
+use tokio_util::sync::CancellationToken;
 
 /// Between sweeps of the in-process live log.
 const SWEEP_PERIOD: Duration = Duration::from_secs(10);
@@ -49,7 +55,8 @@ pub async fn comments(config: &Config) -> Result<Comments> {
             Ok(Comments { store: Arc::new(store), failed })
         }
         StoreKind::Scylla => {
-            anyhow::bail!("cql is on its way")
+            let store = Arc::new(CqlStore::connect(&config.store).await?);
+            Ok(Comments { store, failed: Box::pin(std::future::pending()) })
         }
     }
 }
@@ -58,7 +65,11 @@ pub async fn comments(config: &Config) -> Result<Comments> {
 ///
 /// # Errors
 /// When Redis can't be reached; the message says what to do.
-pub async fn live(config: &Config, history: Option<Arc<dyn CommentStore>>) -> Result<Live> {
+pub async fn live(
+    config: &Config,
+    history: Option<Arc<dyn CommentStore>>,
+    stop: &CancellationToken,
+) -> Result<Live> {
     let origin = Arc::new(config.dc.name.parse()?);
     let retention = Retention {
         replay_max: usize::try_from(config.live.replay_max).unwrap_or(usize::MAX),
@@ -72,8 +83,10 @@ pub async fn live(config: &Config, history: Option<Arc<dyn CommentStore>>) -> Re
                 Some(history) => memory.with_history(history),
                 None => memory,
             });
-            let swept = memory.clone();
-            task::spawn("live.sweep", async move { swept.keep_swept(SWEEP_PERIOD).await });
+            let (swept, stop) = (memory.clone(), stop.clone());
+            task::spawn("live.sweep", async move {
+                stop.run_until_cancelled(swept.keep_swept(SWEEP_PERIOD)).await;
+            });
             Ok(Live { log: memory.clone(), endpoints: memory })
         }
         LiveKind::Redis => {
@@ -84,16 +97,16 @@ pub async fn live(config: &Config, history: Option<Arc<dyn CommentStore>>) -> Re
     }
 }
 
-/// Creates or upgrades the CQL keyspace and tables.
+/// Creates or upgrades the CQL keyspace and tables; tells from and to which version.
 ///
 /// # Errors
 /// When the nodes can't be reached or refuse, or the store is not CQL.
-pub async fn migrate(config: &Config) -> Result<()> {
+pub async fn migrate(config: &Config) -> Result<Migrated> {
     anyhow::ensure!(
         config.store.kind == StoreKind::Scylla,
         "nothing to migrate: `store.kind` is \"embedded\"; set it to \"scylla\" for CQL"
     );
-    Ok::<(),anyhow::Error>(()).context("can't migrate")
+    Ok(store::cql::migrate(&config.store).await?)
 }
 
 /// How `/readyz` asks the comment store.

@@ -12,6 +12,7 @@ use common::{
     config::{Config, Role},
     telemetry,
 };
+use store::cql::Migrated;
 use tokio::signal::unix::{SignalKind, signal};
 
 use cli::{Invocation, TokenRequest};
@@ -28,7 +29,7 @@ async fn main() -> ExitCode {
     };
     let done = match invocation {
         Invocation::Run { role, config } => run(role, &config).await,
-        Invocation::Migrate { config } => backends::migrate(&config).await,
+        Invocation::Migrate { config } => migrate(&config).await,
         Invocation::Token { config, request } => token(&config, request),
         Invocation::ConfigCheck(loaded) => return cli::config::check(&loaded),
         Invocation::ConfigPrint(loaded) => return cli::config::print(&loaded),
@@ -70,6 +71,11 @@ async fn stop(system: System) {
         () = system.stop() => {}
         _ = tokio::signal::ctrl_c() => {}
     }
+}
+
+async fn migrate(config: &Config) -> Result<()> {
+    let Migrated { before, now } = backends::migrate(config).await?;
+    announce::line(&format!("keyspace `{}`: version {before} → {now}", config.store.keyspace))
 }
 
 fn token(config: &Config, request: TokenRequest) -> Result<()> {

@@ -59,7 +59,8 @@ async fn loopback_host(request: Request, next: Next) -> Response {
     if host.is_none_or(is_loopback) {
         next.run(request).await
     } else {
-        let why = "development mode answers only to localhost; set auth.hs256_secret to serve others";
+        let why =
+            "development mode answers only to localhost; set auth.hs256_secret to serve others";
         Problem::new(Code::Forbidden, why).into_response()
     }
 }
@@ -80,10 +81,14 @@ mod tests {
 
     #[test]
     fn loopback_names() {
-        for ours in ["localhost", "LOCALHOST:8080", "127.0.0.1:80", "127.9.9.9", "[::1]:8080", "localhost."] {
+        for ours in
+            ["localhost", "LOCALHOST:8080", "127.0.0.1:80", "127.9.9.9", "[::1]:8080", "localhost."]
+        {
             assert!(is_loopback(ours), "{ours}");
         }
-        for other in ["", "evil.example", "127.0.0.1.evil.example", "10.0.0.1", "localhost.evil", "[::2]"] {
+        for other in
+            ["", "evil.example", "127.0.0.1.evil.example", "10.0.0.1", "localhost.evil", "[::2]"]
+        {
             assert!(!is_loopback(other), "{other}");
         }
     }

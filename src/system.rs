@@ -62,6 +62,7 @@ pub async fn start(
     metrics: impl Fn() -> String + Send + Sync + 'static,
 ) -> Result<System> {
     let sockets = bind(config)?;
+    let config = &advertised(config, &sockets)?;
     let stop = CancellationToken::new();
     let parts = match config.role {
         Role::All => all(config, &stop).await?,
@@ -90,6 +91,16 @@ fn bind(config: &Config) -> Result<Sockets> {
     Ok(Sockets { public, internal })
 }
 
+/// Port 0 in `gateway.advertise` stands for the port that the internal socket got.
+fn advertised(config: &Config, sockets: &Sockets) -> Result<Config> {
+    let mut config = config.clone();
+    if let Some(host) = config.gateway.advertise.strip_suffix(":0") {
+        let port = sockets.internal.local_addr().context("internal socket")?.port();
+        config.gateway.advertise = format!("{host}:{port}");
+    }
+    Ok(config)
+}
+
 fn serve_parts(
     config: &Config,
     sockets: Sockets,
@@ -101,7 +112,8 @@ fn serve_parts(
     let health = Health::new(probes, metrics);
     let guard = middleware::from_fn_with_state(InternalGuard::new(&config.internal), peer::guard);
     // Behind the guard: only what roles call of each other. Health is for load balancers.
-    let internal = internal.route_layer(guard).merge(health::router(health.clone()));
+    let internal = if internal.has_routes() { internal.route_layer(guard) } else { internal };
+    let internal = internal.merge(health::router(health.clone()));
     let internal_address = sockets.internal.local_addr().context("internal socket")?;
     tasks.push(task::spawn("internal", serve::serve(sockets.internal, internal, stop.clone())));
     let mut public_address = None;
@@ -120,7 +132,7 @@ fn serve_parts(
 
 async fn all(config: &Config, stop: &CancellationToken) -> Result<Parts> {
     let Comments { store, failed } = backends::comments(config).await?;
-    let live = backends::live(config, Some(store.clone())).await?;
+    let live = backends::live(config, Some(store.clone()), stop).await?;
     let (gateway, gateway_tasks) = start_gateway(config, &live, stop)?;
     let deliver: Arc<dyn Deliver> = match config.live.kind {
         LiveKind::Memory => gateway.clone(),
@@ -142,7 +154,7 @@ async fn all(config: &Config, stop: &CancellationToken) -> Result<Parts> {
 
 async fn ingest(config: &Config, stop: &CancellationToken) -> Result<Parts> {
     let Comments { store, failed } = backends::comments(config).await?;
-    let live = backends::live(config, None).await?;
+    let live = backends::live(config, None, stop).await?;
     let urls = config.ingest.dispatchers.clone();
     let dispatchers = Dispatchers::resolve(urls, peer_client(config)?, stop.clone()).await;
     let (ingest, task) = start_ingest(config, &store, &live, dispatchers, stop)?;
@@ -156,7 +168,7 @@ async fn ingest(config: &Config, stop: &CancellationToken) -> Result<Parts> {
 }
 
 async fn dispatcher(config: &Config, stop: &CancellationToken) -> Result<Parts> {
-    let live = backends::live(config, None).await?;
+    let live = backends::live(config, None, stop).await?;
     let deliver = Arc::new(HttpDeliver::new(peer_client(config)?));
     let (dispatcher, task) = start_dispatcher(&live, deliver, stop);
     Ok(Parts {
@@ -169,7 +181,7 @@ async fn dispatcher(config: &Config, stop: &CancellationToken) -> Result<Parts> 
 }
 
 async fn gateway(config: &Config, stop: &CancellationToken) -> Result<Parts> {
-    let live = backends::live(config, None).await?;
+    let live = backends::live(config, None, stop).await?;
     let (gateway, tasks) = start_gateway(config, &live, stop)?;
     Ok(Parts {
         public: gateway.public(),
@@ -185,8 +197,7 @@ fn start_gateway(
     live: &Live,
     stop: &CancellationToken,
 ) -> Result<(Arc<Gateway>, gateway::Tasks)> {
-    let deps =
-        gateway::Deps { live_log: live.log.clone(), endpoints: live.endpoints.clone() };
+    let deps = gateway::Deps { live_log: live.log.clone(), endpoints: live.endpoints.clone() };
     Ok(Gateway::start(config, deps, stop.clone())?)
 }
 
@@ -206,8 +217,7 @@ fn start_ingest(
     dispatchers: Dispatchers,
     stop: &CancellationToken,
 ) -> Result<(Arc<Ingest>, JoinHandle<()>)> {
-    let deps =
-        ingest::Deps { comments: store.clone(), live_log: live.log.clone(), dispatchers };
+    let deps = ingest::Deps { comments: store.clone(), live_log: live.log.clone(), dispatchers };
     Ok(Ingest::start(config, deps, stop.clone())?)
 }
 

@@ -35,7 +35,7 @@ pub(crate) struct CommonArgs {
     /// Where comments are posted, as http://host:port; several are taken in turn
     #[arg(long, required = true, value_name = "URL")]
     pub(crate) post: Vec<Origin>,
-    /// Bearer token of every post [default: development mode's X-Chorus-User: u<user>]
+    /// Bearer token of every post; without it, development mode's `X-Chorus-User: u<number>`
     #[arg(long, value_name = "JWT", conflicts_with = "hs256_secret")]
     pub(crate) token: Option<String>,
     /// Mint each user's own HS256 token with this secret

@@ -1,12 +1,10 @@
 //! Holds what viewers saw against what was acknowledged: every comment, once, in one order.
 
-use serde::Serialize;
-
 use crate::order::{out_of_place, ranks};
 use crate::recording::{Recording, Viewed};
 
 /// Deliveries that went wrong, over all viewers.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Findings {
     /// Acknowledged comments that a viewer never got and was not told of.
     pub(crate) lost: u64,
@@ -21,30 +19,13 @@ pub(crate) struct Findings {
     pub(crate) unacknowledged_seen: u64,
 }
 
-/// Viewers tried as the base of the order. The first viewer's own order could be the odd one; then
-/// another base needs fewer moves, and the one with the fewest is the order.
-const BASES_MAX: usize = 5;
-
 /// Judges a finished run.
 pub(crate) fn check(recording: &Recording, acknowledged: &[u128]) -> Findings {
-    let viewers = &recording.viewers;
-    let mut best = None::<Findings>;
-    let bases = BASES_MAX.min(viewers.len());
-    for base in (0..bases).map(|nth| nth * viewers.len() / bases) {
-        let findings = Bench::new(recording, acknowledged, base).judge(viewers);
-        let is_clean = findings.reordered == 0;
-        if best.as_ref().is_none_or(|best| findings.reordered < best.reordered) {
-            best = Some(findings);
-        }
-        if is_clean {
-            break;
-        }
-    }
-    best.unwrap_or_default()
+    Yardstick::new(recording, acknowledged).judge(&recording.viewers)
 }
 
 /// One order, and what every viewer must have seen of it.
-struct Bench {
+struct Yardstick {
     /// Rank by comment number.
     ranks: Vec<u32>,
     /// By rank: was it acknowledged?
@@ -62,10 +43,10 @@ enum Mark {
     LeftOut,
 }
 
-impl Bench {
-    fn new(recording: &Recording, acknowledged: &[u128], base: usize) -> Self {
+impl Yardstick {
+    fn new(recording: &Recording, acknowledged: &[u128]) -> Self {
         let comments = recording.ids.len();
-        let ranks = ranks(&recording.viewers, base, comments);
+        let ranks = ranks(&recording.viewers, comments);
         let mut wanted = vec![false; comments];
         let mut unseen = 0;
         for &id in acknowledged {

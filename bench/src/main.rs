@@ -2,7 +2,7 @@
 //!
 //! What goes in: [`trace`] (when a real chat spoke), [`text`] (what it says now), [`open_loop`] and
 //! [`closed_loop`] (when to post), [`poster`] over [`client`] as some [`identity`].
-//! What comes out: [`audience`] (a thread of [`viewer`]s sharing a [`hall`]) reads each
+//! What comes out: the [`crowd`]'s [`audience`]s (threads of [`viewer`]s sharing a [`hall`]) read each
 //! [`response`] through [`chunks`] and [`scanner`] into a [`recording`]; [`checker`] judges it
 //! against the [`order`] that the viewers agree on.
 //! What is said of it: [`progress`], [`report`], [`median`].
@@ -15,6 +15,7 @@ mod client;
 mod clock;
 mod closed_loop;
 mod comment_id;
+mod crowd;
 mod hall;
 mod identity;
 mod latency;

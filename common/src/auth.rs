@@ -122,8 +122,8 @@ impl Authenticator {
     #[must_use]
     pub fn new(config: &Config) -> Self {
         let secret = &config.auth.hs256_secret;
-        let key = (!secret.is_empty())
-            .then(|| DecodingKey::from_secret(secret.expose().as_bytes()));
+        let key =
+            (!secret.is_empty()).then(|| DecodingKey::from_secret(secret.expose().as_bytes()));
         let mut validation = Validation::new(Algorithm::HS256);
         validation.set_required_spec_claims(&["exp", "sub"]);
         validation.leeway = LEEWAY_S;

@@ -121,8 +121,8 @@ impl Text {
         if text.chars().any(|c| c.is_control() && c != '\n') {
             return Err(InvalidText::Control);
         }
-        let too_long = text.len() > TEXT_LEN_MAX
-            || text.graphemes(true).nth(TEXT_GRAPHEMES_MAX).is_some();
+        let too_long =
+            text.len() > TEXT_LEN_MAX || text.graphemes(true).nth(TEXT_GRAPHEMES_MAX).is_some();
         if too_long { Err(InvalidText::TooLong) } else { Ok(Self(text)) }
     }
 

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::{ids::VideoId, link::{Endpoint, Incarnation}};
+use crate::{
+    ids::VideoId,
+    link::{Endpoint, Incarnation},
+};
 
 /// The endpoint store can't be reached, timed out or refused. Every call is safe to repeat.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -5,7 +5,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::{event::{VideoEntries, VideoEvents}, position::Position};
+use crate::{
+    event::{VideoEntries, VideoEvents},
+    position::Position,
+};
 
 /// One life of a gateway: a new one after every start and every lost lease.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]

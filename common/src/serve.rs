@@ -35,7 +35,9 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
     /// Somebody listens there.
-    #[error("{address} is in use: stop the process that listens there, or set `{key}` to another address")]
+    #[error(
+        "{address} is in use: stop the process that listens there, or set `{key}` to another address"
+    )]
     InUse {
         /// Where.
         address: SocketAddr,

@@ -15,8 +15,9 @@ use tracing_subscriber::util::SubscriberInitExt;
 /// Environment variable with the log filter, as in `info` or `gateway=debug,info`.
 pub const LOG_FILTER_ENV: &str = "CHORUS_LOG";
 
-/// The filter when the environment has none.
-const LOG_FILTER_DEFAULT: &str = "info";
+/// The filter when the environment has none. The CQL driver says at length, and as an error, what
+/// the store says in one line.
+const LOG_FILTER_DEFAULT: &str = "info,scylla=off";
 
 /// Log lines waiting for stderr. When it is full, new lines are dropped and counted: a stuck
 /// terminal or log shipper costs lines, not comments.

@@ -43,8 +43,7 @@ impl Watcher {
         }
         let buckets: BTreeSet<u16> = videos.iter().map(bucket_of).collect();
         let buckets: Vec<u16> = buckets.into_iter().collect();
-        let Changes { run, now_ms, heads } =
-            self.live_log.changed(&buckets, self.since_ms).await?;
+        let Changes { run, now_ms, heads } = self.live_log.changed(&buckets, self.since_ms).await?;
         let heads: HashMap<_, _> = heads.into_iter().collect();
         for video in &videos {
             if let Some(head) = heads.get(video) {

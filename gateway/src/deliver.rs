@@ -39,10 +39,7 @@ pub(crate) fn router(gateway: Arc<Gateway>) -> Router {
     Router::new().route(DELIVER_PATH, post(deliver)).with_state(gateway)
 }
 
-async fn deliver(
-    State(gateway): State<Arc<Gateway>>,
-    body: Body,
-) -> Result<StatusCode, LinkError> {
+async fn deliver(State(gateway): State<Arc<Gateway>>, body: Body) -> Result<StatusCode, LinkError> {
     let (to, batches) = peer::receive::<DeliverRequest>(body).await?.into_parts()?;
     gateway.take(&to, batches)?;
     Ok(StatusCode::OK)

@@ -75,7 +75,12 @@ impl Encoder {
     /// Tells that `count` events after `from`, up to and including `to`, were left out.
     pub(crate) fn skipped(&self, out: &mut BytesMut, count: u64, from: Position, to: Position) {
         let (from, to) = (self.cursor(from), self.cursor(to));
-        write(out, format_args!("event: skipped\ndata: {{\"count\":{count},\"from\":\"{from}\",\"to\":\"{to}\"}}\n\n"));
+        write(
+            out,
+            format_args!(
+                "event: skipped\ndata: {{\"count\":{count},\"from\":\"{from}\",\"to\":\"{to}\"}}\n\n"
+            ),
+        );
     }
 
     /// The first block of a stream.
@@ -157,12 +162,8 @@ mod tests {
 
     #[test]
     fn the_first_block_has_all_that_the_contract_asks() {
-        let resume = |status| Resume {
-            status,
-            from: position(1, 2),
-            to: position(1, 4),
-            replayed: 2,
-        };
+        let resume =
+            |status| Resume { status, from: position(1, 2), to: position(1, 4), replayed: 2 };
         let head = |status| text(|out| *out = encoder().head(resume(status)));
         let new = head(Status::New);
         let lines: Vec<_> = new.lines().collect();

@@ -41,8 +41,7 @@ impl Lease {
     }
 
     async fn register(&self, store: &dyn EndpointStore) -> Result<(), EndpointStoreError> {
-        let endpoint =
-            Endpoint { incarnation: self.incarnation(), address: self.address.clone() };
+        let endpoint = Endpoint { incarnation: self.incarnation(), address: self.address.clone() };
         store.register(&endpoint, TTL).await
     }
 
@@ -86,10 +85,9 @@ impl Lease {
         registered: bool,
         renewed_at: Instant,
     ) -> Result<Beat, EndpointStoreError> {
-        if registered && renewed_at.elapsed() < TTL {
-            if store.renew(&self.incarnation(), TTL).await? {
-                return Ok(Beat::Renewed);
-            }
+        let certain = registered && renewed_at.elapsed() < TTL;
+        if certain && store.renew(&self.incarnation(), TTL).await? {
+            return Ok(Beat::Renewed);
         }
         if registered {
             tracing::warn!("the lease was lost: new incarnation");

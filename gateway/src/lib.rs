@@ -69,15 +69,19 @@ pub struct Gateway {
 }
 
 /// A gateway's background tasks, to be waited for after the token is cancelled.
-pub struct Tasks(Vec<JoinHandle<()>>);
+pub struct Tasks {
+    own: Vec<JoinHandle<()>>,
+    registry: Arc<Registry>,
+}
 
 impl Tasks {
     /// Waits until all have ended.
     pub async fn ended(self) {
-        for task in self.0 {
+        for task in self.own {
             // A task that panicked has ended as well.
             let _ = task.await;
         }
+        self.registry.ended().await;
     }
 }
 
@@ -99,6 +103,7 @@ impl Gateway {
             endpoints: deps.endpoints.clone(),
             lease: lease.clone(),
             started: Instant::now(),
+            stop: stop.clone(),
         });
         let registry = Registry::new(around);
         let gateway = Arc::new(Self {
@@ -112,17 +117,17 @@ impl Gateway {
             page: page::Page::new(&config.gateway.ingest_url),
             stop: stop.clone(),
         });
-        let resubscribe = {
+        let reborn = {
             let registry = registry.clone();
-            move || registry.tell_all(|_| true, || Message::Subscribe)
+            move || registry.tell_all(|_| true, || Message::Reborn)
         };
-        let watcher = Watcher::new(deps.live_log, registry);
-        let tasks = vec![
-            task::spawn("gateway.lease", lease.keep(deps.endpoints, stop.clone(), resubscribe)),
+        let watcher = Watcher::new(deps.live_log, registry.clone());
+        let own = vec![
+            task::spawn("gateway.lease", lease.keep(deps.endpoints, stop.clone(), reborn)),
             task::spawn("gateway.changes", watch(watcher, stop.clone())),
             task::spawn("gateway.ticks", tick(gateway.clone(), stop)),
         ];
-        Ok((gateway, Tasks(tasks)))
+        Ok((gateway, Tasks { own, registry }))
     }
 
     /// What viewers' browsers ask for: streams and the page.
@@ -163,7 +168,8 @@ async fn tick(gateway: Arc<Gateway>, stop: CancellationToken) {
     let mut second = 0;
     while !stopped_after(&stop, Duration::from_secs(1)).await {
         second = (second + 1) % HEARTBEAT_S;
-        let due = |video: &VideoId| u64::from(common::live_log::bucket_of(video)) % HEARTBEAT_S == second;
+        let due =
+            |video: &VideoId| u64::from(common::live_log::bucket_of(video)) % HEARTBEAT_S == second;
         gateway.registry.tell_all(due, || Message::Tick);
         gateway.pages.sweep();
     }

@@ -2,14 +2,10 @@
 
 use std::sync::Arc;
 
-use common::{
-    event::VideoEntries,
-    ids::VideoId,
-    position::Position,
-    task,
-};
+use common::{event::VideoEntries, ids::VideoId, position::Position, task};
 use dashmap::{DashMap, Entry};
 use tokio::sync::oneshot;
+use tokio_util::task::TaskTracker;
 
 use crate::video::{Actor, Join, Joined, Message, Surroundings, VideoHandle, order::Start};
 
@@ -17,11 +13,18 @@ use crate::video::{Actor, Join, Joined, Message, Surroundings, VideoHandle, orde
 pub(crate) struct Registry {
     videos: DashMap<VideoId, VideoHandle>,
     around: Arc<Surroundings>,
+    actors: TaskTracker,
 }
 
 impl Registry {
     pub(crate) fn new(around: Arc<Surroundings>) -> Arc<Self> {
-        Arc::new(Self { videos: DashMap::new(), around })
+        Arc::new(Self { videos: DashMap::new(), around, actors: TaskTracker::new() })
+    }
+
+    /// Waits until the last actor has ended, after the gateway was told to stop.
+    pub(crate) async fn ended(&self) {
+        self.actors.close();
+        self.actors.wait().await;
     }
 
     /// Brings a viewer in; waits until the video's actor has begun.
@@ -88,7 +91,7 @@ impl Registry {
                 vacant.insert(handle.clone());
                 metrics::gauge!("chorus_gateway_videos").increment(1);
                 let leave = self.leave(video.clone(), handle.clone());
-                task::spawn("gateway.video", actor.run(leave));
+                task::spawn("gateway.video", self.actors.track_future(actor.run(leave)));
                 handle
             }
         }

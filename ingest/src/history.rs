@@ -48,8 +48,7 @@ pub(crate) async fn list(
     let (page, limit) = wanted(&params).map_err(|error| Problem::invalid(vec![error]))?;
     // The position first: what is accepted between the two reads stands in both, never in none.
     let cursor = ingest.position(&video).await;
-    let mut comments =
-        ingest.comments.list(&video, page, limit + 1).await.map_err(refusal)?;
+    let mut comments = ingest.comments.list(&video, page, limit + 1).await.map_err(refusal)?;
     let more = comments.len() > limit;
     comments.truncate(limit);
     let next = comments.last().filter(|_| more).map(|comment| comment.id);

@@ -70,7 +70,8 @@ pub(crate) async fn draft(body: Body) -> Result<Draft, Problem> {
 }
 
 fn de_limit(error: &axum::Error) -> bool {
-    std::error::Error::source(error).is_some_and(|source| source.to_string().contains("length limit"))
+    std::error::Error::source(error)
+        .is_some_and(|source| source.to_string().contains("length limit"))
 }
 
 fn too_large() -> Problem {

@@ -84,7 +84,10 @@ mod tests {
             all.extend(events.take(&stream[cut..]));
             let names: Vec<_> = all.iter().map(|event| event.name.as_str()).collect();
             assert_eq!(names, ["a", "b"]);
-            assert_eq!((events.last_id(), events.retry()), (Some("2"), Some(Duration::from_millis(1500))));
+            assert_eq!(
+                (events.last_id(), events.retry()),
+                (Some("2"), Some(Duration::from_millis(1500)))
+            );
         }
     }
 

@@ -53,8 +53,9 @@ impl EmbeddedStore {
         Ok(Self { commit, tables, reads: Arc::new(Semaphore::new(READS_MAX)) })
     }
 
-    /// Ends when writing has failed for good (say, an fsync error), with the reason. Nothing is
-    /// acknowledged from then on, reads go on; the process should exit with an error.
+    /// Ends when writing has failed for good (say, an fsync error) or hangs, with the reason.
+    /// Nothing is acknowledged from then on, reads go on. The process should exit with an error,
+    /// and not drop the store first: that waits for the thread that may hang.
     pub fn failed(&self) -> impl Future<Output = String> + Send + use<> {
         self.commit.failed()
     }
@@ -67,7 +68,9 @@ impl EmbeddedStore {
     {
         let turn = timeout(READ_PATIENCE, Arc::clone(&self.reads).acquire_owned()).await;
         let Ok(Ok(turn)) = turn else {
-            return Err(StoreError::Unavailable("more reads wait than the disk keeps up with".into()));
+            return Err(StoreError::Unavailable(
+                "more reads wait than the disk keeps up with".into(),
+            ));
         };
         let tables = self.tables.clone();
         let read = spawn_blocking(move || {

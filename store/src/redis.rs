@@ -6,14 +6,15 @@
 //! | `{ch:B}:log:VIDEO` | list | the newest entries, seqs without a hole up to meta's |
 //! | `{ch:B}:ids:VIDEO`, `…:ids.old:VIDEO` | hash | event id → place, two generations by age |
 //! | `{ch:B}:subs:VIDEO` | set | incarnations of gateways with viewers of the video |
-//! | `{ch:B}:changed`, `{ch:B}:heads` | zset, hash | videos appended to in the last minute |
+//! | `{ch:B}:changed` | zset | videos appended to in the last minute, by time |
 //! | `{ch:gw}:all` | set | registered incarnations |
 //! | `{ch:gw}:lease:INC` | string | address; expires when it isn't renewed |
 //! | `{ch:gw}:videos:INC` | set | videos it subscribed to, so that they can be found when it died |
 //!
 //! `B` is the video's bucket, 0 to 255. A script touches keys of one hash tag only, all of them
-//! passed in, so that a cluster can run it. Each carries an expiry or is removed with its gateway:
-//! nothing here needs to be kept, gateways and the comment store hold what it takes to rebuild it.
+//! passed in, so that a cluster can run it. A video's keys expire, a gateway's go with it, and the
+//! 256 indexes stay: nothing here needs to be kept, since gateways and the comment store hold what
+//! it takes to rebuild it.
 
 mod connect_error;
 mod endpoint_store;

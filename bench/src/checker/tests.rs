@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::scanner::Event;
 
-/// Viewers that saw these ids, in the order they are given; `after_us` plays no part.
+/// Viewers that saw these events, all at one time.
 fn recording(viewers: &[Vec<Event>]) -> Recording {
     let mut recording = Recording::default();
     for events in viewers {
@@ -142,6 +142,34 @@ fn what_nobody_saw_may_have_been_told() {
     viewers[0].push(Event::Skipped(1));
     let findings = check(&recording(&viewers), &acknowledged());
     assert_eq!((findings.lost, findings.left_out), (1, 1));
+}
+
+/// A restart without a log: everyone leaves and comes back at a time of their own.
+#[test]
+fn gaps_of_their_own_are_told_apart() {
+    let away = |from: u128, to: u128| {
+        let mut events = comments(0..from);
+        events.push(Event::Resume { reset: true });
+        events.extend(comments(to..20));
+        events
+    };
+    // Numbered by time of first sight, which the first viewer alone would not give.
+    let viewers = [comments(0..9), away(7, 12), away(9, 11), away(8, 10), away(5, 13)];
+    let mut all = recording(&[]);
+    for (seat, events) in viewers.iter().enumerate() {
+        let mut viewed = Viewed::default();
+        for &event in events {
+            let at_us = if let Event::Comment(id) = event { id as u64 * 1_000 } else { 0 };
+            viewed.note(event, &mut all.ids, at_us);
+        }
+        if seat == 0 {
+            viewed.note(Event::Resume { reset: true }, &mut all.ids, 0);
+        }
+        all.viewers.push(viewed);
+    }
+    let seen: Vec<u128> = (0..20).filter(|id| *id != 9).collect();
+    let findings = check(&all, &seen);
+    assert_eq!((findings.lost, findings.reordered, findings.duplicates), (0, 0, 0));
 }
 
 proptest! {

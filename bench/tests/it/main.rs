@@ -73,7 +73,7 @@ fn replay(server: SocketAddr, more: &[&str]) -> Outcome {
         "--viewer-threads",
         "2",
         "--silence-seconds",
-        "3",
+        "8",
         "--linger-seconds",
         "0.2",
         "--trace",

@@ -65,9 +65,18 @@ fn bad_tokens_are_refused() {
         ("no sub", token(&hs256, &json!({"exp": now + 60}), SECRET)),
         ("exp as text", token(&hs256, &json!({"sub": "u", "exp": "9999999999"}), SECRET)),
         ("not yet", token(&hs256, &json!({"sub": "u", "exp": now + 60, "nbf": now + 50}), SECRET)),
-        ("unknown role", token(&hs256, &json!({"sub": "u", "exp": now + 60, "role": "king"}), SECRET)),
-        ("http avatar", token(&hs256, &json!({"sub": "u", "exp": now + 60, "avatar": "http://x"}), SECRET)),
-        ("line end in name", token(&hs256, &json!({"sub": "u", "exp": now + 60, "name": "a\nb"}), SECRET)),
+        (
+            "unknown role",
+            token(&hs256, &json!({"sub": "u", "exp": now + 60, "role": "king"}), SECRET),
+        ),
+        (
+            "http avatar",
+            token(&hs256, &json!({"sub": "u", "exp": now + 60, "avatar": "http://x"}), SECRET),
+        ),
+        (
+            "line end in name",
+            token(&hs256, &json!({"sub": "u", "exp": now + 60, "name": "a\nb"}), SECRET),
+        ),
         ("alg none", "eyJhbGciOiJub25lIn0.eyJzdWIiOiJ1IiwiZXhwIjo5OTk5OTk5OTk5fQ.".into()),
         ("not a token", "abc".into()),
         ("empty", String::new()),

@@ -51,11 +51,11 @@ fn golden_bytes_of_version_1() {
 #[test]
 fn reads_back_what_it_wrote() {
     let request = encode(&DispatchRequest::from(&events()[..]));
-    let back: Vec<VideoEvents> =
-        decode::<DispatchRequest>(request).unwrap().try_into().unwrap();
+    let back: Vec<VideoEvents> = decode::<DispatchRequest>(request).unwrap().try_into().unwrap();
     assert_eq!(back, events());
     let batch = VideoEntries { video: "v".parse().unwrap(), entries: vec![entry()] };
-    let envelope = encode(&DeliverRequest::new(&Incarnation("g".into()), std::slice::from_ref(&batch)));
+    let envelope =
+        encode(&DeliverRequest::new(&Incarnation("g".into()), std::slice::from_ref(&batch)));
     let (to, back) = decode::<DeliverRequest>(envelope).unwrap().into_parts().unwrap();
     assert_eq!((to.0.as_ref(), back), ("g", vec![batch]));
 }

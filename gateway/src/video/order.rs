@@ -259,9 +259,10 @@ impl Order {
 
     /// An entry of an epoch that is over goes out without a position, unless it went out before.
     fn pass_late(&mut self, entry: &Entry) {
-        let passed = self.past.iter().any(|last| {
-            last.epoch == entry.position.epoch && entry.position.seq <= last.seq
-        });
+        let passed = self
+            .past
+            .iter()
+            .any(|last| last.epoch == entry.position.epoch && entry.position.seq <= last.seq);
         if passed || self.log.has(&entry.event.id) {
             return;
         }

@@ -16,7 +16,11 @@ fn good_bodies() {
         (r#"{"text":"\ud83d\ude00"}"#, "😀"),
         (r#"{"text":"a\nb","reply_to":null}"#, "a\nb"),
     ] {
-        assert_eq!(code(body).map(|draft| draft.text.as_str().to_owned()), Ok(text.into()), "{body}");
+        assert_eq!(
+            code(body).map(|draft| draft.text.as_str().to_owned()),
+            Ok(text.into()),
+            "{body}"
+        );
     }
     let id = "0190163d-8694-739b-aea5-966c26f8ad91";
     let reply = code(&format!(r#"{{"text":"hi","reply_to":"{id}"}}"#)).unwrap().reply_to;
@@ -75,7 +79,8 @@ fn headers() {
 
 #[tokio::test]
 async fn a_body_without_length_is_cut_off_at_the_limit() {
-    let body = |len: usize| Body::from(format!("{{\"text\":\"hi\",\"x\":\"{}\"}}", "x".repeat(len)));
+    let body =
+        |len: usize| Body::from(format!("{{\"text\":\"hi\",\"x\":\"{}\"}}", "x".repeat(len)));
     assert!(draft(body(BODY_LEN_MAX - 20)).await.is_ok());
     assert_eq!(draft(body(BODY_LEN_MAX)).await.unwrap_err().code(), Code::TooLarge);
 }

@@ -52,12 +52,8 @@ impl Claims {
         let give_up = Instant::now() + CLAIM_PATIENCE;
         let mut tries = 0;
         loop {
-            let row = (
-                author.as_str(),
-                key.as_str(),
-                claim.comment.as_uuid(),
-                claim.digest.as_slice(),
-            );
+            let row =
+                (author.as_str(), key.as_str(), claim.comment.as_uuid(), claim.digest.as_slice());
             let why = match link.run(&self.insert, row).await {
                 Ok(answer) => return in_force(answer, claim),
                 Err(why) => why,
@@ -75,7 +71,8 @@ impl Claims {
 /// How long to wait before the next try: the longer the more tries there were, and different for
 /// claims of one key that are in each other's way. An id's last bytes are random.
 fn pause(comment: CommentId, tries: u32) -> Duration {
-    let random = comment.as_bytes().iter().rev().take(4).fold(0, |sum, byte| sum * 31 + u64::from(*byte));
+    let random =
+        comment.as_bytes().iter().rev().take(4).fold(0, |sum, byte| sum * 31 + u64::from(*byte));
     let longest = PAUSE_MS_MIN << tries.min(6);
     Duration::from_millis(PAUSE_MS_MIN + random.rotate_right(tries) % longest)
 }
@@ -83,7 +80,8 @@ fn pause(comment: CommentId, tries: u32) -> Duration {
 /// Reads the answer to a conditional insert. Cassandra answers `[applied]` alone when it was
 /// applied, ScyllaDB always with the columns of the row that was there, null when there was none.
 fn in_force(answer: QueryResult, claim: Claim) -> Result<Claim, StoreError> {
-    let earlier = earlier(answer).ok_or_else(|| StoreError::Damaged("claim: no claim's row".into()))?;
+    let earlier =
+        earlier(answer).ok_or_else(|| StoreError::Damaged("claim: no claim's row".into()))?;
     Ok(earlier.unwrap_or(claim))
 }
 

@@ -239,7 +239,8 @@ fn parse(video: &VideoId, row: Row) -> Result<Comment, StoreError> {
 
 fn parse_parts(video: &VideoId, row: Row) -> Option<Comment> {
     // As stored: what a text may be was checked when it was posted, by the rules of that time.
-    let text: Result<Text, serde::de::value::Error> = Text::deserialize(row.body.into_deserializer());
+    let text: Result<Text, serde::de::value::Error> =
+        Text::deserialize(row.body.into_deserializer());
     let reply_to = row.reply_to.map(CommentId::try_from).transpose();
     Some(Comment {
         id: CommentId::try_from(row.id).ok()?,

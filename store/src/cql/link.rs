@@ -17,7 +17,9 @@ use scylla::{
     policies::speculative_execution::SimpleSpeculativeExecutionPolicy,
     response::query_result::QueryResult,
     serialize::row::SerializeRow,
-    statement::{Consistency, SerialConsistency, prepared::PreparedStatement, unprepared::Statement},
+    statement::{
+        Consistency, SerialConsistency, prepared::PreparedStatement, unprepared::Statement,
+    },
 };
 use tokio::sync::Semaphore;
 
@@ -66,7 +68,10 @@ impl Link {
     pub(super) fn new(session: Session) -> Self {
         let profile = session.get_default_execution_profile_handle().pointee_to_builder();
         let reads = profile.speculative_execution_policy(Some(Arc::new(
-            SimpleSpeculativeExecutionPolicy { max_retry_count: 1, retry_interval: SPECULATE_AFTER },
+            SimpleSpeculativeExecutionPolicy {
+                max_retry_count: 1,
+                retry_interval: SPECULATE_AFTER,
+            },
         )));
         let reads = reads.build().into_handle();
         Self { session, requests: Semaphore::new(REQUESTS_MAX), reads }

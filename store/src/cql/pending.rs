@@ -76,16 +76,17 @@ impl PendingRecords {
         let mut rows: Vec<_> = shards.await?.into_iter().flatten().collect();
         rows.sort_unstable();
         rows.truncate(limit);
-        rows.into_iter().map(parse).collect()
+        Ok(rows.into_iter().filter_map(parse).collect())
     }
 }
 
-fn parse((id, video): (Uuid, String)) -> Result<Pending, StoreError> {
-    let (comment, video) = (CommentId::try_from(id), video.parse());
-    match (comment, video) {
-        (Ok(comment), Ok(video)) => Ok(Pending { video, comment }),
-        _ => Err(StoreError::Damaged(format!("pending record {id}: it isn't one"))),
+/// Passes over what isn't a record: an error would hold up the live delivery of all the others.
+fn parse((id, video): (Uuid, String)) -> Option<Pending> {
+    let pending = CommentId::try_from(id).ok().zip(video.parse().ok());
+    if pending.is_none() {
+        tracing::error!(%id, "what this row of the pending table holds isn't a pending record");
     }
+    pending.map(|(comment, video)| Pending { video, comment })
 }
 
 /// By the last byte of the id, which is random.

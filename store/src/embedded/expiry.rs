@@ -61,3 +61,44 @@ impl CompactionFilter for ExpiredAt {
         Ok(if expired { Verdict::Remove } else { Verdict::Keep })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use uuid::Builder;
+
+    use super::*;
+
+    fn claim_of_age(hours: u64) -> Claim {
+        let ms = now_ms() - hours * 3_600_000;
+        let uuid = Builder::from_unix_timestamp_millis(ms, &[1; 10]).into_uuid();
+        Claim { comment: CommentId::try_from(uuid).unwrap(), digest: [0; 32] }
+    }
+
+    #[test]
+    fn a_claim_holds_for_24_hours() {
+        assert!(holds(&claim_of_age(23), now_ms()));
+        assert!(!holds(&claim_of_age(24), now_ms()));
+        // Of a node whose clock runs ahead.
+        assert!(holds(&claim_of_age(0), 0));
+    }
+
+    #[test]
+    fn compaction_drops_expired_claims_and_nothing_else() {
+        let home = tempfile::tempdir().unwrap();
+        let tables = tables::Tables::open(home.path()).unwrap();
+        let claims = &tables.claims;
+        for (key, hours) in [("expired", 26), ("just expired", 24), ("fresh", 0)] {
+            let payload = record::claim_payload(&claim_of_age(hours));
+            claims.insert(key, record::seal(key.as_bytes(), &payload)).unwrap();
+        }
+        claims.insert("damaged", [0; 53]).unwrap();
+        tables.pending.insert("not a claim", record::seal(b"not a claim", &[])).unwrap();
+        for table in [claims, &tables.pending] {
+            table.rotate_memtable_and_wait().unwrap();
+            table.major_compact().unwrap();
+        }
+        let left: Vec<_> = claims.iter().map(|entry| entry.key().unwrap().to_vec()).collect();
+        assert_eq!(left, [b"damaged".as_slice(), b"fresh", b"just expired"]);
+        assert!(tables.pending.contains_key("not a claim").unwrap());
+    }
+}

@@ -2,6 +2,10 @@
 //! then answers them all. A lone write costs one fsync; many at once share it.
 
 use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     thread::JoinHandle,
     time::{Duration, Instant},
 };
@@ -9,7 +13,7 @@ use std::{
 use common::comment_store::StoreError;
 use tokio::{
     sync::{mpsc, oneshot, watch},
-    time::timeout_at,
+    time::{timeout, timeout_at},
 };
 
 /// Writes waiting for the commit thread. When it is full, callers wait for a place, at most
@@ -19,6 +23,9 @@ const QUEUE_LEN_MAX: usize = 4_096;
 const BATCH_LEN_MAX: usize = 1_024;
 /// Longest a write may take, queue and commit together.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// A commit that lasts longer, at most twice that, is a failure: the engine waits for ever when its
+/// own threads died, and a disk may hang.
+const STALL_MAX: Duration = Duration::from_secs(30);
 
 /// Where writes become durable.
 pub(super) trait Sink: Send + 'static {
@@ -57,8 +64,12 @@ pub(super) struct GroupCommit<S: Sink> {
     // Dropped before the thread is waited for: its end is what tells the thread to stop.
     queue: mpsc::Sender<Job<S>>,
     failure: watch::Receiver<Option<String>>,
+    turns: Turns,
     _thread: Joined,
 }
+
+/// Counts up when a commit begins and when it ends: odd while one is under way.
+type Turns = Arc<AtomicU64>;
 
 /// Waits for the thread when dropped, so that whoever drops the store may open it again.
 struct Joined(Option<JoinHandle<()>>);
@@ -75,10 +86,12 @@ impl<S: Sink> GroupCommit<S> {
     pub(super) fn start(sink: S) -> std::io::Result<Self> {
         let (queue, jobs) = mpsc::channel(QUEUE_LEN_MAX);
         let (failed, failure) = watch::channel(None);
+        let turns = Turns::default();
+        let counter = Arc::clone(&turns);
         let thread = std::thread::Builder::new()
             .name("store-commit".into())
-            .spawn(move || run(sink, jobs, &failed))?;
-        Ok(Self { queue, failure, _thread: Joined(Some(thread)) })
+            .spawn(move || run(sink, jobs, &failed, &counter))?;
+        Ok(Self { queue, failure, turns, _thread: Joined(Some(thread)) })
     }
 
     /// Has the write made durable and returns its answer.
@@ -96,12 +109,22 @@ impl<S: Sink> GroupCommit<S> {
         }
     }
 
-    /// Ends when the commit thread has failed, with the reason: the process should exit then.
+    /// Ends when the commit thread has failed or hangs, with the reason: the process should exit.
     pub(super) fn failed(&self) -> impl Future<Output = String> + Send + use<S> {
-        let mut failure = self.failure.clone();
+        let (mut failure, turns) = (self.failure.clone(), Arc::clone(&self.turns));
         async move {
-            let reason = failure.wait_for(Option::is_some).await.ok().and_then(|why| why.clone());
-            reason.unwrap_or_else(|| THREAD_ENDED.into())
+            let mut before = 0;
+            loop {
+                if let Ok(reason) = timeout(STALL_MAX, failure.wait_for(Option::is_some)).await {
+                    let reason = reason.ok().and_then(|reason| reason.clone());
+                    return reason.unwrap_or_else(|| THREAD_ENDED.into());
+                }
+                let now = turns.load(Ordering::Relaxed);
+                if now == before && now % 2 == 1 {
+                    return HANGS.into();
+                }
+                before = now;
+            }
         }
     }
 
@@ -113,6 +136,8 @@ impl<S: Sink> GroupCommit<S> {
 
 /// The reason when the thread left none: it panicked.
 const THREAD_ENDED: &str = "the commit thread ended; restart chorus";
+/// The reason when a commit does not end.
+const HANGS: &str = "writing to the disk hangs; check it, then restart chorus";
 
 fn unavailable(why: &str) -> StoreError {
     StoreError::Unavailable(why.into())
@@ -122,6 +147,7 @@ fn run<S: Sink>(
     mut sink: S,
     mut queue: mpsc::Receiver<Job<S>>,
     failed: &watch::Sender<Option<String>>,
+    turns: &AtomicU64,
 ) {
     let seconds = metrics::histogram!("chorus_store_commit_seconds");
     let batch_len = metrics::histogram!("chorus_store_commit_batch");
@@ -132,13 +158,18 @@ fn run<S: Sink>(
             jobs.drain(..).map(|job| (job.write, job.reply)).unzip();
         batch_len.record(f64::from(u32::try_from(writes.len()).unwrap_or(u32::MAX)));
         let began = Instant::now();
+        turns.fetch_add(1, Ordering::Relaxed);
         let outcome = sink.commit(writes);
+        turns.fetch_add(1, Ordering::Relaxed);
         seconds.record(began.elapsed());
         match outcome {
             Ok(answers) => {
                 refused = false;
                 // A caller that gave up has dropped its end.
-                replies.into_iter().zip(answers).for_each(|(reply, answer)| drop(reply.send(answer)));
+                replies
+                    .into_iter()
+                    .zip(answers)
+                    .for_each(|(reply, answer)| drop(reply.send(answer)));
             }
             Err(CommitError::Refused(why)) => {
                 if !std::mem::replace(&mut refused, true) {
@@ -222,7 +253,9 @@ mod tests {
         let Rig { commit, outcome, .. } = rig();
         outcome.send(Err(CommitError::Refused("full".into()))).unwrap();
         outcome.send(Ok(())).unwrap();
-        assert!(matches!(commit.write(1).await, Err(StoreError::Unavailable(why)) if why == "full"));
+        assert!(
+            matches!(commit.write(1).await, Err(StoreError::Unavailable(why)) if why == "full")
+        );
         assert_eq!(commit.write(2).await.unwrap(), 2);
     }
 
@@ -251,15 +284,31 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_commit_that_hangs_is_a_failure_and_an_idle_thread_is_not() {
+        let Rig { commit, outcome, .. } = rig();
+        let failed = commit.failed();
+        tokio::pin!(failed);
+        assert!(timeout(STALL_MAX * 10, &mut failed).await.is_err());
+        let told = async {
+            // The thread lives in real time: it must have begun before the clock is turned on.
+            while commit.turns.load(Ordering::Relaxed).is_multiple_of(2) {
+                std::thread::yield_now();
+            }
+            timeout(STALL_MAX * 3, failed).await.unwrap()
+        };
+        let (write, told) = tokio::join!(commit.write(1), told);
+        assert!(write.is_err() && told == HANGS);
+        outcome.send(Ok(())).unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_stuck_disk_does_not_hold_callers() {
         let Rig { commit, outcome, .. } = rig();
         let answer = commit.write(1).await;
         assert!(matches!(answer, Err(StoreError::Unavailable(why)) if why.contains("too long")));
         let queued = (0..QUEUE_LEN_MAX + BATCH_LEN_MAX + 1).map(|_| commit.write(2));
         let answers = futures_util::future::join_all(queued).await;
-        let full = |answer: &Result<u32, StoreError>| {
-            matches!(answer, Err(StoreError::Unavailable(why)) if why.contains("more writes wait"))
-        };
+        let full = |answer: &Result<u32, StoreError>| matches!(answer, Err(StoreError::Unavailable(why)) if why.contains("more writes wait"));
         assert!(answers.iter().any(full) && answers.iter().all(Result::is_err));
         std::iter::repeat_with(|| outcome.send(Ok(()))).take(QUEUE_LEN_MAX).for_each(drop);
     }

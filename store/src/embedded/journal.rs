@@ -82,7 +82,9 @@ impl Journal {
                 needed >> 20
             ))),
             Ok(_) => Ok(()),
-            Err(why) => Err(CommitError::Refused(format!("can't tell the disk's free space: {why}"))),
+            Err(why) => {
+                Err(CommitError::Refused(format!("can't tell the disk's free space: {why}")))
+            }
         }
     }
 
@@ -160,7 +162,9 @@ impl Sink for Journal {
         let answers =
             writes.into_iter().map(|write| self.stage(write, &mut batch, &mut claimed)).collect();
         batch.commit().map_err(|why| {
-            CommitError::Fatal(format!("writing to the disk failed ({why}); check it, then restart"))
+            CommitError::Fatal(format!(
+                "writing to the disk failed ({why}); check it, then restart"
+            ))
         })?;
         Ok(answers)
     }
@@ -183,8 +187,7 @@ mod tests {
         let free = Arc::new(AtomicU64::new(FREE_BYTES_MIN - 1));
         let told = Arc::clone(&free);
         let tables = Tables::open(home.path()).unwrap();
-        let mut journal =
-            Journal::new(tables, Box::new(move || Ok(told.load(Ordering::Relaxed))));
+        let mut journal = Journal::new(tables, Box::new(move || Ok(told.load(Ordering::Relaxed))));
         let put = || vec![Write::AddPending { key: b"key".to_vec() }];
         let refusal = journal.commit(put());
         assert!(matches!(refusal, Err(CommitError::Refused(why)) if why.contains("23 MiB free")));

@@ -1,7 +1,7 @@
 //! The directory of the embedded store: taking it for this process, and the tables inside.
 
 use std::{
-    fs::{self, File},
+    fs::{self, File, TryLockError},
     io,
     path::{Path, PathBuf},
     sync::Arc,
@@ -58,10 +58,13 @@ pub enum OpenError {
 
 impl OpenError {
     pub(super) fn io(path: &Path, why: io::Error) -> Self {
+        let is_directory = path.is_dir();
         let path = path.to_owned();
         match why.kind() {
             io::ErrorKind::PermissionDenied => Self::Permission(path),
-            io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => Self::NotADirectory(path),
+            io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists if !is_directory => {
+                Self::NotADirectory(path)
+            }
             _ => Self::Io { path, why },
         }
     }
@@ -95,6 +98,7 @@ impl Tables {
     /// one process has it at a time; the kernel lets go of that lock however the process ends.
     pub(super) fn open(path: &Path) -> Result<Self, OpenError> {
         fs::create_dir_all(path).map_err(|why| OpenError::io(path, why))?;
+        finish_half_made(path)?;
         let tables = Self::open_engine(path).map_err(|why| OpenError::engine(path, why))?;
         sync_directories(path).map_err(|why| OpenError::io(path, why))?;
         Ok(tables)
@@ -118,6 +122,24 @@ impl Tables {
     /// Bytes of all tables on disk, without the journal.
     pub(super) fn disk_space(&self) -> u64 {
         [&self.comments, &self.claims, &self.pending].into_iter().map(Keyspace::disk_space).sum()
+    }
+}
+
+/// A process that died in the middle of making the directory leaves a journal without the marker
+/// that the engine writes last, and the engine then refuses to make another. Nothing was ever
+/// written to that journal.
+fn finish_half_made(path: &Path) -> Result<(), OpenError> {
+    let (marker, journal) = (path.join("version"), path.join("0.jnl"));
+    if marker.exists() || !journal.exists() {
+        return Ok(());
+    }
+    let io = |why| OpenError::io(path, why);
+    // The engine's own lock: a process that is just making the directory has it.
+    let lock = File::create(path.join("lock")).map_err(io)?;
+    match lock.try_lock() {
+        Ok(()) => fs::remove_file(journal).map_err(io),
+        Err(TryLockError::WouldBlock) => Err(OpenError::InUse(path.to_owned())),
+        Err(TryLockError::Error(why)) => Err(io(why)),
     }
 }
 

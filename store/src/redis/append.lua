@@ -1,12 +1,12 @@
 -- Gives events of one video their places.
 --   KEYS[5] subs     SET   incarnations of gateways with viewers of the video
 --   KEYS[6] changed  ZSET  video -> milliseconds of its last append, the bucket's last minute
---   KEYS[7] heads    HASH  video -> "run epoch seq", for those in `changed`
 --   ARGV: replay_ttl ms, replay_max, dedup ms, video, then id, payload, id, payload, …
 -- Answers {epoch, now, place of each event, members of subs}. An id that has a place gets it again
 -- whatever stands there, so that a deletion can leave a mark of its own to refuse the id by.
--- The first write of each path is one that Redis refuses when memory or disk is full, and once a
--- script has written it is not stopped: it happens as a whole or not at all.
+-- Each call costs a microsecond or two, so what needs no call per append has none. The first write
+-- is one that Redis refuses when memory or disk is full, and once a script has written it is not
+-- stopped: it happens as a whole or not at all.
 
 local CHUNK = 1000 -- arguments per call: unpack() ends at some 8000
 local KEPT_MS = 60000 -- what `changed` remembers
@@ -18,36 +18,24 @@ local now_us = server_us()
 local now = math.floor(now_us / 1000)
 local log = open(now_us)
 
--- Two generations: an id is dropped at the second rotation after it came, one dedup later or more.
-local function rotate()
-  if now >= log.rotated and now - log.rotated < dedup then
-    return
-  end
-  redis.call('HSET', KEYS[1], 'rotated', int(now))
-  redis.call('UNLINK', KEYS[4])
-  if redis.call('EXISTS', KEYS[3]) == 1 then
-    redis.call('RENAME', KEYS[3], KEYS[4])
-  end
-end
-
--- Calls `command key argument…` in pieces; a list of answers comes back as one.
+-- Calls `command key argument…` in pieces: lists of answers as one, and the last answer.
 local function with_all(command, key, arguments)
-  local answers = {}
+  local answers, answer = {}, nil
   for from = 1, #arguments, CHUNK do
     local to = math.min(from + CHUNK - 1, #arguments)
-    local answer = redis.call(command, key, unpack(arguments, from, to))
+    answer = redis.call(command, key, unpack(arguments, from, to))
     if type(answer) == 'table' then
       for i = from, to do
         answers[i] = answer[i - from + 1]
       end
     end
   end
-  return answers
+  return answers, answer
 end
 
 -- Places of all events; entries and id fields to be written for the new ones.
 local function assign()
-  local ids, ms = {}, string.format('%013.0f', now)
+  local ids, ms = {}, string.format('%013d', now)
   for i = 5, #ARGV, 2 do
     ids[#ids + 1] = ARGV[i]
   end
@@ -68,37 +56,58 @@ local function assign()
   return seq, places, entries, fields
 end
 
-local function trim(added)
-  local over = math.min(redis.call('LLEN', KEYS[2]) - replay_max, added + SPARE)
+-- Moves the head, and tells whether a generation of ids begins. There are two: an id is dropped at
+-- the second turn after it came, one dedup later or more. Repeats alone turn nothing.
+local function advance(seq)
+  local turns = now - log.rotated >= dedup
+  local rotated = turns and now or math.min(log.rotated, now)
+  redis.call('HSET', KEYS[1], 'seq', int(seq), 'rotated', int(rotated))
+  if turns then
+    redis.call('UNLINK', KEYS[4])
+    if redis.call('EXISTS', KEYS[3]) == 1 then
+      redis.call('RENAME', KEYS[3], KEYS[4])
+    end
+  end
+  return turns or log.seq == 0
+end
+
+-- Set once per generation, in which the last append comes less than one dedup after the first;
+-- and for a log that had emptied.
+local function expire(begins, log_is_new)
+  if begins then
+    redis.call('PEXPIRE', KEYS[3], int(2 * dedup))
+    keep_meta(KEYS[1], log.seq + 1, replay_ttl)
+  end
+  if begins or log_is_new then
+    redis.call('PEXPIRE', KEYS[2], int(replay_ttl + dedup))
+  end
+end
+
+local function trim(length, added)
+  local over = math.min(length - replay_max, added + SPARE)
   if over > 0 then
     redis.call('LTRIM', KEYS[2], int(over), -1)
   end
   drop_aged(now - replay_ttl, added + SPARE)
 end
 
--- An append adds at most one video to the index, so that dropping up to eight keeps it bounded.
-local function note(seq)
-  redis.call('ZADD', KEYS[6], int(now), video)
-  redis.call('HSET', KEYS[7], video, log.run .. ' ' .. log.epoch .. ' ' .. int(seq))
-  local past = redis.call('ZRANGEBYSCORE', KEYS[6], '-inf', int(now - KEPT_MS), 'LIMIT', 0, 8)
-  if #past > 0 then
-    redis.call('ZREM', KEYS[6], unpack(past))
-    redis.call('HDEL', KEYS[7], unpack(past))
+-- The index grows by one video at a time, so that dropping up to eight keeps it bounded.
+local function note()
+  if redis.call('ZADD', KEYS[6], int(now), video) == 1 then
+    local past = redis.call('ZRANGEBYSCORE', KEYS[6], '-inf', int(now - KEPT_MS), 'LIMIT', 0, 8)
+    if #past > 0 then
+      redis.call('ZREM', KEYS[6], unpack(past))
+    end
   end
-  redis.call('PEXPIRE', KEYS[6], 2 * KEPT_MS)
-  redis.call('PEXPIRE', KEYS[7], 2 * KEPT_MS)
 end
 
-rotate()
 local seq, places, entries, fields = assign()
 if seq > log.seq then
-  with_all('RPUSH', KEYS[2], entries)
+  local begins = advance(seq)
+  local _, length = with_all('RPUSH', KEYS[2], entries)
   with_all('HSET', KEYS[3], fields)
-  redis.call('HSET', KEYS[1], 'seq', int(seq))
-  trim(#entries)
-  redis.call('PEXPIRE', KEYS[2], int(replay_ttl))
-  redis.call('PEXPIRE', KEYS[3], int(2 * dedup))
-  note(seq)
+  expire(begins, length == #entries)
+  trim(length, #entries)
+  note()
 end
-keep_meta(KEYS[1], seq, replay_ttl)
 return {log.epoch, int(now), places, redis.call('SMEMBERS', KEYS[5])}

@@ -121,9 +121,8 @@ impl RedisStore {
         let mut command = redis::cmd("SSCAN");
         command.arg(keys::videos(incarnation)).arg(cursor).arg("COUNT").arg(REMOVED_PER_TRIP);
         let answer = self.link.call_one(command).await;
-        let (cursor, videos): (u64, Vec<String>) =
-            answer.and_then(reply::parse).map_err(EndpointStoreError)?;
-        Ok((cursor, videos.iter().filter_map(|video| video.parse().ok()).collect()))
+        let (cursor, videos) = answer.and_then(reply::parse).map_err(EndpointStoreError)?;
+        Ok((cursor, reply::videos(videos).map_err(EndpointStoreError)?))
     }
 
     async fn remove_from(

@@ -18,9 +18,9 @@ pub(super) fn log(video: &VideoId) -> [String; 4] {
     ["meta", "log", "ids", "ids.old"].map(|what| of_video(what, video))
 }
 
-/// The index of a bucket's changes: `changed` and `heads`.
-pub(super) fn index(bucket: u16) -> [String; 2] {
-    ["changed", "heads"].map(|what| format!("{{ch:{bucket}}}:{what}"))
+/// The index of a bucket's changes.
+pub(super) fn changed(bucket: u16) -> String {
+    format!("{{ch:{bucket}}}:changed")
 }
 
 pub(super) fn lease(incarnation: &Incarnation) -> String {

@@ -18,7 +18,7 @@ use super::{RedisStore, keys, reply, script};
 const READ_MAX: usize = 1_000_000;
 /// Videos whose heads one script call reads: well under a millisecond.
 const HEADS_PER_CALL: usize = 256;
-/// Script calls in one round trip of `heads`: it holds the server for less than the time-out.
+/// Script calls in one round trip for heads, far from the time-out.
 const CALLS_PER_TRIP: usize = 64;
 /// Logs begun in one round trip.
 const BEGUN_PER_TRIP: usize = 2_048;
@@ -52,10 +52,7 @@ impl LiveLog for RedisStore {
     }
 
     async fn heads(&self, videos: &[VideoId]) -> Result<Vec<Position>, LiveLogError> {
-        let mut heads = vec![None; videos.len()];
-        for trip in head_calls(videos).chunks(CALLS_PER_TRIP) {
-            self.known_heads(videos, trip, &mut heads).await?;
-        }
+        let mut heads = self.known_heads(videos).await?;
         let unknown: Vec<usize> = (0..videos.len()).filter(|at| heads[*at].is_none()).collect();
         for trip in unknown.chunks(BEGUN_PER_TRIP) {
             self.begun_heads(videos, trip, &mut heads).await?;
@@ -63,26 +60,26 @@ impl LiveLog for RedisStore {
         Ok(heads.into_iter().flatten().collect())
     }
 
+    /// The index names the videos, and a second trip asks for the heads of those, if any: noting
+    /// heads in the index as well would cost every append, and could tell those of an older run.
     async fn changed(&self, buckets: &[u16], since_ms: u64) -> Result<Changes, LiveLogError> {
         let mut commands = Pipeline::with_capacity(buckets.len() + 2);
         // TIME comes first: what is appended after it is found by the next look.
         commands.cmd("TIME").cmd("INFO").arg("server");
         for bucket in buckets {
-            let mut command = script::CHANGED.call(&keys::index(*bucket));
-            command.arg(since_ms);
-            commands.add_command(command);
+            let index = commands.cmd("ZRANGEBYSCORE").arg(keys::changed(*bucket));
+            index.arg(since_ms).arg("+inf");
         }
         let mut answers = self.pipeline(commands).await?.into_iter();
-        let mut read = || -> Result<Changes, String> {
-            let now_ms = reply::time_ms(answers.next().unwrap_or_default())?;
-            let run = reply::run_id(answers.next().unwrap_or_default())?;
-            let mut heads = Vec::new();
-            for answer in answers.by_ref() {
-                heads.extend(reply::changed(answer, &run)?);
-            }
-            Ok(Changes { run, now_ms, heads })
-        };
-        read().map_err(LiveLogError)
+        let now_ms = reply::time_ms(answers.next().unwrap_or_default()).map_err(LiveLogError)?;
+        let run = reply::run_id(answers.next().unwrap_or_default()).map_err(LiveLogError)?;
+        let mut videos = Vec::new();
+        for answer in answers {
+            videos.extend(reply::videos(answer).map_err(LiveLogError)?);
+        }
+        let heads = self.known_heads(&videos).await?;
+        let heads = videos.into_iter().zip(heads).filter_map(|(video, head)| Some((video, head?)));
+        Ok(Changes { run, now_ms, heads: heads.collect() })
     }
 
     async fn ping(&self) -> Result<(), LiveLogError> {
@@ -112,7 +109,7 @@ impl RedisStore {
     fn append_command(&self, VideoEvents { video, events }: &VideoEvents) -> Cmd {
         let mut keys = keys::log(video).to_vec();
         keys.push(keys::subs(video));
-        keys.extend(keys::index(bucket_of(video)));
+        keys.push(keys::changed(bucket_of(video)));
         let mut command = script::APPEND.call(&keys);
         command.arg(self.replay_ttl_ms()).arg(self.retention.replay_max);
         command.arg(1_000 * self.retention.dedup_s).arg(video.as_str());
@@ -134,25 +131,23 @@ impl RedisStore {
         command
     }
 
-    /// Fills in the heads of those videos that have a log.
-    async fn known_heads(
-        &self,
-        videos: &[VideoId],
-        calls: &[Vec<usize>],
-        heads: &mut [Option<Position>],
-    ) -> Result<(), LiveLogError> {
-        let mut commands = Pipeline::with_capacity(calls.len());
-        for call in calls {
-            let metas: Vec<String> = call.iter().map(|at| keys::meta(&videos[*at])).collect();
-            let mut command = script::HEADS.call(&metas);
-            command.arg(self.replay_ttl_ms());
-            commands.add_command(command);
+    /// Heads of those videos that have a log of this run of the server.
+    async fn known_heads(&self, videos: &[VideoId]) -> Result<Vec<Option<Position>>, LiveLogError> {
+        let mut heads = vec![None; videos.len()];
+        for trip in head_calls(videos).chunks(CALLS_PER_TRIP) {
+            let mut commands = Pipeline::with_capacity(trip.len());
+            for call in trip {
+                let metas: Vec<String> = call.iter().map(|at| keys::meta(&videos[*at])).collect();
+                let mut command = script::HEADS.call(&metas);
+                command.arg(self.replay_ttl_ms());
+                commands.add_command(command);
+            }
+            for (call, answer) in trip.iter().zip(self.pipeline(commands).await?) {
+                let known = reply::heads(answer, call.len()).map_err(LiveLogError)?;
+                call.iter().zip(known).for_each(|(at, head)| heads[*at] = head);
+            }
         }
-        for (call, answer) in calls.iter().zip(self.pipeline(commands).await?) {
-            let known = reply::heads(answer, call.len()).map_err(LiveLogError)?;
-            call.iter().zip(known).for_each(|(at, head)| heads[*at] = head);
-        }
-        Ok(())
+        Ok(heads)
     }
 
     /// Begins the logs that were missing, and fills in their heads.

@@ -2,12 +2,14 @@
 -- Numbers become text by int() alone: Lua's own conversion keeps 14 digits, an epoch has 16.
 
 local function int(number)
-  return string.format('%.0f', number)
+  return string.format('%d', number)
 end
 
 -- Which run of the server this is. Read here and never passed in: clients reconnect unnoticed.
 local function run_id()
-  return string.match(redis.call('INFO', 'server'), 'run_id:(%x+)') or error('INFO tells no run_id')
+  local info = redis.call('INFO', 'server')
+  local at = string.find(info, 'run_id:', 1, true) or error('INFO tells no run_id')
+  return string.sub(info, at + 7, at + 46)
 end
 
 -- A log that expires takes its positions with it, so a room's head outlives its entries: by a day

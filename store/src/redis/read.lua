@@ -3,13 +3,11 @@
 --   ARGV: replay_ttl ms, epoch and seq to read after (both empty: the newest), limit
 -- Answers {epoch, seq, first held, seq of the first entry below, entries}.
 
-local DROPPED_MAX = 4096 -- aged entries dropped in one call
-
 local replay_ttl, limit = tonumber(ARGV[1]), tonumber(ARGV[4])
 local epoch, after = ARGV[2], tonumber(ARGV[3])
 local now_us = server_us()
 local log = open(now_us)
-drop_aged(math.floor(now_us / 1000) - replay_ttl, DROPPED_MAX)
+drop_aged(math.floor(now_us / 1000) - replay_ttl, math.huge)
 keep_meta(KEYS[1], log.seq, replay_ttl)
 
 local first = log.seq - redis.call('LLEN', KEYS[2]) + 1

@@ -73,18 +73,10 @@ pub(super) fn heads(value: Value, count: usize) -> Result<Vec<Option<Position>>,
     if heads.len() == count { Ok(heads) } else { Err(format!("{} of {count} heads", heads.len())) }
 }
 
-/// `changed.lua`'s answer: heads that were written in this `run` of the server. Older ones can
-/// come up when the server restarted from a snapshot, and say less than what is known.
-pub(super) fn changed(value: Value, run: &str) -> Result<Vec<(VideoId, Position)>, String> {
-    let changes: Vec<(String, String)> = parse(value)?;
-    let head = |(video, head): &(String, String)| {
-        let mut fields = head.split(' ');
-        let ours = fields.next() == Some(run);
-        let epoch = Epoch(fields.next()?.parse().ok()?);
-        let position = Position { epoch, seq: fields.next()?.parse().ok()? };
-        ours.then_some((video.parse().ok()?, position))
-    };
-    Ok(changes.iter().filter_map(head).collect())
+/// The videos in a bucket's index.
+pub(super) fn videos(value: Value) -> Result<Vec<VideoId>, String> {
+    let videos: Vec<String> = parse(value)?;
+    Ok(videos.iter().filter_map(|video| video.parse().ok()).collect())
 }
 
 /// The `run_id` in INFO's answer.

@@ -39,9 +39,6 @@ pub(super) static READ: LazyLock<Script> = LazyLock::new(|| {
 pub(super) static HEADS: LazyLock<Script> =
     LazyLock::new(|| Script::new(concat!(include_str!("prelude.lua"), include_str!("heads.lua"))));
 
-pub(super) static CHANGED: LazyLock<Script> =
-    LazyLock::new(|| Script::new(include_str!("changed.lua")));
-
 pub(super) static SUBSCRIBE: LazyLock<Script> =
     LazyLock::new(|| Script::new(include_str!("subscribe.lua")));
 
@@ -49,7 +46,7 @@ pub(super) static SUBSCRIBE: LazyLock<Script> =
 pub(super) async fn load_all(
     connection: &mut impl redis::aio::ConnectionLike,
 ) -> redis::RedisResult<()> {
-    for script in [&APPEND, &READ, &HEADS, &CHANGED, &SUBSCRIBE] {
+    for script in [&APPEND, &READ, &HEADS, &SUBSCRIBE] {
         script.0.load_async(connection).await?;
     }
     Ok(())

@@ -38,6 +38,7 @@ suite! {
     a_repeat_gets_its_place_again,
     a_repeat_is_known_when_its_entry_is_gone,
     a_repeat_is_known_by_age_not_by_count,
+    a_repeat_is_known_over_every_turn,
     entries_go_by_count,
     entries_go_by_age,
     reads_after_a_place_and_the_newest,
@@ -111,6 +112,18 @@ async fn a_repeat_is_known_by_age_not_by_count(open: impl AsyncFn(Retention) -> 
         append(&*log, &video, &events(1)).await;
     }
     assert_eq!(seqs(&append(&*log, &video, &[early]).await), [3_006], "not kept for ever either");
+}
+
+async fn a_repeat_is_known_over_every_turn(open: impl AsyncFn(Retention) -> Log) {
+    let (log, video) = (open(Retention { dedup_s: 1, ..AMPLE }).await, video());
+    let said = events(14);
+    for now in 0..said.len() {
+        // What was said half a second ago at most, and something new.
+        let recent = now.saturating_sub(2)..=now;
+        let expected: Vec<u64> = recent.clone().map(|at| at as u64 + 1).collect();
+        assert_eq!(seqs(&append(&*log, &video, &said[recent]).await), expected);
+        sleep(Duration::from_millis(240)).await;
+    }
 }
 
 async fn entries_go_by_count(open: impl AsyncFn(Retention) -> Log) {

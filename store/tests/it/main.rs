@@ -1,6 +1,10 @@
 //! The store crate's integration tests: one behaviour suite per contract, run by every
 //! implementation. Those that need a server are ignored unless asked for: `deploy/dev/test`.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test stops at what it didn't expect")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test stops at what it didn't expect"
+)]
 
 mod endpoint_store;
 

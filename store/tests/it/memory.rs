@@ -59,12 +59,7 @@ impl CommentStore for History {
         Ok(newest_first.take(limit).cloned().collect())
     }
 
-    async fn claim(
-        &self,
-        _: &UserId,
-        _: &IdempotencyKey,
-        _: Claim,
-    ) -> Result<Claim, StoreError> {
+    async fn claim(&self, _: &UserId, _: &IdempotencyKey, _: Claim) -> Result<Claim, StoreError> {
         unimplemented!()
     }
 
@@ -191,6 +186,7 @@ async fn a_sweep_drops_what_nobody_can_come_back_to() {
     assert_eq!((page.head.seq, page.entries.len()), (0, 0));
     assert_eq!(head(&watched).await, watched_head);
 
+    advance(Duration::from_secs(500)).await;
     store.unsubscribe(&gateway, &watched).await.unwrap();
     advance(Duration::from_secs(599)).await;
     store.sweep();

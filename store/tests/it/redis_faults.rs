@@ -96,6 +96,35 @@ async fn a_log_that_expired_keeps_its_head() {
 
 #[tokio::test]
 #[ignore = "needs Redis: run deploy/dev/test"]
+async fn whatever_a_video_leaves_expires() {
+    let server = RedisServer::start(&[]).await;
+    let retention = Retention { replay_ttl_s: 1, dedup_s: 1, ..AMPLE };
+    let store = redis_at(&server.url(), retention).await;
+    let (said, asked_for) = (video(), video());
+    store.heads(std::slice::from_ref(&asked_for)).await.unwrap();
+    // The third append finds the log emptied by age, the ids of the first one turned.
+    for _ in 0..3 {
+        append(&*store, &said, &events(2)).await;
+        sleep(Duration::from_millis(700)).await;
+        let keys: Vec<String> = server.run(&["KEYS", "*"]).await;
+        for key in keys.iter().filter(|key| !key.ends_with(":changed")) {
+            let ttl_ms: i64 = server.run(&["PTTL", key]).await;
+            let longest_s = match key.split(':').nth(2).unwrap() {
+                "meta" if key.contains(said.as_str()) => 86_400,
+                "meta" => 900,
+                _ => 2,
+            };
+            assert!((1..=1_000 * longest_s).contains(&ttl_ms), "{key} {ttl_ms}");
+        }
+    }
+    sleep(Duration::from_millis(2_100)).await;
+    let mut left: Vec<String> = server.run(&["KEYS", "*"]).await;
+    left.retain(|key| !key.contains(":meta:"));
+    assert_eq!(left.len(), 1, "the index: {left:?}");
+}
+
+#[tokio::test]
+#[ignore = "needs Redis: run deploy/dev/test"]
 async fn a_stopped_server_fails_calls_in_time_and_comes_back() {
     let (server, store) = server().await;
     let video = video();

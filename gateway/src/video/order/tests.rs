@@ -108,7 +108,7 @@ fn a_failed_read_is_tried_again_but_not_at_once() {
 fn who_tells_of_more_than_the_log_has_makes_nobody_spin() {
     let mut order = opened(2);
     order.on_head(position(1, 9), 100);
-    order.on_page(page(1, 1, 3..=2, 2), 130);
+    order.on_page(LogPage { head: position(1, 2), first: 1, entries: vec![] }, 130);
     assert_eq!(order.wish(130), Wish::WaitUntil(130 + READ_RETRY_MS));
 }
 
@@ -262,9 +262,11 @@ impl World {
             self.order.on_read_failed(self.now);
             return;
         }
-        let same = after.epoch.0 == self.epoch;
-        let seqs = if same { after.seq + 1..=self.head.min(after.seq + 3) } else { 1..=0 };
-        self.order.on_page(page(self.epoch, 1, seqs, self.head), self.now);
+        let mut page = page(self.epoch, 1, after.seq + 1..=self.head.min(after.seq + 3), self.head);
+        if after.epoch.0 != self.epoch {
+            page.entries.clear();
+        }
+        self.order.on_page(page, self.now);
     }
 
     /// The looks at the log's head and the reads that follow, until there is no more to do.

@@ -1,0 +1,193 @@
+//! The actor of one video: its mailbox, its reads of the live log, its subscription.
+
+use std::{sync::Arc, time::Duration};
+
+use common::{
+    endpoint_store::EndpointStore,
+    ids::VideoId,
+    link::Incarnation,
+    live_log::{From, LiveLog, LiveLogError, LogPage},
+};
+use futures_util::future::BoxFuture;
+use tokio::{
+    sync::{mpsc, watch},
+    time::Instant,
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Message, VideoHandle,
+    order::{Millis, Order, Wish},
+    pass::Pass,
+};
+use crate::{frame::Encoder, lease::Lease};
+
+/// Messages handled in one pass.
+const PASS_LEN_MAX: usize = 64;
+/// Newest events read when a video begins: covers every `recent`.
+const OPENING_LEN: usize = 256;
+/// Entries of one read that heals a hole.
+const READ_LEN_MAX: usize = 512;
+/// Wait between attempts to subscribe.
+const RETRY: Duration = Duration::from_millis(200);
+
+/// What every actor of a gateway works with.
+pub(crate) struct Surroundings {
+    pub(crate) encoder: Encoder,
+    pub(crate) live_log: Arc<dyn LiveLog>,
+    pub(crate) endpoints: Arc<dyn EndpointStore>,
+    pub(crate) lease: Arc<Lease>,
+    pub(crate) started: Instant,
+    pub(crate) stop: CancellationToken,
+}
+
+impl Surroundings {
+    fn now(&self) -> Millis {
+        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(Millis::MAX)
+    }
+}
+
+/// A video's actor before it runs.
+pub(crate) struct Actor {
+    video: VideoId,
+    around: Arc<Surroundings>,
+    mailbox: mpsc::Receiver<Message>,
+}
+
+/// One call that is under way, or none.
+type UnderWay<T> = Option<BoxFuture<'static, T>>;
+
+impl Actor {
+    /// An actor and the way to it.
+    pub(crate) fn new(video: VideoId, around: Arc<Surroundings>) -> (VideoHandle, Self) {
+        let (handle, mailbox) = VideoHandle::new();
+        (handle, Self { video, around, mailbox })
+    }
+
+    /// Serves until nobody is left or the gateway stops. `leave` takes the handle away, so that
+    /// newcomers start another actor: only when no change of the subscription is under way.
+    pub(crate) async fn run(mut self, leave: impl FnOnce()) {
+        let stop = self.around.stop.clone();
+        // A gateway that stops leaves the endpoint store as a whole: no video has to unsubscribe.
+        stop.run_until_cancelled(self.serve_all()).await;
+        leave();
+        // A join that slips in here is dropped, which tells its viewer to ask for a new actor.
+    }
+
+    /// Subscribes, serves, unsubscribes; again when somebody came meanwhile.
+    async fn serve_all(&mut self) {
+        let mut joins = Vec::new();
+        loop {
+            let (subscribed_as, page) = self.open().await;
+            let (viewers, _) = watch::channel(Order::new(self.around.encoder.clone(), page));
+            viewers.send_if_modified(Order::seal);
+            self.serve(Pass::new(viewers), joins, subscribed_as).await;
+            self.unsubscribe().await;
+            joins = self.joins_meanwhile();
+            if joins.is_empty() {
+                break;
+            }
+        }
+    }
+
+    fn joins_meanwhile(&mut self) -> Vec<Message> {
+        let messages = std::iter::from_fn(|| self.mailbox.try_recv().ok());
+        messages.filter(|message| matches!(message, Message::Join(_))).collect()
+    }
+
+    /// Subscribe, *then* read: what comes in between is pushed.
+    async fn open(&self) -> (Incarnation, LogPage) {
+        loop {
+            let Some(incarnation) = self.subscribe().await else { continue };
+            match self.read(From::Newest, OPENING_LEN).await {
+                Ok(page) => return (incarnation, page),
+                Err(error) => {
+                    tracing::warn!(video = %self.video, %error, "can't begin, trying again");
+                    tokio::time::sleep(RETRY).await;
+                }
+            }
+        }
+    }
+
+    async fn serve(
+        &mut self,
+        mut pass: Pass,
+        mut messages: Vec<Message>,
+        mut subscribed_as: Incarnation,
+    ) {
+        let (mut reading, mut subscribing) = (None, None);
+        pass.take(&mut messages, self.around.now());
+        while !pass.is_over() {
+            let wish = pass.wish(self.around.now());
+            if let (Wish::Read(from), None) = (wish, &reading) {
+                reading = Some(self.read(from, READ_LEN_MAX));
+            }
+            if subscribing.is_none() && subscribed_as != self.around.lease.incarnation() {
+                subscribing = Some(self.subscribe());
+            }
+            tokio::select! {
+                biased; // rare ones first: a busy mailbox must not keep a hole open
+                page = ended(&mut reading) => pass.read(page, self.around.now()),
+                incarnation = ended(&mut subscribing) => {
+                    if let Some(incarnation) = incarnation {
+                        subscribed_as = incarnation;
+                        // What was pushed while nobody was subscribed is in the log.
+                        pass.ask_read();
+                    }
+                }
+                () = due(wish, self.around.started) => {}
+                _ = self.mailbox.recv_many(&mut messages, PASS_LEN_MAX) => {
+                    pass.take(&mut messages, self.around.now());
+                }
+            }
+        }
+    }
+
+    fn read(&self, from: From, limit: usize) -> BoxFuture<'static, Result<LogPage, LiveLogError>> {
+        let (log, video) = (self.around.live_log.clone(), self.video.clone());
+        Box::pin(async move { log.read(&video, from, limit).await })
+    }
+
+    /// Subscribes the incarnation in force; `None` after a failure and a wait.
+    fn subscribe(&self) -> BoxFuture<'static, Option<Incarnation>> {
+        let (around, video) = (self.around.clone(), self.video.clone());
+        Box::pin(async move {
+            let incarnation = around.lease.incarnation();
+            let Err(error) = around.endpoints.subscribe(&incarnation, &video).await else {
+                return Some(incarnation);
+            };
+            tracing::warn!(%video, %error, "can't subscribe, trying again");
+            tokio::time::sleep(RETRY).await;
+            None
+        })
+    }
+
+    async fn unsubscribe(&self) {
+        let incarnation = self.around.lease.incarnation();
+        if let Err(error) = self.around.endpoints.unsubscribe(&incarnation, &self.video).await {
+            // Harmless: pushes for a video without viewers are ignored, and a lease ends.
+            tracing::info!(video = %self.video, %error, "can't unsubscribe");
+        }
+    }
+}
+
+/// Waits for the call under way, for ever when there is none.
+async fn ended<T>(call: &mut UnderWay<T>) -> T {
+    match call {
+        Some(running) => {
+            let answer = running.await;
+            *call = None;
+            answer
+        }
+        None => std::future::pending().await,
+    }
+}
+
+async fn due(wish: Wish, started: Instant) {
+    match wish {
+        Wish::WaitUntil(due) => {
+            tokio::time::sleep_until(started + Duration::from_millis(due)).await;
+        }
+        Wish::Wait | Wish::Read(_) => std::future::pending().await,
+    }
+}

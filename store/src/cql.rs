@@ -1,0 +1,125 @@
+//! The comment store on ScyllaDB or Apache Cassandra, over CQL: [`CqlStore`].
+//!
+//! Rows are inserted and never changed, at LOCAL_QUORUM: with three replicas one may be dead.
+//! Every plain statement is idempotent, so the driver tries another node when one fails. Only the
+//! claims are lightweight transactions, on a table of their own.
+
+mod bucket;
+mod claims;
+mod comments;
+mod connect;
+mod link;
+mod pending;
+mod schema;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use common::{
+    comment::Comment,
+    comment_store::{Claim, CommentStore, Page, Pending, StoreError},
+    config::Store,
+    ids::{CommentId, IdempotencyKey, UserId, VideoId},
+};
+use scylla::errors::PrepareError;
+use tokio::time::timeout;
+
+use claims::Claims;
+use comments::Comments;
+pub use connect::ConnectError;
+use link::{Kind, Link, Query, REQUEST_PATIENCE};
+use pending::PendingRecords;
+pub use schema::Migrated;
+
+/// Longest that a page may take, which is several requests one after the other.
+const LIST_PATIENCE: Duration = Duration::from_secs(2 * REQUEST_PATIENCE.as_secs());
+/// Longest wait for a sign of life.
+const PING_PATIENCE: Duration = Duration::from_millis(500);
+
+/// Comments in a CQL keyspace that [`migrate`] has made.
+pub struct CqlStore {
+    link: Link,
+    comments: Comments,
+    claims: Claims,
+    pending: PendingRecords,
+    ping: Query,
+}
+
+/// Creates or upgrades the keyspace and its tables. Safe to run again, and at the same time.
+///
+/// # Errors
+/// When the cluster can't be reached within about 5 s or refuses.
+pub async fn migrate(config: &Store) -> Result<Migrated, ConnectError> {
+    let session = connect::connect(config).await?;
+    schema::migrate(&session, config).await
+}
+
+impl CqlStore {
+    /// Connects to the cluster that `config` names.
+    ///
+    /// # Errors
+    /// When the cluster can't be reached within about 5 s, or the keyspace isn't migrated.
+    pub async fn connect(config: &Store) -> Result<Self, ConnectError> {
+        let session = connect::connect(config).await?;
+        schema::check(&session, config).await?;
+        let store = Self::prepare(Link::new(session)).await;
+        store.map_err(|why| ConnectError::refused("to prepare the statements", why))
+    }
+
+    async fn prepare(link: Link) -> Result<Self, PrepareError> {
+        let comments = Comments::prepare(&link).await?;
+        let claims = Claims::prepare(&link).await?;
+        let pending = PendingRecords::prepare(&link).await?;
+        let ping = "SELECT key FROM system.local WHERE key = 'local'";
+        let [ping] = link.prepare([("ping", Kind::Read, ping)]).await?;
+        Ok(Self { link, comments, claims, pending, ping: ping.within(PING_PATIENCE) })
+    }
+}
+
+#[async_trait]
+impl CommentStore for CqlStore {
+    async fn put(&self, comment: &Comment) -> Result<(), StoreError> {
+        self.comments.put(&self.link, comment).await
+    }
+
+    async fn get(&self, video: &VideoId, id: CommentId) -> Result<Option<Comment>, StoreError> {
+        self.comments.get(&self.link, video, id).await
+    }
+
+    async fn list(
+        &self,
+        video: &VideoId,
+        page: Page,
+        limit: usize,
+    ) -> Result<Vec<Comment>, StoreError> {
+        let list = self.comments.list(&self.link, video, page, limit);
+        let late = |_| StoreError::Unavailable("list: the page took too long".into());
+        timeout(LIST_PATIENCE, list).await.map_err(late)?
+    }
+
+    async fn claim(
+        &self,
+        author: &UserId,
+        key: &IdempotencyKey,
+        claim: Claim,
+    ) -> Result<Claim, StoreError> {
+        self.claims.claim(&self.link, author, key, claim).await
+    }
+
+    async fn add_pending(&self, pending: &Pending) -> Result<(), StoreError> {
+        self.pending.add(&self.link, pending).await
+    }
+
+    async fn pending(&self, older_than_ms: u64, limit: usize) -> Result<Vec<Pending>, StoreError> {
+        self.pending.older_than(&self.link, older_than_ms, limit).await
+    }
+
+    async fn remove_pending(&self, pending: &Pending) -> Result<(), StoreError> {
+        self.pending.remove(&self.link, pending).await
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        self.link.run(&self.ping, ()).await?;
+        Ok(())
+    }
+}

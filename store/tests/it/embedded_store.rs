@@ -1,0 +1,231 @@
+//! What only the embedded store does: outlive kills, own its directory, notice damage.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    io::{BufRead, BufReader, Write},
+    path::Path,
+    process::{Child, Command, Stdio},
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use common::{
+    comment_store::{Claim, CommentStore, Page, StoreError},
+    ids::CommentId,
+};
+use store::embedded::{EmbeddedStore, OpenError};
+
+use crate::comment_store::{claim, comment, id_at, video};
+
+/// Where the child process of [`what_was_acknowledged_outlives_kill_nine`] keeps its store. Unset
+/// in every other process.
+const CHILD_STORE: &str = "CHORUS_TEST_CHILD_STORE";
+const CHILD_VIDEO: &str = "killed";
+/// What stands before an id that the child says was acknowledged.
+const ACKNOWLEDGED: &str = "acknowledged ";
+
+#[tokio::test]
+async fn what_was_acknowledged_outlives_kill_nine() {
+    let home = tempfile::tempdir().unwrap();
+    let mut acknowledged = BTreeSet::new();
+    for kill in 1..=3 {
+        let mut child = start_child(home.path());
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let ids = lines.map_while(Result::ok).filter_map(|line| {
+            line.strip_prefix(ACKNOWLEDGED).map(|id| id.parse::<CommentId>().unwrap())
+        });
+        let mut told = 0;
+        for id in ids {
+            acknowledged.insert(id);
+            told += 1;
+            if told == 500 * kill {
+                // Goes on reading: what it said before it died counts as well.
+                child.kill().unwrap();
+            }
+        }
+        child.wait().unwrap();
+        assert!(told >= 500 * kill, "the child died by itself after {told}");
+    }
+    let store = EmbeddedStore::open(home.path()).unwrap();
+    let found = store.list(&CHILD_VIDEO.parse().unwrap(), Page::Newest, usize::MAX).await.unwrap();
+    let found: BTreeSet<_> = found.into_iter().map(|comment| comment.id).collect();
+    let lost: Vec<_> = acknowledged.difference(&found).collect();
+    assert!(lost.is_empty(), "lost {} of {}: {lost:?}", lost.len(), acknowledged.len());
+}
+
+/// This test binary once more, running [`child_that_puts`] alone.
+fn start_child(home: &Path) -> Child {
+    Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "embedded_store::child_that_puts", "--nocapture"])
+        .env(CHILD_STORE, home)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+/// Does nothing as a test; as a child, puts comments until it is killed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn child_that_puts() {
+    let Some(home) = std::env::var_os(CHILD_STORE) else { return };
+    let store = Arc::new(EmbeddedStore::open(Path::new(&home)).unwrap());
+    let writers = (0..16).map(|_| {
+        let store = Arc::clone(&store);
+        common::task::spawn("test.put", async move {
+            loop {
+                let there = comment(&CHILD_VIDEO.parse().unwrap(), CommentId::now(), "hi");
+                store.put(&there).await.unwrap();
+                // One write call: the parent never sees half a line of a dead child's.
+                let line = format!("\n{ACKNOWLEDGED}{}\n", there.id);
+                std::io::stdout().lock().write_all(line.as_bytes()).unwrap();
+            }
+        })
+    });
+    futures_util::future::join_all(writers).await;
+}
+
+#[tokio::test]
+async fn what_was_written_is_there_after_reopening() {
+    let home = tempfile::tempdir().unwrap();
+    let there = comment(&video(), CommentId::now(), "hi");
+    let (author, key) = ("uma".parse().unwrap(), "k".parse().unwrap());
+    let mine = claim(1);
+    for round in 0..3 {
+        let store = EmbeddedStore::open(home.path()).unwrap();
+        if round == 0 {
+            store.put(&there).await.unwrap();
+            store.claim(&author, &key, mine).await.unwrap();
+        }
+        assert_eq!(store.get(&there.video, there.id).await.unwrap().as_ref(), Some(&there));
+        assert_eq!(store.claim(&author, &key, claim(2)).await.unwrap(), mine);
+    }
+}
+
+#[tokio::test]
+async fn a_claim_holds_for_a_day() {
+    let home = tempfile::tempdir().unwrap();
+    let store = EmbeddedStore::open(home.path()).unwrap();
+    let (author, key) = ("uma".parse().unwrap(), "k".parse().unwrap());
+    let hours_ago = |hours: u64| {
+        let then = SystemTime::now() - Duration::from_secs(hours * 3600);
+        let ms = then.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis();
+        Claim { comment: id_at(ms.try_into().unwrap()), digest: [0; 32] }
+    };
+    let (expired, old) = (hours_ago(25), hours_ago(23));
+    assert_eq!(store.claim(&author, &key, expired).await.unwrap(), expired);
+    assert_eq!(store.claim(&author, &key, old).await.unwrap(), old, "as if there were none");
+    assert_eq!(store.claim(&author, &key, claim(1)).await.unwrap(), old, "not a day old yet");
+}
+
+#[test]
+fn a_directory_is_one_process_s() {
+    let home = tempfile::tempdir().unwrap();
+    let store = EmbeddedStore::open(home.path()).unwrap();
+    let told = EmbeddedStore::open(home.path()).err().unwrap().to_string();
+    let line = "is in use by another chorus process; stop it or set store.path";
+    assert_eq!(told, format!("{} {line}", home.path().display()));
+    drop(store);
+    EmbeddedStore::open(home.path()).unwrap();
+}
+
+#[test]
+fn what_is_not_a_directory_is_told() {
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join("file");
+    fs::write(&file, "mine").unwrap();
+    for path in [file.clone(), file.join("below")] {
+        let told = EmbeddedStore::open(&path).err().unwrap();
+        assert!(matches!(told, OpenError::NotADirectory(_)), "{told}");
+        assert!(told.to_string().ends_with("set store.path"), "{told}");
+    }
+    assert_eq!(fs::read_to_string(&file).unwrap(), "mine");
+}
+
+#[test]
+fn directories_on_the_way_are_made() {
+    let home = tempfile::tempdir().unwrap();
+    EmbeddedStore::open(&home.path().join("a/b")).unwrap();
+    assert!(home.path().join("a/b").is_dir());
+}
+
+#[test]
+fn a_directory_that_a_dying_process_left_half_made_is_made() {
+    let home = tempfile::tempdir().unwrap();
+    for file in ["lock", "0.jnl"] {
+        fs::write(home.path().join(file), "").unwrap();
+    }
+    let maker = fs::File::open(home.path().join("lock")).unwrap();
+    maker.lock().unwrap();
+    assert!(matches!(EmbeddedStore::open(home.path()), Err(OpenError::InUse(_))));
+    drop(maker);
+    EmbeddedStore::open(home.path()).unwrap();
+}
+
+/// Changes one byte of what the engine holds, in a way that the engine can't notice.
+fn flip(home: &Path, table: &str, change: impl Fn(&mut Vec<u8>)) {
+    let db = fjall::Database::builder(home).open().unwrap();
+    let table = db.keyspace(table, || panic!("the table is there")).unwrap();
+    let (key, value) = table.first_key_value().unwrap().into_inner().unwrap();
+    let mut value = value.to_vec();
+    change(&mut value);
+    table.insert(key, value).unwrap();
+}
+
+#[tokio::test]
+async fn a_flipped_byte_of_a_comment_is_told_with_its_name() {
+    let change = |value: &mut Vec<u8>, flip: usize| match flip {
+        0 => *value.last_mut().unwrap() ^= 1,
+        1 => value[2] ^= 0x80,
+        2 => value[0] = 2,
+        _ => value.truncate(3),
+    };
+    for (nth, reason) in ["checksum", "checksum", "newer chorus", "cut short"].iter().enumerate() {
+        let home = tempfile::tempdir().unwrap();
+        let there = comment(&video(), CommentId::now(), "hi");
+        EmbeddedStore::open(home.path()).unwrap().put(&there).await.unwrap();
+        flip(home.path(), "comments", |value| change(value, nth));
+        let store = EmbeddedStore::open(home.path()).unwrap();
+        let (get, list) = (
+            store.get(&there.video, there.id).await,
+            store.list(&there.video, Page::Newest, 9).await,
+        );
+        for told in [get.err(), list.err()] {
+            let Some(StoreError::Damaged(told)) = told else { panic!("{told:?}") };
+            let name = format!("{}/{}", there.video, there.id);
+            assert!(told.contains(&name) && told.contains(reason), "{told}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_flipped_byte_of_a_claim_is_told_and_hurts_no_other() {
+    let home = tempfile::tempdir().unwrap();
+    let (author, key) = ("uma".parse().unwrap(), "k".parse().unwrap());
+    let store = EmbeddedStore::open(home.path()).unwrap();
+    store.claim(&author, &key, claim(1)).await.unwrap();
+    drop(store);
+    flip(home.path(), "claims", |value| value[9] ^= 1);
+    let store = EmbeddedStore::open(home.path()).unwrap();
+    let there = comment(&video(), CommentId::now(), "hi");
+    let (told, put) = tokio::join!(store.claim(&author, &key, claim(2)), store.put(&there));
+    assert!(matches!(told, Err(StoreError::Damaged(_))), "{told:?}");
+    put.unwrap();
+}
+
+#[tokio::test]
+async fn a_flipped_byte_of_the_journal_is_not_taken_for_a_comment() {
+    let home = tempfile::tempdir().unwrap();
+    let there = comment(&video(), CommentId::now(), "findmehere");
+    EmbeddedStore::open(home.path()).unwrap().put(&there).await.unwrap();
+    let journal = fs::read_dir(home.path()).unwrap().map(|entry| entry.unwrap().path());
+    let journal = journal.filter(|path| path.extension().is_some_and(|ext| ext == "jnl")).max();
+    let mut bytes = fs::read(journal.as_ref().unwrap()).unwrap();
+    let at = bytes.windows(10).position(|part| part == b"findmehere").unwrap();
+    bytes[at] ^= 1;
+    fs::write(journal.unwrap(), bytes).unwrap();
+    match EmbeddedStore::open(home.path()) {
+        Err(told) => assert!(told.to_string().contains("damaged"), "{told}"),
+        Ok(store) => panic!("{:?}", store.get(&there.video, there.id).await),
+    }
+}

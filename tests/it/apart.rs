@@ -1,0 +1,192 @@
+//! The roles apart, as processes, on a real Redis and a real Cassandra.
+
+use std::{collections::BTreeSet, env, time::Duration};
+
+use axum::http::StatusCode;
+use common::auth::{self, Claims};
+use futures_util::future::join_all;
+use tempfile::{TempDir, tempdir};
+
+use crate::{
+    client::{Answer, Client, Stream},
+    process::{self, Process, stderr},
+};
+
+const SECRET: &str = "a secret of tests";
+
+/// Two of each role, on a keyspace and a data centre of their own.
+struct Cluster {
+    folder: TempDir,
+    common: Vec<String>,
+    ingest: Vec<Process>,
+    dispatchers: Vec<Process>,
+    gateways: Vec<Process>,
+}
+
+fn needed(variable: &str) -> String {
+    env::var(variable).unwrap_or_else(|_| panic!("{variable} is not set: run deploy/dev/test"))
+}
+
+impl Cluster {
+    async fn start() -> Self {
+        let folder = tempdir().unwrap();
+        let name = format!("t{:016x}", rand_name());
+        let common = [
+            ("--internal_listen", "127.0.0.1:0".to_owned()),
+            ("--internal.secret", "inner".to_owned()),
+            ("--auth.hs256_secret", SECRET.to_owned()),
+            ("--live.kind", "redis".to_owned()),
+            ("--live.url", needed("CHORUS_TEST_REDIS")),
+            ("--store.kind", "scylla".to_owned()),
+            ("--store.nodes", needed("CHORUS_TEST_CQL")),
+            ("--store.keyspace", name.clone()),
+            ("--store.replication", "datacenter1=1".to_owned()),
+        ];
+        let common = common.into_iter().flat_map(|(flag, value)| [flag.to_owned(), value]);
+        let mut cluster = Self {
+            folder,
+            common: common.collect(),
+            ingest: vec![],
+            dispatchers: vec![],
+            gateways: vec![],
+        };
+        for _ in 0..2 {
+            cluster.migrate().await; // twice: it is safe to repeat
+        }
+        cluster.start_roles().await;
+        cluster
+    }
+
+    async fn migrate(&self) {
+        let args = [&["migrate".to_owned()][..], &self.common].concat();
+        let output = process::run(self.folder.path(), &refs(&args)).await;
+        assert!(output.status.success(), "{}", stderr(&output));
+    }
+
+    async fn start_roles(&mut self) {
+        for _ in 0..2 {
+            let dispatcher = self.process("dispatcher", &[]).await;
+            self.dispatchers.push(dispatcher);
+        }
+        let dispatchers = self.dispatchers.iter().map(|d| format!("http://{}", d.internal));
+        let dispatchers = dispatchers.collect::<Vec<_>>().join(",");
+        for _ in 0..2 {
+            let any = ["--listen", "127.0.0.1:0"];
+            let ingest = self
+                .process("ingest", &[&any[..], &["--ingest.dispatchers", &dispatchers]].concat())
+                .await;
+            self.ingest.push(ingest);
+            let advertise = ["--gateway.advertise", "http://127.0.0.1:0"];
+            let gateway = self.process("gateway", &[&any[..], &advertise].concat()).await;
+            self.gateways.push(gateway);
+        }
+    }
+
+    async fn process(&self, role: &str, more: &[&str]) -> Process {
+        let args = [&[role][..], &refs(&self.common), more].concat();
+        Process::start(self.folder.path(), &args).await
+    }
+
+    async fn watch(&self, gateway: usize, video: &str, query: &str) -> (Stream, String) {
+        let mut stream = self.gateways[gateway].client().stream(video, query).await;
+        let verdict = stream.next().await.expect("no first block");
+        let status = verdict.json()["status"].as_str().unwrap().to_owned();
+        (stream, status)
+    }
+
+    async fn post(&self, ingest: usize, video: &str, text: &str, key: Option<&str>) -> Answer {
+        let claims = Claims::new("u1", Duration::from_secs(60));
+        let bearer = format!("Bearer {}", auth::sign(SECRET, &claims).unwrap());
+        let mut headers = vec![("authorization", bearer.as_str())];
+        headers.extend(key.map(|key| ("idempotency-key", key)));
+        self.ingest[ingest].client().comment_with(video, text, &headers).await
+    }
+}
+
+fn refs(args: &[String]) -> Vec<&str> {
+    args.iter().map(String::as_str).collect()
+}
+
+fn rand_name() -> u128 {
+    common::ids::CommentId::now().as_uuid().as_u128() & u128::from(u64::MAX)
+}
+
+async fn listed(client: &Client, video: &str) -> serde_json::Value {
+    client.get(&format!("/v1/videos/{video}/comments?limit=200")).await.json()
+}
+
+/// One test, so that the processes and the keyspace are made once: they are most of its time.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Redis and Cassandra: run deploy/dev/test"]
+async fn the_roles_apart_are_one_system() {
+    let mut cluster = Cluster::start().await;
+    every_viewer_sees_one_order(&cluster).await;
+    one_key_over_two_nodes_is_one_comment(&cluster).await;
+    a_list_and_any_gateway_go_together(&cluster).await;
+    a_dead_dispatcher_costs_nothing(&mut cluster).await;
+    a_dead_gateways_viewer_continues_at_the_other(&mut cluster).await;
+}
+
+async fn every_viewer_sees_one_order(cluster: &Cluster) {
+    let (mut first, _) = cluster.watch(0, "order", "").await;
+    let (mut second, _) = cluster.watch(1, "order", "").await;
+    let texts: Vec<_> = (0..100).map(|n| n.to_string()).collect();
+    let posts = texts.iter().enumerate().map(|(n, text)| cluster.post(n % 2, "order", text, None));
+    for answer in join_all(posts).await {
+        assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
+    }
+    let seen = first.texts(100).await;
+    assert_eq!(seen, second.texts(100).await);
+    let distinct: BTreeSet<_> = seen.iter().collect();
+    assert_eq!(distinct.len(), 100, "each once");
+}
+
+async fn one_key_over_two_nodes_is_one_comment(cluster: &Cluster) {
+    let (mut stream, _) = cluster.watch(0, "key", "").await;
+    for round in 0..5 {
+        let (key, text) = (format!("k{round}"), format!("t{round}"));
+        let posts = (0..32).map(|n| cluster.post(n % 2, "key", &text, Some(&key)));
+        let answers = join_all(posts).await;
+        let ids: BTreeSet<_> =
+            answers.iter().map(|answer| answer.json()["id"].to_string()).collect();
+        assert_eq!(ids.len(), 1, "{answers:?}");
+        assert_eq!(stream.texts(1).await, [text]);
+    }
+    let comments = listed(&cluster.ingest[1].client(), "key").await;
+    assert_eq!(comments["comments"].as_array().unwrap().len(), 5);
+}
+
+async fn a_list_and_any_gateway_go_together(cluster: &Cluster) {
+    cluster.post(0, "list", "before", None).await;
+    let list = listed(&cluster.ingest[1].client(), "list").await;
+    assert_eq!(list["comments"][0]["text"], "before");
+    cluster.post(1, "list", "after", None).await;
+    for gateway in 0..2 {
+        let query = format!("?after={}", list["cursor"].as_str().unwrap());
+        let (mut stream, status) = cluster.watch(gateway, "list", &query).await;
+        assert_eq!(status, "continued");
+        assert_eq!(stream.texts(1).await, ["after"]);
+    }
+}
+
+async fn a_dead_dispatcher_costs_nothing(cluster: &mut Cluster) {
+    let (mut stream, _) = cluster.watch(0, "dead", "").await;
+    cluster.dispatchers.pop().unwrap().kill().await;
+    let texts: Vec<_> = (0..20).map(|n| n.to_string()).collect();
+    for (n, text) in texts.iter().enumerate() {
+        assert_eq!(cluster.post(n % 2, "dead", text, None).await.status, StatusCode::CREATED);
+    }
+    assert_eq!(stream.texts(20).await, texts);
+}
+
+async fn a_dead_gateways_viewer_continues_at_the_other(cluster: &mut Cluster) {
+    let (mut stream, _) = cluster.watch(1, "move", "").await;
+    cluster.post(0, "move", "one", None).await;
+    let seen = stream.event().await.unwrap();
+    cluster.gateways.pop().unwrap().kill().await;
+    cluster.post(0, "move", "two", None).await;
+    let query = format!("?after={}", seen.id.unwrap());
+    let (mut back, status) = cluster.watch(0, "move", &query).await;
+    assert_eq!(status, "continued");
+    assert_eq!(back.texts(1).await, ["two"]);
+}

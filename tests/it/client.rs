@@ -1,0 +1,196 @@
+//! A commenter's and a viewer's side of HTTP.
+
+use std::{collections::VecDeque, net::SocketAddr, time::Duration};
+
+use axum::http::{HeaderMap, Method, Request, StatusCode};
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper_util::{
+    client::legacy::{Client as Http, connect::HttpConnector},
+    rt::TokioExecutor,
+};
+use serde_json::{Value, json};
+
+/// Hang guard for anything that should come at once.
+pub(crate) const GUARD: Duration = Duration::from_secs(20);
+
+/// An answer, read whole.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("not JSON: {self:?}"))
+    }
+
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+}
+
+/// Talks to one public socket.
+#[derive(Clone)]
+pub(crate) struct Client {
+    http: Http<HttpConnector, Full<Bytes>>,
+    base: String,
+}
+
+impl Client {
+    pub(crate) fn new(address: SocketAddr) -> Self {
+        let http = Http::builder(TokioExecutor::new()).build_http();
+        Self { http, base: format!("http://{address}") }
+    }
+
+    pub(crate) async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Bytes>,
+    ) -> Answer {
+        let mut builder = Request::builder().method(method).uri(format!("{}{path}", self.base));
+        for (name, value) in headers {
+            builder = builder.header(*name, *value);
+        }
+        let request = builder.body(Full::new(body.into())).unwrap();
+        let response = tokio::time::timeout(GUARD, self.http.request(request)).await;
+        let response = response.expect("no answer").expect("not reached");
+        let (head, body) = response.into_parts();
+        let body = body.collect().await.expect("cut off").to_bytes();
+        Answer { status: head.status, headers: head.headers, body }
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.send(Method::GET, path, &[], "").await
+    }
+
+    /// Posts a comment as a user of development mode.
+    pub(crate) async fn comment(&self, video: &str, text: &str) -> Answer {
+        self.comment_with(video, text, &[("x-chorus-user", "u1")]).await
+    }
+
+    pub(crate) async fn comment_with(
+        &self,
+        video: &str,
+        text: &str,
+        headers: &[(&str, &str)],
+    ) -> Answer {
+        let headers = [&[("content-type", "application/json")], headers].concat();
+        let body = json!({ "text": text }).to_string();
+        self.send(Method::POST, &format!("/v1/videos/{video}/comments"), &headers, body).await
+    }
+
+    /// Opens a stream; the query begins with `?`, or is empty.
+    pub(crate) async fn stream(&self, video: &str, query: &str) -> Stream {
+        self.stream_with(video, query, &[]).await
+    }
+
+    pub(crate) async fn stream_with(
+        &self,
+        video: &str,
+        query: &str,
+        headers: &[(&str, &str)],
+    ) -> Stream {
+        let uri = format!("{}/v1/videos/{video}/stream{query}", self.base);
+        let mut builder = Request::get(uri);
+        for (name, value) in headers {
+            builder = builder.header(*name, *value);
+        }
+        let request = builder.body(Full::default()).unwrap();
+        let response = tokio::time::timeout(GUARD, self.http.request(request)).await;
+        let response = response.expect("no answer").expect("not reached");
+        let (head, body) = response.into_parts();
+        let (status, headers) = (head.status, head.headers);
+        Stream { status, headers, body, text: String::new(), blocks: VecDeque::new() }
+    }
+}
+
+/// One block of a stream.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Block {
+    pub(crate) name: String,
+    pub(crate) id: Option<String>,
+    pub(crate) data: String,
+    pub(crate) retry: Option<String>,
+    pub(crate) has_comment_line: bool,
+}
+
+impl Block {
+    fn parse(text: &str) -> Self {
+        let mut block = Self::default();
+        for line in text.lines() {
+            let (field, value) = line.split_once(':').unwrap_or((line, ""));
+            let value = value.strip_prefix(' ').unwrap_or(value).to_owned();
+            match field {
+                "" => block.has_comment_line = true,
+                "event" => block.name = value,
+                "id" => block.id = Some(value),
+                "data" => block.data = value,
+                "retry" => block.retry = Some(value),
+                other => panic!("unknown field {other:?} in {text:?}"),
+            }
+        }
+        block
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.data).unwrap_or_else(|_| panic!("not JSON: {self:?}"))
+    }
+}
+
+/// An open stream.
+pub(crate) struct Stream {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    body: Incoming,
+    text: String,
+    blocks: VecDeque<Block>,
+}
+
+impl Stream {
+    /// The next block; `None` at the end.
+    pub(crate) async fn next(&mut self) -> Option<Block> {
+        loop {
+            if let Some(block) = self.blocks.pop_front() {
+                return Some(block);
+            }
+            let frame = tokio::time::timeout(GUARD, self.body.frame()).await;
+            let bytes = match frame.expect("the stream is silent")? {
+                Ok(frame) => frame.into_data().unwrap_or_default(),
+                Err(_) => return None,
+            };
+            self.text.push_str(str::from_utf8(&bytes).expect("cut inside a character"));
+            while let Some(end) = self.text.find("\n\n") {
+                let block: String = self.text.drain(..end + 2).collect();
+                self.blocks.push_back(Block::parse(&block));
+            }
+        }
+    }
+
+    /// The next block that isn't just a heartbeat.
+    pub(crate) async fn event(&mut self) -> Option<Block> {
+        loop {
+            let block = self.next().await?;
+            if !block.name.is_empty() || block.id.is_some() || block.retry.is_some() {
+                return Some(block);
+            }
+        }
+    }
+
+    /// The texts of the next `count` comments.
+    pub(crate) async fn texts(&mut self, count: usize) -> Vec<String> {
+        let mut texts = Vec::new();
+        while texts.len() < count {
+            let block = self.event().await.expect("the stream ended");
+            if block.name == "comment" {
+                texts.push(block.json()["text"].as_str().unwrap().to_owned());
+            }
+        }
+        texts
+    }
+}

@@ -1,0 +1,14 @@
+//! The whole system, from outside: what a browser, a commenter and an operator see.
+//!
+//! `cargo test` runs it on the embedded store. What needs a real Redis and a real Cassandra is
+//! marked so and run by `deploy/dev/test`.
+
+mod apart;
+mod arrows;
+mod client;
+mod comments;
+mod crash;
+mod process;
+mod server;
+mod startup;
+mod stream;

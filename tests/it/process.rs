@@ -1,0 +1,79 @@
+//! The real binary as a process.
+
+use std::{
+    net::SocketAddr,
+    path::Path,
+    process::{Output, Stdio},
+};
+
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    process::{Child, Command},
+    time::timeout,
+};
+
+use crate::client::{Client, GUARD};
+
+fn command(folder: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_chorus"));
+    command.current_dir(folder).args(args).stdin(Stdio::null()).kill_on_drop(true);
+    command
+}
+
+/// Runs it to its end.
+pub(crate) async fn run(folder: &Path, args: &[&str]) -> Output {
+    let output = command(folder, args).output();
+    timeout(GUARD, output).await.expect("it does not end").expect("can't run it")
+}
+
+/// What it said when it ended, on one line.
+pub(crate) fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// A process that serves.
+pub(crate) struct Process {
+    child: Child,
+    pub(crate) public: Option<SocketAddr>,
+    pub(crate) internal: SocketAddr,
+}
+
+impl Process {
+    /// Starts it and waits until it prints where it listens.
+    pub(crate) async fn start(folder: &Path, args: &[&str]) -> Self {
+        let mut child = command(folder, args).stdout(Stdio::piped()).spawn().expect("can't start");
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let (mut public, mut internal) = (None, None);
+        while internal.is_none() {
+            let line = timeout(GUARD, lines.next_line()).await.expect("it prints nothing");
+            let line = line.unwrap().expect("it ended before it listened");
+            let address = |line: &str| {
+                let rest = line.split_once("http://")?.1;
+                rest.split('/').next()?.parse::<SocketAddr>().ok()
+            };
+            match line.split_whitespace().next() {
+                Some("public") => public = address(&line),
+                Some("internal") => internal = address(&line),
+                _ => {}
+            }
+        }
+        Self { child, public, internal: internal.unwrap() }
+    }
+
+    pub(crate) fn client(&self) -> Client {
+        Client::new(self.public.expect("no public socket"))
+    }
+
+    /// kill -9.
+    pub(crate) async fn kill(mut self) {
+        self.child.kill().await.unwrap();
+    }
+}
+
+/// The first line that a command prints which doesn't end by itself.
+pub(crate) async fn tail_line(folder: &Path, args: &[&str]) -> String {
+    let mut child = command(folder, args).stdout(Stdio::piped()).spawn().expect("can't start");
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let line = timeout(GUARD, lines.next_line()).await.expect("it prints nothing");
+    line.unwrap().expect("it ended before it printed anything")
+}
