@@ -39,15 +39,17 @@ impl Pages {
         Self { live_log, pages: DashMap::new() }
     }
 
-    /// What follows `position`, at least one entry when there is any.
+    /// What follows `position` up to `until`, where the byte log begins: at least one entry. What
+    /// the byte log has is left to it, for the live log may be ahead of what was passed on here.
     pub(crate) async fn after(
         &self,
         video: &VideoId,
         position: Position,
+        until: Position,
         encoder: &Encoder,
     ) -> Result<Replay, LiveLogError> {
         let page = self.page(video, position).await?;
-        let missing = page.entries.iter().filter(|entry| entry.position > position);
+        let missing = page.entries.iter().filter(|e| e.position > position && e.position <= until);
         let missing: Vec<&Entry> = missing.collect();
         let contiguous = missing.first().is_some_and(|e| e.position.seq == position.seq + 1);
         if position.epoch != page.head.epoch || !contiguous {

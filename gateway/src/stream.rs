@@ -154,7 +154,8 @@ impl Viewer {
     ) -> Self {
         let mut first_page = None;
         if let Some(from) = older {
-            match gateway.pages.after(&video, from, &gateway.encoder).await {
+            let until = order.borrow().log().start().position;
+            match gateway.pages.after(&video, from, until, &gateway.encoder).await {
                 Ok(Replay::Frames(frames, end)) => {
                     let replayed = resume.to.seq.saturating_sub(from.seq);
                     resume = Resume { status: Status::Continued, from, replayed, ..resume };
@@ -203,11 +204,16 @@ impl Viewer {
 
     /// After a page of the live log: the next one, or `None` once the byte log has what follows.
     async fn next_page(&mut self, end: Position) -> Result<Option<(Bytes, Position)>, EndOfStream> {
-        if let Some(place) = self.order.borrow().log().place_after(end) {
-            self.place = place;
-            return Ok(None);
-        }
-        match self.gateway.pages.after(&self.video, end, &self.gateway.encoder).await {
+        let until = {
+            let order = self.order.borrow();
+            if let Some(place) = order.log().place_after(end) {
+                self.place = place;
+                return Ok(None);
+            }
+            order.log().start().position
+        };
+        let Gateway { pages, encoder, .. } = &*self.gateway;
+        match pages.after(&self.video, end, until, encoder).await {
             Ok(Replay::Frames(frames, end)) => Ok(Some((frames, end))),
             // Trimmed while it was being read: its cursor stands where it got to, and coming back
             // with it gives an honest verdict.
@@ -239,20 +245,15 @@ impl Viewer {
         }
     }
 
-    /// Waits for more to read; `false` when the stream ends: the gateway stops, the actor is gone
-    /// (and with it the log), or the poll's time is up.
+    /// Waits for more to read; `false` when the stream ends: the actor is gone (the gateway stops),
+    /// or the poll's time is up.
     async fn more(&mut self) -> bool {
-        let due = async {
-            match self.deadline {
-                Some(deadline) => tokio::time::sleep_until(deadline).await,
-                None => std::future::pending().await,
+        let changed = self.order.changed();
+        match self.deadline {
+            None => changed.await.is_ok(),
+            Some(deadline) => {
+                tokio::time::timeout_at(deadline, changed).await.is_ok_and(|more| more.is_ok())
             }
-        };
-        tokio::select! {
-            biased; // rare and final ones first
-            () = self.gateway.stop.cancelled() => false,
-            () = due => false,
-            changed = self.order.changed() => changed.is_ok(),
         }
     }
 }

@@ -1,18 +1,22 @@
-//! The decisions of one video: what goes out, in which order, when to read the live log, and where
-//! a viewer begins. No I/O and no clock: `now` comes in, wishes go out.
+//! The decisions of one video: what goes out, in which order, when to read the live log, and
+//! ([`opening`]) where a viewer begins. No I/O and no clock: `now` comes in, wishes go out.
 
 use std::collections::BTreeMap;
 
 use common::{
     event::Entry,
     live_log::{From, LogPage},
-    position::{Cursor, Position},
+    position::Position,
 };
 
 use crate::{
-    byte_log::{ByteLog, Place},
-    frame::{self, Encoder, Resume, Status},
+    byte_log::ByteLog,
+    frame::{self, Encoder},
 };
+
+pub(crate) use opening::{Opening, Start};
+
+mod opening;
 
 /// How long a hole may stay open for a late batch, milliseconds.
 const HOLE_MS: u64 = 20;
@@ -25,27 +29,6 @@ const PAST_EPOCHS_MAX: usize = 8;
 
 /// Milliseconds of a clock that never goes back.
 pub(crate) type Millis = u64;
-
-/// Where a viewer wants to begin.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Start {
-    /// After a cursor (`None`: what was given is no cursor of ours).
-    After(Option<Cursor>),
-    /// With the newest events.
-    Newest,
-}
-
-/// Where a viewer does begin.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Opening {
-    /// The verdict.
-    pub(crate) resume: Resume,
-    /// Where reading begins.
-    pub(crate) place: Place,
-    /// The viewer's position is older than the byte log. If the live log still has what follows
-    /// it, the verdict is `continued` from here, and `place` is not where reading begins.
-    pub(crate) older: Option<Position>,
-}
 
 /// What the actor should do next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -188,42 +171,6 @@ impl Order {
             None => return Wish::Wait,
         };
         if due <= now { Wish::Read(From::After(self.head)) } else { Wish::WaitUntil(due) }
-    }
-
-    /// Where a viewer begins who asked for `start`, and for `recent` events unless it continues.
-    /// `None`: its position is beyond all that is known here, so this gateway may be behind. Read,
-    /// then ask [`Order::resume_settled`].
-    pub(crate) fn resume(&self, start: &Start, recent: u64) -> Option<Opening> {
-        let cursor = match start {
-            Start::Newest => return Some(self.newest(Status::New, recent)),
-            Start::After(cursor) => cursor.as_ref(),
-        };
-        let reset = self.newest(Status::Reset, recent);
-        let Some(position) = cursor.and_then(|cursor| cursor.at(self.encoder.origin())) else {
-            return Some(reset);
-        };
-        if let Some(place) = self.log.place_after(position) {
-            return Some(self.opening(Status::Continued, place));
-        }
-        let older = position.epoch == self.log.start().position.epoch;
-        let opening = Opening { older: older.then_some(position), ..reset };
-        (position < self.head).then_some(opening)
-    }
-
-    /// As [`Order::resume`], after a read: who is still ahead has a position that nobody gave.
-    pub(crate) fn resume_settled(&self, start: &Start, recent: u64) -> Opening {
-        self.resume(start, recent).unwrap_or_else(|| self.newest(Status::Reset, recent))
-    }
-
-    fn newest(&self, status: Status, recent: u64) -> Opening {
-        self.opening(status, self.log.place_of_newest(recent))
-    }
-
-    fn opening(&self, status: Status, place: Place) -> Opening {
-        let end = self.log.end();
-        let replayed = end.ordinal - place.ordinal;
-        let resume = Resume { status, from: place.position, to: end.position, replayed };
-        Opening { resume, place, older: None }
     }
 
     fn follows(&self, position: Position) -> bool {

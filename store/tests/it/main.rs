@@ -6,6 +6,14 @@
     reason = "a test stops at what it didn't expect"
 )]
 
+mod comment_store;
+
+mod cql_server;
+
+mod cql_store;
+
+mod embedded_store;
+
 mod endpoint_store;
 
 mod live;

@@ -1,11 +1,15 @@
 //! The decisions against a model: whatever is dropped, doubled, delayed or reordered on the way,
 //! what goes out is the log's order, whole, each event once.
 
+use std::collections::BTreeSet;
+
+use common::position::Cursor;
 use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    byte_log::Read,
+    byte_log::{Place, Read},
+    frame::{Resume, Status},
     test_support::{encoder, entry, origin, position},
 };
 
@@ -26,16 +30,21 @@ fn pushed(order: &mut Order, seqs: &[u64], now: Millis) {
 }
 
 /// What a viewer at `place` sees, as `n<seq>` for a comment and `<epoch>:<seq>` for a bare id.
-fn seen(order: &Order, mut place: Place) -> Vec<String> {
+fn seen(order: &Order, place: Place) -> Vec<String> {
+    text(order.log(), place).split_terminator("\n\n").map(describe).collect()
+}
+
+/// All bytes from `place` on.
+fn text(log: &ByteLog, mut place: Place) -> String {
     let mut text = String::new();
-    while let Read::Bytes(chunks, next) = order.log().read(place) {
+    while let Read::Bytes(chunks, next) = log.read(place) {
         if chunks.is_empty() {
             break;
         }
         text.extend(chunks.iter().map(|bytes| str::from_utf8(bytes).unwrap()));
         place = next;
     }
-    text.split_terminator("\n\n").map(describe).collect()
+    text
 }
 
 fn describe(block: &str) -> String {
@@ -338,16 +347,27 @@ proptest! {
 }
 
 fn ids_shown_twice(order: &Order) -> usize {
-    let mut text = String::new();
-    let mut place = order.log().start();
-    while let Read::Bytes(chunks, next) = order.log().read(place) {
-        if chunks.is_empty() {
-            break;
-        }
-        text.extend(chunks.iter().map(|bytes| str::from_utf8(bytes).unwrap()));
-        place = next;
-    }
+    let text = text(order.log(), order.log().start());
     let ids: Vec<_> = text.lines().filter(|line| line.starts_with("id: ")).collect();
-    let distinct: std::collections::BTreeSet<_> = ids.iter().collect();
+    let distinct: BTreeSet<_> = ids.iter().collect();
     ids.len() - distinct.len()
+}
+
+/// Negative control: an order that drops, doubles or swaps is not taken for a good one.
+#[test]
+fn the_checks_see_mutants() {
+    let shown = |seqs: &[u64]| {
+        let mut order = opened(0);
+        for seq in seqs {
+            let Order { encoder, log, .. } = &mut order;
+            let entry = entry(1, *seq);
+            log.append(entry.event.id, entry.position, |out| encoder.entry(out, &entry));
+        }
+        order.seal();
+        (all(&order), ids_shown_twice(&order))
+    };
+    assert_eq!(shown(&[1, 2, 3]), (names(1..=3), 0));
+    assert_ne!(shown(&[1, 3]).0, names(1..=3), "dropped");
+    assert_eq!(shown(&[1, 2, 2, 3]).1, 1, "doubled");
+    assert_ne!(shown(&[1, 3, 2]).0, names(1..=3), "swapped");
 }
