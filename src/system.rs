@@ -140,7 +140,8 @@ async fn all(config: &Config, stop: &CancellationToken) -> Result<Parts> {
         LiveKind::Redis => Arc::new(HttpDeliver::new(peer_client(config)?)),
     };
     let (dispatcher, dispatcher_task) = start_dispatcher(&live, deliver, stop);
-    let dispatchers = Dispatchers::local(dispatcher.clone() as Arc<dyn Dispatch>);
+    let local: Arc<dyn Dispatch> = dispatcher.clone();
+    let dispatchers = Dispatchers::fixed([("local".to_owned(), local)]);
     let (ingest, ingest_task) = start_ingest(config, &store, &live, dispatchers, stop)?;
     let gateway_task = task::spawn("gateway", gateway_tasks.ended());
     Ok(Parts {

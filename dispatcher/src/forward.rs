@@ -80,3 +80,6 @@ async fn send(
     }
     deliver.deliver(to, batches).await
 }
+
+#[cfg(test)]
+mod tests;

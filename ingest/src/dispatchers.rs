@@ -28,10 +28,10 @@ pub struct Dispatchers {
 }
 
 impl Dispatchers {
-    /// `chorus all`: the one in this process.
-    #[must_use]
-    pub fn local(dispatcher: Arc<dyn Dispatch>) -> Self {
-        let known = BTreeMap::from([(String::from("local"), Outbox::start(dispatcher))]);
+    /// These, by name, and no others: `chorus all` has one, in the same process.
+    pub fn fixed(named: impl IntoIterator<Item = (String, Arc<dyn Dispatch>)>) -> Self {
+        let named = named.into_iter();
+        let known = named.map(|(name, dispatcher)| (name, Outbox::start(dispatcher))).collect();
         Self { known: Arc::new(RwLock::new(known)) }
     }
 
