@@ -9,11 +9,16 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::origin::Origin;
 
-/// Load generator and checker for chorus. It speaks the public HTTP interface and nothing else.
+mod dispatch;
+
+pub(crate) use dispatch::DispatchArgs;
+
+/// Load generator and checker for chorus. It speaks the public HTTP interface; `dispatch` alone
+/// speaks to a role inside.
 ///
 /// Exit codes: 0 all is well; 1 a comment was lost, doubled or out of order (or nothing was
-/// acknowledged, a post was answered wrongly, a stream was refused); 2 the run could not be made;
-/// 3 comments were left out, and every viewer concerned was told so (`skipped`, `reset`).
+/// acknowledged, a post was answered wrongly, a stream or call was refused); 2 the run could not be
+/// made; 3 comments were left out, and every viewer concerned was told so (`skipped`, `reset`).
 #[derive(Debug, Parser)]
 #[command(name = "bench", version)]
 pub(crate) struct CommandLine {
@@ -27,9 +32,25 @@ pub(crate) enum Command {
     Replay(ReplayArgs),
     /// Post as fast as answers come, so many at a time: acknowledged comments per second
     Post(PostArgs),
+    /// Call one dispatcher as several ingest nodes would: comments per second, and per core-second
+    Dispatch(DispatchArgs),
 }
 
-/// What both have.
+/// What every command has.
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    /// Seed of the texts: the same seed posts the same texts
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Run so many times and show median, minimum and maximum
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) runs: u32,
+    /// Write the result as JSON
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+}
+
+/// What those have that post.
 #[derive(Debug, Args)]
 pub(crate) struct CommonArgs {
     /// Where comments are posted, as http://host:port; several are taken in turn
@@ -47,15 +68,8 @@ pub(crate) struct CommonArgs {
     /// How long a keyed post is tried
     #[arg(long, value_name = "N", default_value_t = 30)]
     pub(crate) retry_seconds: u64,
-    /// Seed of the texts: the same seed posts the same texts
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub(crate) seed: u64,
-    /// Run so many times and show median, minimum and maximum
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) runs: u32,
-    /// Write the result as JSON
-    #[arg(long, value_name = "FILE")]
-    pub(crate) json: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
 }
 
 #[derive(Debug, Args)]

@@ -1,4 +1,5 @@
-//! `bench` puts load on a chorus and checks what comes of it, over the public HTTP interface only.
+//! `bench` puts load on a chorus and checks what comes of it, over the public HTTP interface; with
+//! [`dispatch`] it calls one role inside, as another role would.
 //!
 //! What goes in: [`trace`] (when a real chat spoke), [`text`] (what it says now), [`open_loop`] and
 //! [`closed_loop`] (when to post), [`poster`] over [`client`] as some [`identity`].
@@ -16,6 +17,7 @@ mod clock;
 mod closed_loop;
 mod comment_id;
 mod crowd;
+mod dispatch;
 mod hall;
 mod identity;
 mod latency;
@@ -26,6 +28,7 @@ mod order;
 mod origin;
 mod outcome;
 mod poster;
+mod process;
 mod progress;
 mod recording;
 mod replay;

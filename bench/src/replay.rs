@@ -69,7 +69,7 @@ fn schedule(args: &ReplayArgs, number: u32) -> Result<Schedule> {
         arrivals,
         speed: args.speed,
         video: video.into(),
-        seed: args.common.seed,
+        seed: args.common.run.seed,
         in_flight: args.in_flight,
     })
 }

@@ -9,19 +9,23 @@ use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use tokio::runtime::Builder;
 
-use crate::args::{Command, CommonArgs};
+use crate::args::{Command, CommonArgs, RunArgs};
 use crate::identity::Identity;
 use crate::machine::Machine;
 use crate::median;
 use crate::poster::Policy;
 use crate::report::{Report, Verdict};
-use crate::{progress, replay, throughput};
+use crate::{dispatch, progress, replay, throughput};
+
+/// Options whose value must not be published.
+const SECRETS: [&str; 3] = ["--token", "--hs256-secret", "--internal-secret"];
 
 impl Command {
-    fn common(&self) -> &CommonArgs {
+    fn args(&self) -> &RunArgs {
         match self {
-            Self::Replay(args) => &args.common,
-            Self::Post(args) => &args.common,
+            Self::Replay(args) => &args.common.run,
+            Self::Post(args) => &args.common.run,
+            Self::Dispatch(args) => &args.run,
         }
     }
 
@@ -29,6 +33,7 @@ impl Command {
         match self {
             Self::Replay(args) => replay::run(args, number).await,
             Self::Post(args) => throughput::run(args, number).await,
+            Self::Dispatch(args) => dispatch::run(args, number).await,
         }
     }
 }
@@ -46,11 +51,11 @@ impl CommonArgs {
 
 /// Runs as often as asked; the worst verdict counts.
 pub(crate) fn run(command: &Command) -> Result<Verdict> {
-    let common = command.common();
+    let args = command.args();
     let mut reports = Vec::new();
-    for number in 1..=common.runs {
-        if common.runs > 1 {
-            progress::note(&format!("run {number} of {}", common.runs));
+    for number in 1..=args.runs {
+        if args.runs > 1 {
+            progress::note(&format!("run {number} of {}", args.runs));
         }
         // A runtime for each run: nothing of one is left over in the next.
         let runtime = Builder::new_current_thread().enable_all().build_local(Default::default())?;
@@ -58,15 +63,15 @@ pub(crate) fn run(command: &Command) -> Result<Verdict> {
         println!("{}", report.table());
         reports.push(report);
     }
-    if common.runs > 1 {
+    if args.runs > 1 {
         println!(
             "median, minimum – maximum of {} runs\n{}",
-            common.runs,
+            args.runs,
             median::table(&median::spreads(&reports))
         );
     }
     println!("on {}", Machine::here());
-    if let Some(file) = &common.json {
+    if let Some(file) = &args.json {
         let text = serde_json::to_string_pretty(&as_json(&reports))?;
         write(file, text + "\n").with_context(|| format!("writing {}", file.display()))?;
     }
@@ -87,7 +92,7 @@ fn command_line() -> String {
     let mut words = Vec::new();
     let mut hide = false;
     for word in std::env::args() {
-        let is_secret = ["--token", "--hs256-secret"].iter().find(|flag| word.starts_with(**flag));
+        let is_secret = SECRETS.iter().find(|flag| word.starts_with(**flag));
         match is_secret {
             _ if hide => words.push("…".to_owned()),
             Some(flag) if word.contains('=') => words.push(format!("{flag}=…")),

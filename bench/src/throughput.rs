@@ -44,7 +44,7 @@ fn load(args: &PostArgs, number: u32) -> Result<Load> {
         videos: (0..args.videos).map(|nth| format!("{video}-{nth}").into()).collect(),
         users: args.users,
         text_bytes: args.text_bytes,
-        seed: args.common.seed,
+        seed: args.common.run.seed,
     })
 }
 

@@ -28,6 +28,8 @@ struct Segment {
     bytes: Bytes,
     /// Its end.
     end: Place,
+    /// Nothing in it means anything to the order: a newer one like it takes its place.
+    is_unordered: bool,
 }
 
 /// An event in the log: where it ends, and which one it is.
@@ -57,6 +59,7 @@ pub(crate) struct ByteLog {
     ids: HashSet<EventId>,
     /// The pass that is being gathered.
     tail: BytesMut,
+    tail_is_unordered: bool,
     end: Place,
 }
 
@@ -70,6 +73,7 @@ impl ByteLog {
             items: VecDeque::new(),
             ids: HashSet::new(),
             tail: BytesMut::new(),
+            tail_is_unordered: true,
             end: start,
         }
     }
@@ -119,6 +123,7 @@ impl ByteLog {
         write: impl FnOnce(&mut BytesMut),
     ) {
         let before = self.tail.len();
+        self.tail_is_unordered = false;
         write(&mut self.tail);
         self.end.offset += (self.tail.len() - before) as u64;
         self.end.position = position;
@@ -132,7 +137,12 @@ impl ByteLog {
             return false;
         }
         let bytes = self.tail.split().freeze();
-        self.segments.push_back(Segment { bytes, end: self.end });
+        let is_unordered = std::mem::replace(&mut self.tail_is_unordered, true);
+        // A quiet room keeps its last heartbeat, not a day of them.
+        if is_unordered && self.segments.back().is_some_and(|last| last.is_unordered) {
+            self.segments.pop_back();
+        }
+        self.segments.push_back(Segment { bytes, end: self.end, is_unordered });
         self.trim();
         true
     }
@@ -182,6 +192,7 @@ impl ByteLog {
         let first = self.segments.partition_point(|s| s.end.offset <= place.offset);
         for segment in self.segments.range(first..) {
             let unread = usize::try_from(segment.end.offset - at.offset).unwrap_or(usize::MAX);
+            // More than the segment when a heartbeat before it was dropped: then all of it.
             let bytes = segment.bytes.slice(segment.bytes.len().saturating_sub(unread)..);
             len += bytes.len();
             at = segment.end;
@@ -218,7 +229,7 @@ mod tests {
     fn a_position_in_the_log_is_a_place() {
         let log = log_of(1..=3);
         let place = log.place_after(position(1, 2)).unwrap();
-        assert_eq!(text(&log, place), "id: 1~dc1:1:3\nevent: comment\ndata: {\"n\":3}\n\n");
+        assert_eq!(text(&log, place), "id: 1~dc1:1:3\nevent: comment\ndata: {\"n\":3,\"e\":1}\n\n");
         assert_eq!(log.place_after(position(1, 0)).unwrap(), log.start());
         assert_eq!(log.place_after(position(1, 3)).unwrap(), log.end());
         for unknown in [position(1, 4), position(0, 2), position(2, 2)] {
@@ -242,6 +253,24 @@ mod tests {
         assert!(log.seal() && !log.seal());
         assert_eq!(text(&log, end), ":\n\n");
         assert_eq!(log.place_after(position(1, 1)), Some(end));
+    }
+
+    #[test]
+    fn a_quiet_room_keeps_one_heartbeat() {
+        let mut log = log_of(1..=1);
+        let quiet_since = log.end();
+        for _ in 0..3 {
+            log.append_unordered(b":\n\n");
+            log.seal();
+        }
+        assert_eq!((log.segments.len(), text(&log, quiet_since).as_str()), (2, ":\n\n"));
+        let listener = log.end();
+        log.append_unordered(b":\n\n");
+        log.seal();
+        assert_eq!(text(&log, listener), ":\n\n", "who listens gets each");
+        log.append_bare(position(2, 0), |out| encoder().bare(out, position(2, 0)));
+        log.seal();
+        assert_eq!(text(&log, quiet_since), ":\n\nid: 1~dc1:2:0\n\n");
     }
 
     #[test]

@@ -15,6 +15,8 @@ use crate::registry::Registry;
 
 /// Between looks.
 pub(crate) const PERIOD: Duration = Duration::from_secs(1);
+/// The index forgets after a minute: whoever looked longer ago re-reads heads.
+const GAP_MS_MAX: u64 = 50_000;
 /// Looks overlap by this much: a change becomes visible a little after its time stamp.
 const OVERLAP_MS: u64 = 1000;
 /// Every video's head is read once in so many looks, a part of them at each.
@@ -50,9 +52,9 @@ impl Watcher {
                 self.registry.head(video, *head);
             }
         }
-        let same_log = run == self.run;
+        let seen_all = run == self.run && now_ms.saturating_sub(self.since_ms) < GAP_MS_MAX;
         let due: Vec<VideoId> =
-            videos.into_iter().filter(|video| !same_log || self.is_due(video)).collect();
+            videos.into_iter().filter(|video| !seen_all || self.is_due(video)).collect();
         if !due.is_empty() {
             for (video, head) in due.iter().zip(self.live_log.heads(&due).await?) {
                 self.registry.head(video, head);

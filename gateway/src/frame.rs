@@ -151,7 +151,7 @@ mod tests {
         let encoder = encoder();
         assert_eq!(
             text(|out| encoder.entry(out, &entry(1, 10))),
-            "id: 1~dc1:1:a\nevent: comment\ndata: {\"n\":10}\n\n"
+            "id: 1~dc1:1:a\nevent: comment\ndata: {\"n\":10,\"e\":1}\n\n"
         );
         assert_eq!(text(|out| encoder.bare(out, position(2, 0))), "id: 1~dc1:2:0\n\n");
         assert_eq!(

@@ -36,13 +36,8 @@ impl Lease {
         self.incarnation.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn renew_identity(&self) {
-        *self.incarnation.write().unwrap_or_else(PoisonError::into_inner) = fresh();
-    }
-
-    async fn register(&self, store: &dyn EndpointStore) -> Result<(), EndpointStoreError> {
-        let endpoint = Endpoint { incarnation: self.incarnation(), address: self.address.clone() };
-        store.register(&endpoint, TTL).await
+    fn become_known_as(&self, incarnation: Incarnation) {
+        *self.incarnation.write().unwrap_or_else(PoisonError::into_inner) = incarnation;
     }
 
     /// Registers, then renews until `stop`; then takes itself out. `changed` is called after each
@@ -53,11 +48,13 @@ impl Lease {
         stop: CancellationToken,
         changed: impl Fn(),
     ) {
-        let mut registered = false;
+        let (mut registered, mut away) = (false, false);
         let mut renewed_at = Instant::now();
         loop {
             let began = Instant::now();
-            match self.beat(&*store, registered, renewed_at).await {
+            let beat = self.beat(&*store, registered, renewed_at).await;
+            let was_away = std::mem::replace(&mut away, beat.is_err());
+            match beat {
                 Ok(Beat::Renewed) => renewed_at = began,
                 Ok(Beat::Registered { again }) => {
                     (registered, renewed_at) = (true, began);
@@ -65,7 +62,8 @@ impl Lease {
                         changed();
                     }
                 }
-                Err(error) => tracing::warn!(%error, "no heartbeat"),
+                Err(error) if !was_away => tracing::warn!(%error, "no heartbeat"),
+                Err(_) => {} // one line per outage
             }
             tokio::select! {
                 () = stop.cancelled() => break,
@@ -89,12 +87,16 @@ impl Lease {
         if certain && store.renew(&self.incarnation(), TTL).await? {
             return Ok(Beat::Renewed);
         }
+        // Known to the store before anybody uses it: while the store is away nothing changes.
+        let incarnation = if registered { fresh() } else { self.incarnation() };
+        let address = self.address.clone();
+        let endpoint = Endpoint { incarnation: incarnation.clone(), address };
+        store.register(&endpoint, TTL).await?;
         if registered {
             tracing::warn!("the lease was lost: new incarnation");
             metrics::counter!("chorus_gateway_leases_lost_total").increment(1);
-            self.renew_identity();
+            self.become_known_as(incarnation);
         }
-        self.register(store).await?;
         Ok(Beat::Registered { again: registered })
     }
 }
@@ -110,13 +112,142 @@ fn fresh() -> Incarnation {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering},
+    };
+
+    use async_trait::async_trait;
+    use common::ids::VideoId;
+
     use super::*;
 
-    #[test]
-    fn incarnations_differ() {
-        let lease = Lease::new("http://127.0.0.1:9082".into());
+    /// Remembers who is registered; away or forgetful when told to be.
+    #[derive(Default)]
+    struct Store {
+        registered: Mutex<Vec<Incarnation>>,
+        away: Mutex<bool>,
+    }
+
+    impl Store {
+        fn checked(&self) -> Result<(), EndpointStoreError> {
+            let away = *self.away.lock().unwrap();
+            if away { Err(EndpointStoreError("told to be away".into())) } else { Ok(()) }
+        }
+
+        fn forget(&self) {
+            self.registered.lock().unwrap().clear();
+        }
+
+        fn registered(&self) -> Vec<Incarnation> {
+            self.registered.lock().unwrap().clone()
+        }
+    }
+
+    #[async_trait]
+    impl EndpointStore for Store {
+        async fn register(&self, who: &Endpoint, _: Duration) -> Result<(), EndpointStoreError> {
+            self.checked()?;
+            self.registered.lock().unwrap().push(who.incarnation.clone());
+            Ok(())
+        }
+
+        async fn renew(&self, who: &Incarnation, _: Duration) -> Result<bool, EndpointStoreError> {
+            self.checked()?;
+            Ok(self.registered().contains(who))
+        }
+
+        async fn remove(&self, who: &Incarnation) -> Result<(), EndpointStoreError> {
+            self.registered.lock().unwrap().retain(|known| known != who);
+            self.checked()
+        }
+
+        async fn subscribe(&self, _: &Incarnation, _: &VideoId) -> Result<(), EndpointStoreError> {
+            self.checked()
+        }
+
+        async fn unsubscribe(
+            &self,
+            _: &Incarnation,
+            _: &VideoId,
+        ) -> Result<(), EndpointStoreError> {
+            self.checked()
+        }
+
+        async fn subscribers(&self, _: &VideoId) -> Result<Vec<Incarnation>, EndpointStoreError> {
+            self.checked().map(|()| vec![])
+        }
+
+        async fn live(&self) -> Result<Vec<Endpoint>, EndpointStoreError> {
+            self.checked().map(|()| vec![])
+        }
+
+        async fn dead(&self) -> Result<Vec<Incarnation>, EndpointStoreError> {
+            self.checked().map(|()| vec![])
+        }
+
+        async fn ping(&self) -> Result<(), EndpointStoreError> {
+            self.checked()
+        }
+    }
+
+    struct Rig {
+        lease: Arc<Lease>,
+        store: Arc<Store>,
+        changes: Arc<AtomicUsize>,
+        stop: CancellationToken,
+    }
+
+    fn rig() -> Rig {
+        let lease = Arc::new(Lease::new("http://127.0.0.1:9082".into()));
+        let (store, changes) = (Arc::new(Store::default()), Arc::new(AtomicUsize::new(0)));
+        let (stop, counted) = (CancellationToken::new(), changes.clone());
+        let changed = move || {
+            counted.fetch_add(1, Ordering::SeqCst);
+        };
+        let kept = lease.clone().keep(store.clone(), stop.clone(), changed);
+        common::task::spawn("test", kept);
+        Rig { lease, store, changes, stop }
+    }
+
+    async fn pass(seconds: u64) {
+        tokio::time::sleep(Duration::from_millis(seconds * 1000 + 1)).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_incarnation_as_long_as_it_is_known_and_none_after_the_end() {
+        let Rig { lease, store, changes, stop } = rig();
+        pass(30).await;
+        assert_eq!(store.registered(), [lease.incarnation()]);
+        assert_eq!(changes.load(Ordering::SeqCst), 0);
+        stop.cancel();
+        pass(1).await;
+        assert_eq!(store.registered(), []);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lost_lease_is_a_new_incarnation() {
+        let Rig { lease, store, changes, .. } = rig();
+        pass(1).await;
         let first = lease.incarnation();
-        lease.renew_identity();
+        store.forget();
+        pass(2).await;
         assert_ne!(lease.incarnation(), first);
+        assert_eq!(store.registered(), [lease.incarnation()]);
+        assert_eq!(changes.load(Ordering::SeqCst), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn while_the_store_is_away_nothing_changes_and_one_new_incarnation_follows() {
+        let Rig { lease, store, changes, .. } = rig();
+        pass(1).await;
+        let first = lease.incarnation();
+        *store.away.lock().unwrap() = true;
+        pass(20).await;
+        assert_eq!(lease.incarnation(), first, "nobody is told before it is known");
+        *store.away.lock().unwrap() = false;
+        pass(2).await;
+        assert_ne!(lease.incarnation(), first, "others may have removed it");
+        assert_eq!(changes.load(Ordering::SeqCst), 1);
     }
 }

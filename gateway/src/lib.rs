@@ -65,7 +65,6 @@ pub struct Gateway {
     viewers: ViewerAuth,
     slow_viewer: SlowViewer,
     page: page::Page,
-    stop: CancellationToken,
 }
 
 /// A gateway's background tasks, to be waited for after the token is cancelled.
@@ -115,7 +114,6 @@ impl Gateway {
             viewers: config.auth.viewers,
             slow_viewer: config.gateway.slow_viewer,
             page: page::Page::new(&config.gateway.ingest_url),
-            stop: stop.clone(),
         });
         let reborn = {
             let registry = registry.clone();

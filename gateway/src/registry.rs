@@ -27,23 +27,26 @@ impl Registry {
         self.actors.wait().await;
     }
 
-    /// Brings a viewer in; waits until the video's actor has begun.
+    /// Brings a viewer in; waits until the video's actor has begun. `None`: the gateway stops.
     pub(crate) async fn join(
         self: &Arc<Self>,
         video: &VideoId,
         start: Start,
         recent: u64,
-    ) -> Joined {
-        loop {
+    ) -> Option<Joined> {
+        while !self.around.stop.is_cancelled() {
             let (reply, joined) = oneshot::channel();
             let join = Join { start: start.clone(), recent, reply };
-            let told = self.actor(video).send(Message::Join(join)).await;
-            if let (Ok(()), Ok(joined)) = (told, joined.await) {
-                return joined;
+            let handle = self.actor(video);
+            if handle.send(Message::Join(join)).await.is_ok()
+                && let Ok(joined) = joined.await
+            {
+                return Some(joined);
             }
-            // That actor was about to end; the next one begins now.
+            // That actor has ended or is about to; the next one begins now.
             tokio::task::yield_now().await;
         }
+        None
     }
 
     /// Hands entries to the actors of videos that have viewers; others are nobody's business.
@@ -97,6 +100,7 @@ impl Registry {
         }
     }
 
+    /// Takes an actor's handle away: to be called when it ends.
     fn leave(self: &Arc<Self>, video: VideoId, handle: VideoHandle) -> impl FnOnce() + use<> {
         let registry = Arc::downgrade(self);
         move || {

@@ -91,11 +91,8 @@ pub(crate) async fn stream(
         video.parse().map_err(|_| Problem::new(Code::NotFound, "there is no such video"))?;
     gateway.admit(&video, &headers)?;
     let wanted = Wanted::parse(params, &headers)?;
-    if gateway.stop.is_cancelled() {
-        return Ok(event_stream(Body::from(frame::come_back().freeze())));
-    }
     let joined = gateway.registry.join(&video, wanted.start, wanted.recent);
-    let Ok((opening, order)) = tokio::time::timeout(JOIN_TIMEOUT, joined).await else {
+    let Ok(Some((opening, order))) = tokio::time::timeout(JOIN_TIMEOUT, joined).await else {
         metrics::counter!("chorus_gateway_shed_total").increment(1);
         return Ok(event_stream(Body::from(frame::come_back().freeze())));
     };

@@ -27,7 +27,7 @@ pub(crate) fn entry(epoch: u64, seq: Seq) -> Entry {
     let mut id = [0; 16];
     id[..8].copy_from_slice(&epoch.to_be_bytes());
     id[8..].copy_from_slice(&seq.to_be_bytes());
-    let data = Bytes::from(format!("{{\"n\":{seq}}}"));
+    let data = Bytes::from(format!("{{\"n\":{seq},\"e\":{epoch}}}"));
     let event = Event { id: EventId::from_bytes(id), kind: Kind::COMMENT, data };
     Entry { origin: origin(), position: position(epoch, seq), at_ms: 0, event }
 }

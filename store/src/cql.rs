@@ -11,6 +11,7 @@ mod connect;
 mod link;
 mod pending;
 mod schema;
+mod tables;
 
 use std::time::Duration;
 

@@ -8,7 +8,7 @@
 //! | `{ch:B}:subs:VIDEO` | set | incarnations of gateways with viewers of the video |
 //! | `{ch:B}:changed` | zset | videos appended to in the last minute, by time |
 //! | `{ch:gw}:all` | set | registered incarnations |
-//! | `{ch:gw}:lease:INC` | string | address; expires when it isn't renewed |
+//! | `{ch:gw}:lease:INC` | string | run of the server and address; expires unless renewed |
 //! | `{ch:gw}:videos:INC` | set | videos it subscribed to, so that they can be found when it died |
 //!
 //! `B` is the video's bucket, 0 to 255. A script touches keys of one hash tag only, all of them
@@ -17,6 +17,7 @@
 //! it takes to rebuild it.
 
 mod connect_error;
+mod dial;
 mod endpoint_store;
 mod keys;
 mod link;

@@ -9,7 +9,7 @@ const ARROWS: [(&str, &[&str]); 7] = [
     ("ingest", &["common"]),
     ("dispatcher", &["common"]),
     ("gateway", &["common"]),
-    ("bench", &[]),
+    ("bench", &["common"]),
     (".", &["common", "dispatcher", "gateway", "ingest", "store"]),
 ];
 

@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "in a helper of tests it says what it says in a test")]
 
+mod dispatch;
 mod stub;
+mod stub_dispatcher;
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;

@@ -66,12 +66,12 @@ impl Actor {
 
     /// Serves until nobody is left or the gateway stops. `leave` takes the handle away, so that
     /// newcomers start another actor: only when no change of the subscription is under way.
-    pub(crate) async fn run(mut self, leave: impl FnOnce()) {
+    pub(crate) async fn run<Leave: FnOnce()>(mut self, leave: Leave) {
+        // Also after a panic: the video's next viewer gets another actor.
+        let _leave = OnDrop(Some(leave));
         let stop = self.around.stop.clone();
         // A gateway that stops leaves the endpoint store as a whole: no video has to unsubscribe.
         stop.run_until_cancelled(self.serve_all()).await;
-        leave();
-        // A join that slips in here is dropped, which tells its viewer to ask for a new actor.
     }
 
     /// Subscribes, serves, unsubscribes; again when somebody came meanwhile.
@@ -120,6 +120,7 @@ impl Actor {
         while !pass.is_over() {
             let wish = pass.wish(self.around.now());
             if let (Wish::Read(from), None) = (wish, &reading) {
+                pass.read_begins();
                 reading = Some(self.read(from, READ_LEN_MAX));
             }
             if subscribing.is_none() && subscribed_as != self.around.lease.incarnation() {
@@ -167,6 +168,17 @@ impl Actor {
         if let Err(error) = self.around.endpoints.unsubscribe(&incarnation, &self.video).await {
             // Harmless: pushes for a video without viewers are ignored, and a lease ends.
             tracing::info!(video = %self.video, %error, "can't unsubscribe");
+        }
+    }
+}
+
+/// Runs a closure when it goes.
+struct OnDrop<F: FnOnce()>(Option<F>);
+
+impl<F: FnOnce()> Drop for OnDrop<F> {
+    fn drop(&mut self) {
+        if let Some(run) = self.0.take() {
+            run();
         }
     }
 }

@@ -122,9 +122,13 @@ impl Order {
         self.note_behind(now);
     }
 
+    /// The read that [`Wish::Read`] asked for begins: what is asked for from now on takes another.
+    pub(crate) fn on_read_begun(&mut self) {
+        self.read_asked = false;
+    }
+
     /// A page that [`Wish::Read`] asked for.
     pub(crate) fn on_page(&mut self, page: LogPage, now: Millis) {
-        self.read_asked = false;
         let before = self.head;
         if page.head >= self.head {
             self.take(page);
@@ -134,11 +138,10 @@ impl Order {
             self.read_not_before = now + READ_RETRY_MS;
         }
         // What the log is known to hold beyond this page needs no grace.
-        self.behind_since = (self.known > self.head).then(|| now.saturating_sub(HOLE_MS));
+        self.behind_since = self.is_behind().then(|| now.saturating_sub(HOLE_MS));
     }
 
     fn take(&mut self, page: LogPage) {
-        self.known = self.known.max(page.head);
         if page.head.epoch > self.head.epoch {
             self.enter_epoch(Position { epoch: page.head.epoch, seq: page.first - 1 });
         } else if page.first > self.head.seq + 1 {
@@ -149,18 +152,23 @@ impl Order {
                 self.pass(entry);
             }
         }
+        self.known = self.known.max(page.head);
         self.pass_held();
     }
 
     /// The read that [`Wish::Read`] asked for failed.
     pub(crate) fn on_read_failed(&mut self, now: Millis) {
-        self.read_asked = false;
         self.read_not_before = now + READ_RETRY_MS;
     }
 
     /// Asks for a read even though nothing is known to be missing.
     pub(crate) fn ask_read(&mut self) {
         self.read_asked = true;
+    }
+
+    /// Whether the log is known to hold more than was passed on.
+    pub(crate) fn is_behind(&self) -> bool {
+        self.known > self.head
     }
 
     /// What to do next.
@@ -226,33 +234,58 @@ impl Order {
     }
 
     /// The log was lost or replaced: viewers' positions move into the new epoch at once, or all of
-    /// them would be reset when they come back.
+    /// them would be reset when they come back. What is held of the old epoch goes out without a
+    /// position, for it can't get its place any more; what was only heard of is told.
     fn enter_epoch(&mut self, start: Position) {
         metrics::counter!("chorus_gateway_epochs_total").increment(1);
-        self.past.push(self.head);
+        let old = self.head;
+        self.past.push(old);
         if self.past.len() > PAST_EPOCHS_MAX {
             self.past.remove(0);
         }
         self.head = start;
-        let Self { encoder, log, .. } = self;
-        log.append_bare(start, |out| encoder.bare(out, start));
+        let newer = self.held.split_off(&Position { epoch: start.epoch, seq: 0 });
+        let stranded = std::mem::replace(&mut self.held, newer);
+        for entry in stranded.values() {
+            self.pass_late(entry);
+        }
+        let heard = if self.known.epoch == old.epoch { self.known.seq - old.seq } else { 0 };
+        self.tell_skipped(heard.saturating_sub(stranded.len() as u64), old, start);
     }
 
-    /// The live log was trimmed past the hole: said, never hidden.
+    /// The live log was trimmed past the hole: said, never hidden. What is held of it is shown.
     fn skip_to(&mut self, to: Position) {
-        let from = std::mem::replace(&mut self.head, to);
-        let count = to.seq - from.seq;
+        while let Some(next) = self.held.first_entry().filter(|next| *next.key() <= to) {
+            let entry = next.remove();
+            if entry.position > self.head {
+                self.skip(Position { seq: entry.position.seq - 1, ..to });
+                self.pass(&entry);
+            }
+        }
+        self.skip(to);
+    }
+
+    fn skip(&mut self, to: Position) {
+        if to > self.head {
+            let from = std::mem::replace(&mut self.head, to);
+            self.tell_skipped(to.seq - from.seq, from, to);
+        }
+    }
+
+    /// Moves viewers' positions to `to`, and tells them of what was left out, if anything was.
+    fn tell_skipped(&mut self, count: u64, from: Position, to: Position) {
         metrics::counter!("chorus_gateway_skipped_total").increment(count);
         let Self { encoder, log, .. } = self;
         log.append_bare(to, |out| {
-            encoder.skipped(out, count, from, to);
+            if count > 0 {
+                encoder.skipped(out, count, from, to);
+            }
             encoder.bare(out, to);
         });
     }
 
     fn note_behind(&mut self, now: Millis) {
-        let behind = self.known > self.head;
-        self.behind_since = behind.then(|| self.behind_since.unwrap_or(now));
+        self.behind_since = self.is_behind().then(|| self.behind_since.unwrap_or(now));
     }
 }
 

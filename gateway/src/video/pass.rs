@@ -14,14 +14,16 @@ const LINGER_TICKS: u32 = 2;
 /// A video's order among its viewers.
 pub(super) struct Pass {
     viewers: watch::Sender<Order>,
-    /// Viewers that may know more than this gateway: answered after the next read.
-    waiting: Vec<Join>,
+    /// Viewers that may know more than this gateway, each with the number of reads that had begun
+    /// when it came: answered after a later one.
+    waiting: Vec<(u64, Join)>,
+    reads_begun: u64,
     idle_ticks: u32,
 }
 
 impl Pass {
     pub(super) fn new(viewers: watch::Sender<Order>) -> Self {
-        Self { viewers, waiting: Vec::new(), idle_ticks: 0 }
+        Self { viewers, waiting: Vec::new(), reads_begun: 0, idle_ticks: 0 }
     }
 
     /// Whether nobody has watched for long enough.
@@ -33,10 +35,21 @@ impl Pass {
         self.viewers.borrow().wish(now)
     }
 
+    /// Has the live log read once more, whatever is known.
     pub(super) fn ask_read(&self) {
+        self.decide(Order::ask_read);
+    }
+
+    /// A read begins.
+    pub(super) fn read_begins(&mut self) {
+        self.reads_begun += 1;
+        self.decide(Order::on_read_begun);
+    }
+
+    fn decide(&self, decide: impl FnOnce(&mut Order)) {
         self.viewers.send_if_modified(|order| {
-            order.ask_read();
-            false
+            decide(order);
+            order.seal()
         });
     }
 
@@ -71,30 +84,113 @@ impl Pass {
             self.answer(join.reply, opening);
         } else {
             self.ask_read();
-            self.waiting.push(join);
+            self.waiting.push((self.reads_begun, join));
         }
     }
 
     /// Takes what a read of the live log brought.
     pub(super) fn read(&mut self, page: Result<LogPage, LiveLogError>, now: Millis) {
-        self.viewers.send_if_modified(|order| {
-            match page {
-                Ok(page) => order.on_page(page, now),
-                Err(error) => {
-                    tracing::warn!(%error, "can't read the live log");
-                    order.on_read_failed(now);
-                }
+        self.decide(|order| match page {
+            Ok(page) => order.on_page(page, now),
+            Err(error) => {
+                tracing::warn!(%error, "can't read the live log");
+                order.on_read_failed(now);
             }
-            order.seal()
         });
-        for join in std::mem::take(&mut self.waiting) {
+        self.settle();
+    }
+
+    /// Answers those who waited, as far as the last read says all there is to say: it began after
+    /// they came, and it left nothing unread.
+    fn settle(&mut self) {
+        let behind = self.viewers.borrow().is_behind();
+        let settled = |(begun, _): &mut (u64, Join)| !behind && *begun < self.reads_begun;
+        let settled: Vec<_> = self.waiting.extract_if(.., settled).collect();
+        for (_, join) in settled {
             let opening = self.viewers.borrow().resume_settled(&join.start, join.recent);
             self.answer(join.reply, opening);
+        }
+        self.waiting.retain(|(_, join)| !join.reply.is_closed());
+        if !self.waiting.is_empty() {
+            self.ask_read();
         }
     }
 
     fn answer(&self, reply: oneshot::Sender<Joined>, opening: Opening) {
         // A viewer that has gone meanwhile takes its receiver with it.
         let _ = reply.send((opening, self.viewers.subscribe()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use common::position::Cursor;
+
+    use super::*;
+    use crate::{
+        frame::Status,
+        test_support::{encoder, entry, origin, position},
+        video::order::Start,
+    };
+
+    fn page(epoch: u64, seqs: std::ops::RangeInclusive<u64>, head: u64) -> LogPage {
+        let entries = seqs.map(|seq| entry(epoch, seq)).collect();
+        LogPage { head: position(epoch, head), first: 1, entries }
+    }
+
+    fn nothing_new() -> LogPage {
+        LogPage { head: position(1, 5), first: 1, entries: vec![] }
+    }
+
+    fn pass() -> Pass {
+        Pass::new(watch::channel(Order::new(encoder(), page(1, 1..=5, 5))).0)
+    }
+
+    /// A viewer that comes from another gateway, which was further.
+    fn join(pass: &mut Pass, epoch: u64, seq: u64) -> oneshot::Receiver<Joined> {
+        let (reply, joined) = oneshot::channel();
+        let cursor = Cursor::single(origin(), position(epoch, seq));
+        let join = Join { start: Start::After(Some(cursor)), recent: 0, reply };
+        pass.take(&mut vec![Message::Join(join)], 0);
+        joined
+    }
+
+    fn status(joined: &mut oneshot::Receiver<Joined>) -> Option<Status> {
+        joined.try_recv().ok().map(|(opening, _)| opening.resume.status)
+    }
+
+    #[test]
+    fn a_read_that_began_before_a_viewer_came_does_not_settle_it() {
+        let mut pass = pass();
+        pass.read_begins();
+        let mut joined = join(&mut pass, 1, 6);
+        pass.read(Ok(nothing_new()), 0);
+        assert_eq!(status(&mut joined), None);
+        assert!(matches!(pass.wish(1000), Wish::Read(_)), "another one is wanted");
+        pass.read_begins();
+        pass.read(Ok(page(1, 6..=6, 6)), 1000);
+        assert_eq!(status(&mut joined), Some(Status::Continued));
+    }
+
+    #[test]
+    fn a_viewer_waits_until_the_gateway_has_caught_up() {
+        let mut pass = pass();
+        let mut joined = join(&mut pass, 2, 3);
+        pass.read_begins();
+        let other_epoch = LogPage { head: position(2, 3), first: 1, entries: vec![] };
+        pass.read(Ok(other_epoch), 0);
+        assert_eq!(status(&mut joined), None);
+        pass.read_begins();
+        pass.read(Ok(page(2, 1..=3, 3)), 0);
+        assert_eq!(status(&mut joined), Some(Status::Continued));
+    }
+
+    #[test]
+    fn a_position_that_nobody_gave_is_reset_after_one_read() {
+        let mut pass = pass();
+        let mut joined = join(&mut pass, 1, 600);
+        pass.read_begins();
+        pass.read(Ok(nothing_new()), 0);
+        assert_eq!(status(&mut joined), Some(Status::Reset));
     }
 }

@@ -18,8 +18,9 @@ use super::link;
 const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
 /// Longest wait for one node.
 const NODE_PATIENCE: Duration = Duration::from_secs(2);
-/// A silent connection is asked for a sign of life this often, and given up when none comes.
-const KEEPALIVE: Duration = Duration::from_secs(2);
+/// How often a connection is asked for a sign of life, and how long that may take. Together less
+/// than a request's patience: when a node freezes, its requests go to another and still end well.
+const KEEPALIVE: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(1));
 
 /// Why the cluster, or what chorus keeps there, can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -95,7 +96,7 @@ pub enum ConnectError {
 
 impl ConnectError {
     pub(super) fn refused(what: &'static str, why: impl std::fmt::Display) -> Self {
-        Self::Refused { what, why: why.to_string() }
+        Self::Refused { what, why: link::one_line(&why) }
     }
 }
 
@@ -108,8 +109,8 @@ pub(super) async fn connect(config: &Store) -> Result<Session, ConnectError> {
         .default_execution_profile_handle(link::profile().into_handle())
         .connection_timeout(NODE_PATIENCE)
         .hostname_resolution_timeout(Some(NODE_PATIENCE))
-        .keepalive_interval(KEEPALIVE)
-        .keepalive_timeout(KEEPALIVE)
+        .keepalive_interval(KEEPALIVE.0)
+        .keepalive_timeout(KEEPALIVE.1)
         .pool_size(PoolSize::PerShard(std::num::NonZeroUsize::MIN))
         .fetch_schema_metadata(false);
     if !config.user.is_empty() {
@@ -134,8 +135,8 @@ fn reason(why: &NewSessionError) -> String {
         NewSessionError::EmptyKnownNodesList => "no node is named".into(),
         NewSessionError::MetadataError(MetadataError::ConnectionPoolError(
             ConnectionPoolError::Broken { last_connection_error: why },
-        )) => why.to_string(),
-        why => why.to_string(),
+        )) => link::one_line(why),
+        why => link::one_line(why),
     }
 }
 

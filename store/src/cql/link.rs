@@ -167,6 +167,11 @@ impl RequestError {
 
 impl From<RequestError> for StoreError {
     fn from(why: RequestError) -> Self {
-        Self::Unavailable(why.to_string())
+        Self::Unavailable(one_line(&why))
     }
+}
+
+/// What the driver says, some of which comes in several indented lines.
+pub(super) fn one_line(why: &impl std::fmt::Display) -> String {
+    why.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
 }

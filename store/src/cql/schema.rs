@@ -15,21 +15,21 @@ use scylla::{
     statement::unprepared::Statement,
 };
 
-use super::connect::ConnectError;
+use super::{
+    connect::ConnectError,
+    link::one_line,
+    tables::{
+        RETENTION_DAYS_MAX, bucket_options, bucket_ttl, comment_options, comment_ttl, tables,
+    },
+};
 
 /// The schema that this chorus works with. Later ones only add: an older chorus goes on working
 /// while a newer one has migrated already.
 const VERSION: i32 = 1;
 /// Longest that one change of the schema may take.
 const CHANGE_PATIENCE: Duration = Duration::from_secs(30);
-/// The longest TTL there is, 20 years.
-const RETENTION_DAYS_MAX: u32 = 7_300;
-/// Partitions of a bucket's table outlive their comments by this, so that none is out of reach.
-const BUCKET_TTL_EXTRA_S: u32 = 3_600;
-/// Files per table that time-window compaction should end up with, about.
-const WINDOWS: u32 = 30;
 
-/// What [`migrate`] did.
+/// What [`migrate`](super::migrate) did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Migrated {
     /// The schema version it found; 0 for none.
@@ -81,73 +81,6 @@ pub(super) async fn check(session: &Session, config: &Store) -> Result<(), Conne
     used.map_err(|why| ConnectError::refused("to use the keyspace", why))
 }
 
-/// The tables, and why they are so; [`super::comments`], [`super::claims`] and [`super::pending`]
-/// say more. `IF NOT EXISTS` in each, so that a migration cut short is simply run again.
-fn tables(keyspace: &str, retention_days: u32) -> [String; 5] {
-    let (rows, buckets) = (comment_options(retention_days), bucket_options(retention_days));
-    let table = |name: &str, columns: &str| {
-        format!("CREATE TABLE IF NOT EXISTS {keyspace}.{name} ({columns})")
-    };
-    [
-        table("chorus_schema", "part text PRIMARY KEY, version int"),
-        // Newest first, since that is what is read most.
-        table(
-            "comments",
-            "video text, bucket bigint, id uuid, author_id text, author_name text, \
-             author_role text, author_avatar text, body text, reply_to uuid, \
-             PRIMARY KEY ((video, bucket), id)",
-        ) + " WITH CLUSTERING ORDER BY (id DESC) AND "
-            + &rows,
-        table("comment_buckets", "video text, bucket bigint, PRIMARY KEY (video, bucket)")
-            + " WITH CLUSTERING ORDER BY (bucket DESC) AND "
-            + &buckets,
-        // Everything in it expires after a day and nothing is deleted, so whole files drop out.
-        table(
-            "claims",
-            "author text, idempotency_key text, comment uuid, digest blob, \
-             PRIMARY KEY ((author, idempotency_key))",
-        ) + " WITH default_time_to_live = 86400 AND gc_grace_seconds = 10800 AND compaction = \
-             {'class': 'TimeWindowCompactionStrategy', 'compaction_window_unit': 'HOURS', \
-             'compaction_window_size': '1'}",
-        // Nobody waits for the live delivery of a comment of the day before.
-        table("pending", "shard tinyint, id uuid, video text, PRIMARY KEY (shard, id)")
-            + " WITH CLUSTERING ORDER BY (id ASC) AND default_time_to_live = 86400 \
-               AND gc_grace_seconds = 600",
-    ]
-}
-
-/// Rows of about the same time end up in one file, which is dropped as a whole once they expired.
-fn comment_options(retention_days: u32) -> String {
-    let window_days = if retention_days == 0 { 30 } else { retention_days.div_ceil(WINDOWS) };
-    format!(
-        "default_time_to_live = {} AND compaction = {{'class': 'TimeWindowCompactionStrategy', \
-         'compaction_window_unit': 'DAYS', 'compaction_window_size': '{window_days}'}}",
-        comment_ttl(retention_days)
-    )
-}
-
-/// A partition here grows over the video's whole life and is read as one: levels keep it in few
-/// files.
-fn bucket_options(retention_days: u32) -> String {
-    format!(
-        "default_time_to_live = {} AND compaction = {{'class': 'LeveledCompactionStrategy'}}",
-        bucket_ttl(retention_days)
-    )
-}
-
-/// Seconds; 0 = for ever. Fits: [`RETENTION_DAYS_MAX`] was checked.
-fn comment_ttl(retention_days: u32) -> u32 {
-    retention_days.saturating_mul(86_400)
-}
-
-fn bucket_ttl(retention_days: u32) -> u32 {
-    match comment_ttl(retention_days) {
-        0 => 0,
-        // The longest TTL leaves no room for more.
-        ttl => (ttl + BUCKET_TTL_EXTRA_S).min(comment_ttl(RETENTION_DAYS_MAX)),
-    }
-}
-
 /// Changes the tables' TTL when `store.retention_days` has changed; rows keep the one they were
 /// written with.
 async fn apply_retention(
@@ -183,11 +116,14 @@ async fn check_transactions(
         "INSERT INTO {keyspace}.claims (author, idempotency_key) VALUES (' ', 'probe') \
          IF NOT EXISTS USING TTL 1"
     );
-    let why = match query(session, &probe, ()).await {
-        Ok(_) => return Ok(()),
-        Err(why) => why.to_string(),
-    };
-    Err(ConnectError::NoTransactions { keyspace: name.into(), why })
+    match query(session, &probe, ()).await {
+        Ok(_) => Ok(()),
+        Err(ExecutionError::LastAttemptError(RequestAttemptError::DbError(
+            DbError::Invalid | DbError::ConfigError | DbError::SyntaxError,
+            why,
+        ))) => Err(ConnectError::NoTransactions { keyspace: name.into(), why: one_line(&why) }),
+        Err(why) => Err(ConnectError::refused("a lightweight transaction", why)),
+    }
 }
 
 /// Runs changes of the schema, all at one node: changes that two nodes of an Apache Cassandra
@@ -288,22 +224,6 @@ mod tests {
         assert_eq!(quoted("chorus_2").unwrap(), "\"chorus_2\"");
         for bad in ["", "2chorus", "a-b", "a\"; DROP KEYSPACE b; --", "é", &"k".repeat(49)] {
             assert!(matches!(quoted(bad), Err(ConnectError::KeyspaceName(_))), "{bad}");
-        }
-    }
-
-    #[test]
-    fn buckets_outlive_comments_and_no_ttl_is_too_long() {
-        assert_eq!((comment_ttl(0), bucket_ttl(0)), (0, 0));
-        assert_eq!((comment_ttl(1), bucket_ttl(1)), (86_400, 90_000));
-        assert_eq!(bucket_ttl(RETENTION_DAYS_MAX), 630_720_000);
-    }
-
-    #[test]
-    fn windows_stay_few() {
-        for days in [1, 30, 31, 365, RETENTION_DAYS_MAX] {
-            let options = comment_options(days);
-            let size: u32 = options.split('\'').rev().nth(1).unwrap().parse().unwrap();
-            assert!(size >= 1 && days.div_ceil(size) <= WINDOWS, "{days}: {options}");
         }
     }
 }

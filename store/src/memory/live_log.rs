@@ -44,8 +44,7 @@ impl LiveLog for MemoryStore {
         Ok(heads)
     }
 
-    /// Looks at all videos of the buckets: no index to keep, and 100,000 of them a second are
-    /// some 1 % of a core.
+    /// Looks at all videos of the buckets, 100,000 of them in 3 ms: there is no index to keep.
     async fn changed(&self, buckets: &[u16], since_ms: u64) -> Result<Changes, LiveLogError> {
         let now_ms = self.clock.now_ms();
         let mut heads = Vec::new();

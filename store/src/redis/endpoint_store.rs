@@ -19,11 +19,11 @@ const REMOVED_PER_TRIP: usize = 512;
 impl EndpointStore for RedisStore {
     async fn register(&self, endpoint: &Endpoint, ttl: Duration) -> Result<(), EndpointStoreError> {
         let Endpoint { incarnation, address } = endpoint;
-        let mut commands = redis::pipe();
-        // The lease first: in between, somebody would find it registered and dead.
-        commands.cmd("SET").arg(keys::lease(incarnation)).arg(address).arg("PX").arg(ms(ttl));
-        commands.cmd("SADD").arg(keys::GATEWAYS).arg(incarnation.0.as_ref());
-        self.all_done(commands).await
+        let mut command =
+            script::REGISTER.call(&[keys::lease(incarnation), keys::GATEWAYS.to_owned()]);
+        command.arg(address).arg(ms(ttl)).arg(incarnation.0.as_ref());
+        let answer = self.link.call_one(command).await;
+        answer.and_then(reply::parse).map_err(EndpointStoreError)
     }
 
     async fn renew(
@@ -31,8 +31,8 @@ impl EndpointStore for RedisStore {
         incarnation: &Incarnation,
         ttl: Duration,
     ) -> Result<bool, EndpointStoreError> {
-        let mut command = redis::cmd("PEXPIRE");
-        command.arg(keys::lease(incarnation)).arg(ms(ttl));
+        let mut command = script::RENEW.call(&[keys::lease(incarnation)]);
+        command.arg(ms(ttl));
         let answer = self.link.call_one(command).await;
         answer.and_then(reply::parse).map_err(EndpointStoreError)
     }
@@ -50,11 +50,11 @@ impl EndpointStore for RedisStore {
         commands.add_command(noted);
         commands.cmd("SADD").arg(keys::subs(video)).arg(incarnation.0.as_ref());
         let [noted, added] = self.answers::<bool, 2>(commands).await?;
-        if !noted? {
-            self.unsubscribe(incarnation, video).await?;
-            return Err(crate::lease_gone(incarnation));
+        if matches!(noted, Ok(true)) {
+            return added.map(|_| ());
         }
-        added.map(|_| ())
+        self.unsubscribe(incarnation, video).await?;
+        noted.and(Err(crate::lease_gone(incarnation)))
     }
 
     async fn unsubscribe(
@@ -148,9 +148,10 @@ impl RedisStore {
             command.arg(keys::lease(incarnation));
         }
         let answer = self.link.call_one(command).await;
-        let addresses: Vec<Option<String>> =
+        let leases: Vec<Option<String>> =
             answer.and_then(reply::parse).map_err(EndpointStoreError)?;
-        Ok(incarnations.into_iter().zip(addresses).collect())
+        let address = |lease: Option<String>| Some(lease?.split_once(' ')?.1.to_owned());
+        Ok(incarnations.into_iter().zip(leases.into_iter().map(address)).collect())
     }
 
     async fn members(&self, set: String) -> Result<Vec<Incarnation>, EndpointStoreError> {

@@ -14,37 +14,25 @@ use std::{
 };
 
 use common::task;
-use redis::{
-    AsyncConnectionConfig, Client, Cmd, ErrorKind, IntoConnectionInfo, Pipeline, RedisError,
-    RedisResult, ServerErrorKind, Value,
-    aio::MultiplexedConnection,
-    io::tcp::{TcpSettings, socket2::TcpKeepalive},
-};
+use redis::{Cmd, Pipeline, RedisResult, ServerErrorKind, Value, aio::MultiplexedConnection};
 use tokio::{
     sync::{Semaphore, watch},
     task::AbortHandle,
-    time::{Instant, sleep, timeout, timeout_at},
+    time::{Instant, sleep, timeout_at},
 };
 use tracing::{info, warn};
 
 use super::{
-    connect_error::{ConnectError, is_refusal},
+    connect_error::ConnectError,
+    dial::{CALLS_MAX, Dialer},
     script,
 };
 
 /// Longest wait for an answer, waiting for a connection included.
 const ANSWER_WAIT_MAX: Duration = Duration::from_millis(500);
-/// Longest time for one attempt to connect, log in and load the scripts.
-const CONNECT_WAIT_MAX: Duration = Duration::from_secs(1);
-/// How long a start tries, in case both are starting.
-const START_WAIT_MAX: Duration = Duration::from_millis(1_500);
 /// Pause between attempts, doubled from one to the other.
 const PAUSE_MIN: Duration = Duration::from_millis(50);
 const PAUSE_MAX: Duration = Duration::from_secs(1);
-/// Calls under way at once; those beyond it wait, within their time-out.
-const CALLS_MAX: usize = 256;
-/// A peer that acknowledges nothing for so long is gone.
-const SILENT_PEER_MAX: Duration = Duration::from_secs(2);
 
 /// Calls Redis; dropping it ends the task that keeps the connection.
 pub(super) struct Link {
@@ -55,7 +43,7 @@ pub(super) struct Link {
 struct Shared {
     /// Where, password masked.
     url: String,
-    client: Client,
+    dialer: Dialer,
     state: watch::Sender<State>,
     calls: Semaphore,
     born: Instant,
@@ -83,17 +71,17 @@ impl State {
 
 impl Link {
     pub(super) async fn connect(url: &str) -> Result<Self, ConnectError> {
-        let client = client(url)?;
+        let dialer = Dialer::new(url)?;
         let (state, _) = watch::channel(State::Lost(0));
         let shared = Arc::new(Shared {
             url: common::config::mask_url(url),
-            client,
+            dialer,
             state,
             calls: Semaphore::new(CALLS_MAX),
             born: Instant::now(),
             answered_us: AtomicU64::new(0),
         });
-        let connection = shared.first_connection().await;
+        let connection = shared.dialer.first().await;
         let connection = connection.map_err(|error| ConnectError::new(url, &error))?;
         shared.state.send_replace(State::Up(connection, 1));
         let keeper = Arc::clone(&shared);
@@ -227,7 +215,7 @@ impl Shared {
     async fn reconnect(&self, serial: u64) {
         let mut pause = PAUSE_MIN;
         loop {
-            match self.dial().await {
+            match self.dialer.dial().await {
                 Ok(connection) => {
                     info!(url = self.url, "connected to redis again");
                     self.state.send_replace(State::Up(connection, serial + 1));
@@ -242,69 +230,9 @@ impl Shared {
         }
     }
 
-    async fn first_connection(&self) -> RedisResult<MultiplexedConnection> {
-        let deadline = Instant::now() + START_WAIT_MAX;
-        loop {
-            match self.dial().await {
-                Err(error) if !is_refusal(&error) && Instant::now() < deadline => {
-                    sleep(PAUSE_MIN).await;
-                }
-                result => return result,
-            }
-        }
-    }
-
-    /// One attempt: a connection on which the scripts are loaded.
-    async fn dial(&self) -> RedisResult<MultiplexedConnection> {
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(CONNECT_WAIT_MAX))
-            .set_response_timeout(None)
-            .set_pipeline_buffer_size(CALLS_MAX);
-        let attempt = async {
-            let client = &self.client;
-            let mut connection =
-                client.get_multiplexed_async_connection_with_config(&config).await?;
-            refuse_replica(&mut connection).await?;
-            script::load_all(&mut connection).await?;
-            Ok(connection)
-        };
-        timeout(CONNECT_WAIT_MAX, attempt).await.unwrap_or_else(|elapsed| {
-            Err(RedisError::from(std::io::Error::new(std::io::ErrorKind::TimedOut, elapsed)))
-        })
-    }
-
     fn now_us(&self) -> u64 {
         u64::try_from(self.born.elapsed().as_micros()).unwrap_or(u64::MAX)
     }
-}
-
-/// Scripts write, also those that read; a replica would refuse them one by one.
-async fn refuse_replica(connection: &mut MultiplexedConnection) -> RedisResult<()> {
-    let info: String = redis::cmd("INFO").arg("replication").query_async(connection).await?;
-    let replica = info.lines().any(|line| line.trim() == "role:slave");
-    if replica {
-        return Err((ErrorKind::Server(ServerErrorKind::ReadOnly), "it is a replica").into());
-    }
-    Ok(())
-}
-
-fn client(url: &str) -> Result<Client, ConnectError> {
-    if let Some(scheme) = ["rediss://", "redis+sentinel://", "redis+cluster://"]
-        .into_iter()
-        .find(|scheme| url.starts_with(scheme))
-    {
-        return Err(ConnectError::address(url, &format!("{scheme} isn't built yet")));
-    }
-    if !url.starts_with("redis://") {
-        return Err(ConnectError::address(url, ""));
-    }
-    let keepalive = TcpKeepalive::new().with_time(SILENT_PEER_MAX).with_interval(SILENT_PEER_MAX);
-    let settings = TcpSettings::default()
-        .set_nodelay(true)
-        .set_keepalive(keepalive)
-        .set_user_timeout(SILENT_PEER_MAX);
-    let info = url.into_connection_info().map(|info| info.set_tcp_settings(settings));
-    info.and_then(Client::open).map_err(|error| ConnectError::address(url, &error.to_string()))
 }
 
 fn is(answer: &Value, kind: ServerErrorKind) -> bool {

@@ -39,6 +39,13 @@ pub(super) static READ: LazyLock<Script> = LazyLock::new(|| {
 pub(super) static HEADS: LazyLock<Script> =
     LazyLock::new(|| Script::new(concat!(include_str!("prelude.lua"), include_str!("heads.lua"))));
 
+pub(super) static REGISTER: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(concat!(include_str!("prelude.lua"), include_str!("register.lua")))
+});
+
+pub(super) static RENEW: LazyLock<Script> =
+    LazyLock::new(|| Script::new(concat!(include_str!("prelude.lua"), include_str!("renew.lua"))));
+
 pub(super) static SUBSCRIBE: LazyLock<Script> =
     LazyLock::new(|| Script::new(include_str!("subscribe.lua")));
 
@@ -46,7 +53,7 @@ pub(super) static SUBSCRIBE: LazyLock<Script> =
 pub(super) async fn load_all(
     connection: &mut impl redis::aio::ConnectionLike,
 ) -> redis::RedisResult<()> {
-    for script in [&APPEND, &READ, &HEADS, &SUBSCRIBE] {
+    for script in [&APPEND, &READ, &HEADS, &REGISTER, &RENEW, &SUBSCRIBE] {
         script.0.load_async(connection).await?;
     }
     Ok(())

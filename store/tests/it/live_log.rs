@@ -1,6 +1,6 @@
 //! What every [`LiveLog`] does, in memory and on Redis alike.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, slice::from_ref, sync::Arc, time::Duration};
 
 use common::{
     event::{Event, VideoEvents},
@@ -79,7 +79,7 @@ async fn a_repeat_gets_its_place_again(open: impl AsyncFn(Retention) -> Log) {
     let second = append(&*log, &video, &[b.clone(), c.clone(), a.clone(), c.clone()]).await;
     assert_eq!(seqs(&second), [2, 3, 1, 3]);
     assert_eq!(second.entries[0], first.entries[1], "the very entry, with the time it had");
-    let third = append(&*log, &video, &[a.clone()]).await;
+    let third = append(&*log, &video, from_ref(&a)).await;
     assert_eq!(third.entries, first.entries[..1]);
     let page = log.read(&video, From::Newest, 10).await.unwrap();
     assert_eq!(page.head.seq, 3);
@@ -101,12 +101,12 @@ async fn a_repeat_is_known_by_age_not_by_count(open: impl AsyncFn(Retention) -> 
     log.read(&video, From::Newest, 0).await.unwrap();
     sleep(Duration::from_millis(700)).await;
     let early = event();
-    append(&*log, &video, std::slice::from_ref(&early)).await;
+    append(&*log, &video, from_ref(&early)).await;
     append(&*log, &video, &events(3_000)).await;
     // Over the first rotation, and still younger than a second.
     sleep(Duration::from_millis(600)).await;
     append(&*log, &video, &events(1)).await;
-    assert_eq!(seqs(&append(&*log, &video, std::slice::from_ref(&early)).await), [1]);
+    assert_eq!(seqs(&append(&*log, &video, from_ref(&early)).await), [1]);
     for _ in 0..3 {
         sleep(Duration::from_millis(1_100)).await;
         append(&*log, &video, &events(1)).await;
@@ -190,7 +190,7 @@ async fn an_empty_video_has_a_lasting_epoch(open: impl AsyncFn(Retention) -> Log
     assert!(page.head.epoch > Epoch(0));
     assert!(page.covers(page.head));
     assert_eq!(log.read(&video, From::After(page.head), 20).await.unwrap(), page);
-    assert_eq!(log.heads(std::slice::from_ref(&video)).await.unwrap(), [page.head]);
+    assert_eq!(log.heads(from_ref(&video)).await.unwrap(), [page.head]);
     let appended = append(&*log, &video, &events(1)).await;
     assert_eq!(appended.entries[0].position, Position { seq: 1, ..page.head });
     assert_eq!(appended.subscribers, []);

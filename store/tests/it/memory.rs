@@ -1,6 +1,7 @@
 //! What only the in-process store does: begin logs from the history, and sweep.
 
 use std::{
+    slice::from_ref,
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -132,12 +133,8 @@ async fn all_wait_for_one_load() {
     let (history, store, video) = room(5, AMPLE).await;
     let read = || store.read(&video, From::Newest, 10);
     let said = events(1);
-    let (appended, a, b, heads) = tokio::join!(
-        append(&store, &video, &said),
-        read(),
-        read(),
-        store.heads(std::slice::from_ref(&video)),
-    );
+    let (appended, a, b, heads) =
+        tokio::join!(append(&store, &video, &said), read(), read(), store.heads(from_ref(&video)),);
     assert_eq!(seqs(&appended), [6]);
     assert_eq!((a.unwrap().head.seq, b.unwrap().head.seq), (6, 6));
     assert_eq!(heads.unwrap()[0].seq, 6);
@@ -174,7 +171,7 @@ async fn a_sweep_drops_what_nobody_can_come_back_to() {
     let idle_head = append(&*store, &idle, &events(1)).await.entries[0].position;
     let watched_head = append(&*store, &watched, &events(1)).await.entries[0].position;
 
-    let head = async |video| store.heads(std::slice::from_ref(video)).await.unwrap()[0];
+    let head = async |video| store.heads(from_ref(video)).await.unwrap()[0];
     advance(Duration::from_secs(599)).await;
     store.sweep();
     assert_eq!(head(&idle).await, idle_head, "within the replay window");

@@ -1,13 +1,16 @@
 //! Redis killed, emptied, stopped, full, demoted: on a server of the test's own.
 
 use std::{
+    slice::from_ref,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use common::{
+    endpoint_store::EndpointStore,
     event::VideoEvents,
     ids::VideoId,
+    link::Endpoint,
     live_log::{From, LiveLog, Retention, bucket_of},
     position::Position,
 };
@@ -15,7 +18,7 @@ use store::redis::{ConnectError, RedisStore};
 use tokio::time::sleep;
 
 use crate::{
-    live::{AMPLE, append, events, origin, redis_at, seqs, video},
+    live::{AMPLE, append, events, incarnation, origin, redis_at, seqs, video},
     redis_server::RedisServer,
 };
 
@@ -68,6 +71,28 @@ async fn a_restart_from_an_older_snapshot_gives_no_seq_twice() {
 
 #[tokio::test]
 #[ignore = "needs Redis: run deploy/dev/test"]
+async fn a_lease_ends_with_the_run_that_gave_it() {
+    let (mut server, store) = server().await;
+    let (incarnation, ttl) = (incarnation(), Duration::from_secs(60));
+    let endpoint = Endpoint { incarnation, address: "http://10.0.0.7:9082".to_owned() };
+    store.register(&endpoint, ttl).await.unwrap();
+    assert!(store.renew(&endpoint.incarnation, ttl).await.unwrap());
+    server.run::<()>(&["SAVE"]).await;
+    let subscribed_later = video();
+    store.subscribe(&endpoint.incarnation, &subscribed_later).await.unwrap();
+
+    server.kill_and_restart().await;
+    await_up(&store).await;
+    assert_eq!(store.subscribers(&subscribed_later).await.unwrap(), [], "lost unnoticed");
+    assert!(!store.renew(&endpoint.incarnation, ttl).await.unwrap());
+    assert_eq!(store.dead().await.unwrap(), from_ref(&endpoint.incarnation));
+    store.remove(&endpoint.incarnation).await.unwrap();
+    server.run::<()>(&["FLUSHALL"]).await;
+    assert!(!store.renew(&endpoint.incarnation, ttl).await.unwrap());
+}
+
+#[tokio::test]
+#[ignore = "needs Redis: run deploy/dev/test"]
 async fn an_emptied_server_begins_new_epochs() {
     let (server, store) = server().await;
     let video = video();
@@ -76,7 +101,7 @@ async fn an_emptied_server_begins_new_epochs() {
     let appended = append(&*store, &video, &events(1)).await.entries[0].position;
     assert!(appended.epoch > told.epoch && appended.seq == 1);
     server.run::<()>(&["FLUSHALL"]).await;
-    let heads = store.heads(std::slice::from_ref(&video)).await.unwrap();
+    let heads = store.heads(from_ref(&video)).await.unwrap();
     assert!(heads[0].epoch > appended.epoch && heads[0].seq == 0);
 }
 
@@ -101,7 +126,7 @@ async fn whatever_a_video_leaves_expires() {
     let retention = Retention { replay_ttl_s: 1, dedup_s: 1, ..AMPLE };
     let store = redis_at(&server.url(), retention).await;
     let (said, asked_for) = (video(), video());
-    store.heads(std::slice::from_ref(&asked_for)).await.unwrap();
+    store.heads(from_ref(&asked_for)).await.unwrap();
     // The third append finds the log emptied by age, the ids of the first one turned.
     for _ in 0..3 {
         append(&*store, &said, &events(2)).await;
@@ -121,6 +146,20 @@ async fn whatever_a_video_leaves_expires() {
     let mut left: Vec<String> = server.run(&["KEYS", "*"]).await;
     left.retain(|key| !key.contains(":meta:"));
     assert_eq!(left.len(), 1, "the index: {left:?}");
+}
+
+#[tokio::test]
+#[ignore = "needs Redis: run deploy/dev/test"]
+async fn a_log_emptied_by_age_expires_again() {
+    let server = RedisServer::start(&[]).await;
+    let store = redis_at(&server.url(), Retention { replay_ttl_s: 1, ..AMPLE }).await;
+    let video = video();
+    append(&*store, &video, &events(1)).await;
+    sleep(Duration::from_millis(1_100)).await;
+    assert_eq!(store.read(&video, From::Newest, 9).await.unwrap().first, 2);
+    append(&*store, &video, &events(1)).await;
+    let log: Vec<String> = server.run(&["KEYS", "*:log:*"]).await;
+    assert!(server.run::<i64>(&["PTTL", &log[0]]).await > 0);
 }
 
 #[tokio::test]
