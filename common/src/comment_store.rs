@@ -82,6 +82,9 @@ pub trait CommentStore: Send + Sync + 'static {
     /// 1970), oldest first as far as that is cheap.
     async fn pending(&self, older_than_ms: u64, limit: usize) -> Result<Vec<Pending>, StoreError>;
 
+    /// Whether the comment is on record as waiting.
+    async fn is_pending(&self, pending: &Pending) -> Result<bool, StoreError>;
+
     /// Strikes the record off. Unknown ones are fine.
     async fn remove_pending(&self, pending: &Pending) -> Result<(), StoreError>;
 

@@ -1,7 +1,7 @@
 //! Which dispatchers there are: fixed ones, or names that are resolved anew every few seconds.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, PoisonError, RwLock},
     time::Duration,
 };
@@ -39,33 +39,34 @@ impl Dispatchers {
     /// Resolved at once, and again every 5 s until `stop`.
     pub async fn resolve(urls: Vec<String>, client: PeerClient, stop: CancellationToken) -> Self {
         let dispatchers = Self { known: Arc::default() };
-        dispatchers.refresh(&urls, &client).await;
+        let mut resolved = urls.into_iter().map(|url| (url, Vec::new())).collect();
+        dispatchers.refresh(&mut resolved, &client).await;
         let refreshed = dispatchers.clone();
         task::spawn("ingest.resolve", async move {
             while tokio::time::timeout(RESOLVE_PERIOD, stop.cancelled()).await.is_err() {
-                refreshed.refresh(&urls, &client).await;
+                refreshed.refresh(&mut resolved, &client).await;
             }
         });
         dispatchers
     }
 
-    async fn refresh(&self, urls: &[String], client: &PeerClient) {
-        let mut addresses = Vec::new();
-        for url in urls {
+    /// Resolves every URL; one that can't be resolved keeps the addresses it had, for a name server
+    /// in trouble is no reason to forget who was there.
+    async fn refresh(&self, resolved: &mut BTreeMap<String, Vec<String>>, client: &PeerClient) {
+        for (url, addresses) in resolved.iter_mut() {
             let host_port = url.trim_start_matches("http://").trim_end_matches('/');
             match tokio::net::lookup_host(host_port).await {
-                Ok(found) => addresses.extend(found.map(|address| format!("http://{address}"))),
-                Err(error) => {
-                    // A name server in trouble is no reason to forget who was there.
-                    tracing::warn!(url, %error, "can't resolve a dispatcher");
-                    return;
+                Ok(found) => {
+                    *addresses = found.map(|address| format!("http://{address}")).collect();
                 }
+                Err(error) => tracing::warn!(url, %error, "can't resolve a dispatcher"),
             }
         }
+        let addresses: BTreeSet<&String> = resolved.values().flatten().collect();
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         known.retain(|address, _| addresses.contains(address));
         for address in addresses {
-            known.entry(address).or_insert_with_key(|address| {
+            known.entry(address.clone()).or_insert_with_key(|address| {
                 Outbox::start(Arc::new(HttpDispatch::new(client.clone(), address.clone())))
             });
         }
@@ -93,9 +94,16 @@ fn weight(address: &str, video: &VideoId) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::*;
+
+    #[tokio::test]
+    async fn a_name_that_is_gone_takes_no_other_with_it() {
+        let client = PeerClient::new(&"s".into()).unwrap();
+        let urls = vec!["http://gone.invalid:1".to_owned(), "http://127.0.0.1:9".to_owned()];
+        let dispatchers = Dispatchers::resolve(urls, client, CancellationToken::new()).await;
+        let known: Vec<_> = dispatchers.known.read().unwrap().keys().cloned().collect();
+        assert_eq!(known, ["http://127.0.0.1:9"]);
+    }
 
     #[test]
     fn only_the_videos_of_a_dispatcher_that_goes_move() {

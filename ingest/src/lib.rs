@@ -37,6 +37,8 @@ mod request;
 
 /// Posts under way at once; one more is answered 503 before any work is done for it.
 const POSTS_MAX: usize = 2048;
+/// How far the clocks of an ingest node (in a comment's id) and of Redis may be apart.
+const CLOCKS_APART_MAX: Duration = Duration::from_secs(5);
 /// Between looks at what is pending.
 const PENDING_PERIOD: Duration = Duration::from_secs(1);
 
@@ -78,7 +80,7 @@ impl Ingest {
             announcer: Announcer::new(deps.dispatchers),
             authenticator: Authenticator::new(config),
             origin: Arc::new(config.dc.name.parse()?),
-            announce_age_max: Duration::from_secs(config.live.dedup_s) / 2,
+            announce_age_max: Duration::from_secs(config.live.dedup_s) - CLOCKS_APART_MAX,
             posts: Semaphore::new(POSTS_MAX),
         });
         let drain = task::spawn("ingest.pending", drain(ingest.clone(), stop));
@@ -96,8 +98,9 @@ impl Ingest {
 
 async fn drain(ingest: Arc<Ingest>, stop: CancellationToken) {
     while tokio::time::timeout(PENDING_PERIOD, stop.cancelled()).await.is_err() {
-        if let Err(error) = ingest.drain_pending().await {
-            tracing::warn!(%error, "can't drain pending comments");
+        match stop.run_until_cancelled(ingest.drain_pending()).await {
+            Some(Err(error)) => tracing::warn!(%error, "can't drain pending comments"),
+            Some(Ok(())) | None => {}
         }
     }
 }

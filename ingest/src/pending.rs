@@ -7,20 +7,34 @@ use common::{
     ids::CommentId,
 };
 
+use futures_util::{StreamExt, stream};
+
 use crate::Ingest;
 
 /// Younger ones are left to the node that is about to answer for them.
 const AGE_MIN: Duration = Duration::from_secs(5);
 /// Records of one look.
-const LOOK_LEN: usize = 256;
+const LOOK_LEN: usize = 1024;
+/// Of them, tried at once.
+const AT_ONCE: usize = 64;
 
 impl Ingest {
     /// Tries every record that is old enough, once.
     pub(crate) async fn drain_pending(&self) -> Result<(), StoreError> {
         let older_than = now_ms().saturating_sub(ms(AGE_MIN));
-        for pending in self.comments.pending(older_than, LOOK_LEN).await? {
+        let found = self.comments.pending(older_than, LOOK_LEN).await?;
+        let tried = stream::iter(found).map(|pending| async move {
             if self.settle(&pending).await? {
                 self.comments.remove_pending(&pending).await?;
+                return Ok(true);
+            }
+            Ok(false)
+        });
+        // The first that nobody takes ends the look: the others would wait as long, for nothing.
+        let mut tried = tried.buffered(AT_ONCE);
+        while let Some(settled) = tried.next().await {
+            if !settled? {
+                break;
             }
         }
         Ok(())
@@ -40,8 +54,8 @@ impl Ingest {
         }
     }
 
-    /// The live log knows an id for `dedup_s` only: announced later than half of that after it was
-    /// first, it might be shown twice.
+    /// The live log knows an id for `dedup_s` only, and the first announcement may have reached it
+    /// right after the id was made: announced later than that, it might be shown twice.
     pub(crate) fn too_old_to_announce(&self, id: CommentId) -> bool {
         now_ms().saturating_sub(id.unix_ms()) > ms(self.announce_age_max)
     }

@@ -46,11 +46,11 @@ pub(crate) async fn post(
     let principal = ingest.authenticator.require(&headers, guest_seed)?;
     principal.check_commenter(&video)?;
     request::check_headers(&headers)?;
+    let draft = request::draft(body).await?;
     let _slot = ingest.posts.try_acquire().map_err(|_| {
         metrics::counter!("chorus_ingest_shed_total").increment(1);
         Problem::unavailable("too many posts at once", RETRY_AFTER_S)
     })?;
-    let draft = request::draft(body).await?;
     let (comment, announced) = ingest.take(video, principal.author, key, draft).await?;
     Ok(answer(&comment, &announced))
 }
@@ -90,18 +90,23 @@ impl Ingest {
     ) -> Result<(Comment, Announced), Problem> {
         let Draft { text, reply_to } = draft;
         let fresh = Comment { id: CommentId::now(), video, author, text, reply_to };
-        let comment = match key {
+        let (comment, is_new) = match key {
             Some(key) => self.claimed(fresh, &key).await?,
-            None => fresh,
+            None => (fresh, true),
         };
         self.comments.put(&comment).await.map_err(refusal)?;
-        let announced = self.announce(&comment).await?;
+        let announced = self.announce(&comment, is_new).await?;
         Ok((comment, announced))
     }
 
-    /// The comment that the key stands for. Nobody waits for a first request that may have died:
-    /// whoever finds its claim writes the same row and announces the same id, both idempotent.
-    async fn claimed(&self, fresh: Comment, key: &IdempotencyKey) -> Result<Comment, Problem> {
+    /// The comment that the key stands for, and whether its row is new. Nobody waits for a first
+    /// request that may have died: whoever finds its claim writes the same row and announces the
+    /// same id, both idempotent.
+    async fn claimed(
+        &self,
+        fresh: Comment,
+        key: &IdempotencyKey,
+    ) -> Result<(Comment, bool), Problem> {
         let ours = Claim { comment: fresh.id, digest: digest(&fresh) };
         let claim = self.comments.claim(&fresh.author.id, key, ours).await.map_err(refusal)?;
         if claim.digest != ours.digest {
@@ -109,18 +114,26 @@ impl Ingest {
             return Err(Problem::new(Code::KeyReused, why));
         }
         if claim.comment == ours.comment {
-            return Ok(fresh);
+            return Ok((fresh, true));
         }
         let id = claim.comment;
-        let first = self.comments.get(&fresh.video, id).await.map_err(refusal)?;
-        Ok(first.unwrap_or(Comment { id, ..fresh }))
+        match self.comments.get(&fresh.video, id).await.map_err(refusal)? {
+            Some(first) => Ok((first, false)),
+            None => Ok((Comment { id, ..fresh }, true)),
+        }
     }
 
-    async fn announce(&self, comment: &Comment) -> Result<Announced, Problem> {
-        if self.too_old_to_announce(comment.id) || self.announcer.announce(comment).await {
+    /// Announces, also again: the live log knows the id. When it may know it no longer, a comment
+    /// is announced only if it never was, which is certain while its row was missing.
+    async fn announce(&self, comment: &Comment, is_new: bool) -> Result<Announced, Problem> {
+        let pending = Pending { video: comment.video.clone(), comment: comment.id };
+        if !is_new && self.too_old_to_announce(comment.id) {
+            let waits = self.comments.is_pending(&pending).await.map_err(refusal)?;
+            return Ok(if waits { Announced::Pending } else { Announced::Accepted });
+        }
+        if self.announcer.announce(comment).await {
             return Ok(Announced::Accepted);
         }
-        let pending = Pending { video: comment.video.clone(), comment: comment.id };
         self.comments.add_pending(&pending).await.map_err(refusal)?;
         Ok(Announced::Pending)
     }

@@ -1,6 +1,6 @@
 //! A comment as somebody sends it, and every way in which it can be wrong.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use axum::{
     body::Body,
@@ -11,12 +11,15 @@ use common::{
     ids::{CommentId, IdempotencyKey, VideoId},
     problem::{Code, FieldError, Problem},
 };
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::{
     Deserialize, Deserializer,
     de::{self, Visitor},
 };
 use serde_json::value::RawValue;
 
+/// Longest wait for a body: slower senders are attackers, or gone.
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Largest body, bytes.
 const BODY_LEN_MAX: usize = 16 * 1024;
 
@@ -62,16 +65,13 @@ pub(crate) fn check_headers(headers: &HeaderMap) -> Result<(), Problem> {
 
 /// Reads the body, no further than its limit.
 pub(crate) async fn draft(body: Body) -> Result<Draft, Problem> {
-    let bytes = axum::body::to_bytes(body, BODY_LEN_MAX).await.map_err(|error| {
-        let over = de_limit(&error);
+    let read = Limited::new(body, BODY_LEN_MAX).collect();
+    let read = tokio::time::timeout(BODY_TIMEOUT, read).await;
+    let body = read.map_err(|_| malformed("the body took too long"))?.map_err(|error| {
+        let over = error.downcast_ref::<LengthLimitError>().is_some();
         if over { too_large() } else { malformed("the body was cut off") }
     })?;
-    parse(&bytes)
-}
-
-fn de_limit(error: &axum::Error) -> bool {
-    std::error::Error::source(error)
-        .is_some_and(|source| source.to_string().contains("length limit"))
+    parse(&body.to_bytes())
 }
 
 fn too_large() -> Problem {

@@ -115,6 +115,10 @@ impl CommentStore for CqlStore {
         self.pending.older_than(&self.link, older_than_ms, limit).await
     }
 
+    async fn is_pending(&self, pending: &Pending) -> Result<bool, StoreError> {
+        self.pending.has(&self.link, pending).await
+    }
+
     async fn remove_pending(&self, pending: &Pending) -> Result<(), StoreError> {
         self.pending.remove(&self.link, pending).await
     }

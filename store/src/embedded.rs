@@ -130,6 +130,14 @@ impl CommentStore for EmbeddedStore {
         self.read(move |tables| pending(tables, older_than_ms, limit)).await
     }
 
+    async fn is_pending(&self, pending: &Pending) -> Result<bool, StoreError> {
+        let key = record::pending_key(pending);
+        self.read(move |tables| {
+            tables.pending.contains_key(&key).map_err(|why| unread("pending record", &key, why))
+        })
+        .await
+    }
+
     async fn remove_pending(&self, pending: &Pending) -> Result<(), StoreError> {
         let key = record::pending_key(pending);
         self.commit.write(Write::RemovePending { key }).await.map(drop)

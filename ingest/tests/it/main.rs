@@ -26,7 +26,8 @@ struct Rig {
     store: Arc<Store>,
     log: Arc<Log>,
     dispatchers: [Arc<Dispatcher>; 2],
-    _stop: tokio_util::sync::DropGuard,
+    drain: tokio::task::JoinHandle<()>,
+    stop: CancellationToken,
 }
 
 fn config() -> Config {
@@ -44,8 +45,8 @@ fn rig() -> Rig {
         dispatchers: Dispatchers::fixed(named),
     };
     let stop = CancellationToken::new();
-    let (ingest, _) = Ingest::start(&config(), deps, stop.clone()).unwrap();
-    Rig { ingest, store, log, dispatchers, _stop: stop.drop_guard() }
+    let (ingest, drain) = Ingest::start(&config(), deps, stop.clone()).unwrap();
+    Rig { ingest, store, log, dispatchers, drain, stop }
 }
 
 impl Rig {
@@ -98,10 +99,62 @@ async fn without_dispatchers_it_is_202_and_on_record_until_one_is_back() {
     assert_eq!((status, rig.store.pending_len()), (StatusCode::ACCEPTED, 1));
     assert_eq!(rig.post("hi", "k").await, (StatusCode::ACCEPTED, comment.clone()));
     rig.dispatchers.iter().for_each(|dispatcher| dispatcher.fail(false));
-    rig.store.age_pending(); // the clock of ids is the system's, which can't be paused
+    rig.store.age(10); // the clock of ids is the system's, which can't be paused
     tokio::time::sleep(Duration::from_secs(3)).await;
     assert_eq!((rig.announced(), rig.store.pending_len()), (1, 0), "drained");
-    assert_eq!(rig.post("hi", "k").await, (StatusCode::CREATED, comment));
+    let (status, again) = rig.post("hi", "k").await;
+    assert_eq!((status, &again["text"]), (StatusCode::CREATED, &comment["text"]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_old_key_is_201_only_when_it_is_not_on_record_as_waiting() {
+    let rig = rig();
+    rig.dispatchers.iter().for_each(|dispatcher| dispatcher.fail(true));
+    rig.post("waits", "k1").await;
+    rig.store.age(1000);
+    assert_eq!(rig.post("waits", "k1").await.0, StatusCode::ACCEPTED);
+    rig.dispatchers.iter().for_each(|dispatcher| dispatcher.fail(false));
+    rig.post("went out", "k2").await;
+    rig.store.age(1000);
+    assert_eq!(rig.post("went out", "k2").await.0, StatusCode::CREATED);
+    assert_eq!(rig.announced(), 1, "not announced again: the log may have forgotten the id");
+}
+
+/// The first request died before it wrote anything but its claim, long ago.
+#[tokio::test(start_paused = true)]
+async fn a_row_that_was_missing_is_announced_at_any_age() {
+    let rig = rig();
+    rig.post("hi", "k").await;
+    rig.store.forget_comments();
+    rig.store.age(1000);
+    assert_eq!(rig.post("hi", "k").await.0, StatusCode::CREATED);
+    assert_eq!(rig.announced(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_long_record_of_pending_comments_does_not_hold_up_the_end() {
+    let rig = rig();
+    rig.dispatchers.iter().for_each(|dispatcher| dispatcher.fail(true));
+    for n in 0..200 {
+        rig.post("hi", &n.to_string()).await;
+    }
+    rig.store.age(20);
+    tokio::time::sleep(Duration::from_secs(2)).await; // a look is under way
+    let began = tokio::time::Instant::now();
+    rig.stop.cancel();
+    rig.drain.await.unwrap();
+    assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_never_ends_is_refused_and_takes_no_ones_place() {
+    let rig = rig();
+    let endless = futures_util::stream::pending::<Result<String, std::io::Error>>();
+    let request = Request::post("/v1/videos/v/comments")
+        .header(header::CONTENT_TYPE, "application/json")
+        .body(Body::from_stream(endless))
+        .unwrap();
+    assert_eq!(rig.send(request).await.status(), StatusCode::BAD_REQUEST);
 }
 
 #[tokio::test(start_paused = true)]

@@ -25,7 +25,6 @@ pub(crate) struct Store {
     comments: Mutex<BTreeMap<CommentId, Comment>>,
     claims: Mutex<BTreeMap<(UserId, IdempotencyKey), Claim>>,
     pending: Mutex<Vec<Pending>>,
-    aged: AtomicBool,
     fails: AtomicBool,
 }
 
@@ -38,13 +37,28 @@ impl Store {
         self.comments.lock().unwrap().clear();
     }
 
-    pub(crate) fn pending_len(&self) -> usize {
-        self.pending.lock().unwrap().len()
+    /// Makes every claim, comment and pending record `seconds` older.
+    pub(crate) fn age(&self, seconds: u64) {
+        let older = |id: CommentId| {
+            let uuid = id.as_uuid().as_u128() - (u128::from(seconds * 1000) << 80);
+            CommentId::try_from(uuid::Uuid::from_u128(uuid)).unwrap()
+        };
+        let mut comments = self.comments.lock().unwrap();
+        *comments = std::mem::take(&mut *comments)
+            .into_values()
+            .map(|comment| Comment { id: older(comment.id), ..comment })
+            .map(|comment| (comment.id, comment))
+            .collect();
+        for claim in self.claims.lock().unwrap().values_mut() {
+            claim.comment = older(claim.comment);
+        }
+        for pending in self.pending.lock().unwrap().iter_mut() {
+            pending.comment = older(pending.comment);
+        }
     }
 
-    /// From now on every pending record counts as old enough.
-    pub(crate) fn age_pending(&self) {
-        self.aged.store(true, Ordering::SeqCst);
+    pub(crate) fn pending_len(&self) -> usize {
+        self.pending.lock().unwrap().len()
     }
 
     fn checked<T>(&self, value: T) -> Result<T, StoreError> {
@@ -92,9 +106,12 @@ impl CommentStore for Store {
     }
 
     async fn pending(&self, older_than_ms: u64, _: usize) -> Result<Vec<Pending>, StoreError> {
-        let aged = self.aged.load(Ordering::SeqCst);
-        let old = |p: &&Pending| aged || p.comment.unix_ms() < older_than_ms;
+        let old = |pending: &&Pending| pending.comment.unix_ms() < older_than_ms;
         self.checked(self.pending.lock().unwrap().iter().filter(old).cloned().collect())
+    }
+
+    async fn is_pending(&self, pending: &Pending) -> Result<bool, StoreError> {
+        self.checked(self.pending.lock().unwrap().contains(pending))
     }
 
     async fn remove_pending(&self, pending: &Pending) -> Result<(), StoreError> {

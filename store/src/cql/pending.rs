@@ -26,12 +26,13 @@ const SHARDS: u8 = 16;
 pub(super) struct PendingRecords {
     insert: Query,
     read: Query,
+    find: Query,
     delete: Query,
 }
 
 impl PendingRecords {
     pub(super) async fn prepare(link: &Link) -> Result<Self, PrepareError> {
-        let [insert, read, delete] = link
+        let [insert, read, find, delete] = link
             .prepare([
                 (
                     "add_pending",
@@ -43,10 +44,15 @@ impl PendingRecords {
                     Kind::Read,
                     "SELECT id, video FROM pending WHERE shard = ? AND id < ? LIMIT ?",
                 ),
+                (
+                    "is_pending",
+                    Kind::Read,
+                    "SELECT id, video FROM pending WHERE shard = ? AND id = ?",
+                ),
                 ("remove_pending", Kind::Write, "DELETE FROM pending WHERE shard = ? AND id = ?"),
             ])
             .await?;
-        Ok(Self { insert, read, delete })
+        Ok(Self { insert, read, find, delete })
     }
 
     pub(super) async fn add(&self, link: &Link, pending: &Pending) -> Result<(), StoreError> {
@@ -54,6 +60,12 @@ impl PendingRecords {
         let values = (shard_of(id), id.as_uuid(), pending.video.as_str());
         link.run(&self.insert, values).await?;
         Ok(())
+    }
+
+    pub(super) async fn has(&self, link: &Link, pending: &Pending) -> Result<bool, StoreError> {
+        let id = pending.comment;
+        let key = (shard_of(id), id.as_uuid());
+        Ok(!link.rows::<(Uuid, String)>(&self.find, key).await?.is_empty())
     }
 
     pub(super) async fn remove(&self, link: &Link, pending: &Pending) -> Result<(), StoreError> {

@@ -346,8 +346,10 @@ async fn pending_records_wait_oldest_first(store: Store) {
     assert_eq!(older_than(now, 7).await, waiting[..7]);
     assert_eq!(older_than(now - 50_000, 200).await, waiting[..10]);
     assert_eq!(older_than(0, 200).await, []);
+    assert!(store.is_pending(&waiting[0]).await.unwrap());
     store.remove_pending(&waiting[0]).await.unwrap();
     store.remove_pending(&waiting[0]).await.unwrap();
+    assert!(!store.is_pending(&waiting[0]).await.unwrap());
     assert_eq!(older_than(u64::MAX, 200).await, waiting[1..]);
     join_all(waiting.iter().map(|pending| store.remove_pending(pending))).await;
     assert_eq!(older_than(u64::MAX, 200).await, []);

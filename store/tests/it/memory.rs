@@ -72,6 +72,10 @@ impl CommentStore for History {
         unimplemented!()
     }
 
+    async fn is_pending(&self, _: &Pending) -> Result<bool, StoreError> {
+        unimplemented!()
+    }
+
     async fn remove_pending(&self, _: &Pending) -> Result<(), StoreError> {
         unimplemented!()
     }
