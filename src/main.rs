@@ -13,7 +13,7 @@ use common::{
     telemetry,
 };
 use store::cql::Migrated;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use cli::{Invocation, TokenRequest};
 
@@ -49,7 +49,11 @@ async fn run(role: Role, config: &Config) -> Result<()> {
     let _logs = telemetry::init_logs()?;
     let metrics = telemetry::init_metrics()?;
     let mut terminate = signal(SignalKind::terminate()).context("can't listen for SIGTERM")?;
-    let mut system = system::start(config, move || metrics.render()).await?;
+    let mut system = tokio::select! {
+        system = system::start(config, move || metrics.render()) => system?,
+        _ = terminate.recv() => return Ok(()),
+        _ = tokio::signal::ctrl_c() => return Ok(()),
+    };
     announce::addresses(role, config, &system);
     let failed = std::mem::replace(&mut system.failed, Box::pin(std::future::pending()));
     let reason = tokio::select! {
@@ -58,17 +62,18 @@ async fn run(role: Role, config: &Config) -> Result<()> {
         _ = tokio::signal::ctrl_c() => None,
     };
     match reason {
-        None => stop(system).await,
+        None => stop(system, terminate).await,
         Some(reason) => anyhow::bail!("stopping: {reason}"),
     }
     Ok(())
 }
 
-/// A second Ctrl-C ends at once.
-async fn stop(system: System) {
+/// A second signal ends at once.
+async fn stop(system: System, mut terminate: Signal) {
     tracing::info!("stopping");
     tokio::select! {
         () = system.stop() => {}
+        _ = terminate.recv() => {}
         _ = tokio::signal::ctrl_c() => {}
     }
 }

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use axum::{
     Router,
     extract::Request,
-    http::{HeaderName, Method, header},
+    http::{HeaderName, Method, Version, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
 };
@@ -54,9 +54,13 @@ fn cors(allowed: Cors) -> CorsLayer {
 /// Development mode believes whoever asks, so it answers only what was addressed to this machine:
 /// a page elsewhere whose name was made to resolve to 127.0.0.1 is refused.
 async fn loopback_host(request: Request, next: Next) -> Response {
-    let host = request.headers().get(header::HOST).map(|host| host.to_str().unwrap_or_default());
-    let host = host.or_else(|| request.uri().authority().map(|authority| authority.as_str()));
-    if host.is_none_or(is_loopback) {
+    let hosts = request.headers().get_all(header::HOST).iter();
+    let hosts = hosts.map(|host| host.to_str().unwrap_or_default());
+    let authority = request.uri().authority().map(|authority| authority.as_str());
+    let named: Vec<&str> = hosts.chain(authority).collect();
+    // HTTP/1.0 names nobody, and no browser speaks it.
+    let nameless = named.is_empty() && request.version() == Version::HTTP_10;
+    if nameless || (!named.is_empty() && named.into_iter().all(is_loopback)) {
         next.run(request).await
     } else {
         let why =

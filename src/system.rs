@@ -6,15 +6,16 @@ use anyhow::{Context, Result};
 use axum::{Router, middleware};
 use common::{
     comment_store::CommentStore,
-    config::{Config, LiveKind, Role},
+    config::{Config, Role},
     health::{self, Health, Probe},
     link::{Deliver, Dispatch},
     peer::{self, HttpDeliver, InternalGuard, PeerClient},
-    serve, task,
+    serve::{self, Audience},
+    task,
 };
 use dispatcher::Dispatcher;
 use futures_util::future::BoxFuture;
-use gateway::Gateway;
+use gateway::{Gateway, OwnFirst};
 use ingest::{Dispatchers, Ingest};
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
@@ -23,6 +24,9 @@ use crate::{
     backends::{self, Comments, Live},
     public,
 };
+
+/// Where a gateway by itself is reached unless it says otherwise.
+const GATEWAY_DEFAULT: &str = "http://127.0.0.1:9082";
 
 /// A started role.
 pub struct System {
@@ -91,12 +95,15 @@ fn bind(config: &Config) -> Result<Sockets> {
     Ok(Sockets { public, internal })
 }
 
-/// Port 0 in `gateway.advertise` stands for the port that the internal socket got.
+/// Port 0 in `gateway.advertise` stands for the port that the internal socket got; and `all` is
+/// reached where it listens, not where a gateway by itself would.
 fn advertised(config: &Config, sockets: &Sockets) -> Result<Config> {
     let mut config = config.clone();
+    let internal = sockets.internal.local_addr().context("internal socket")?;
     if let Some(host) = config.gateway.advertise.strip_suffix(":0") {
-        let port = sockets.internal.local_addr().context("internal socket")?.port();
-        config.gateway.advertise = format!("{host}:{port}");
+        config.gateway.advertise = format!("{host}:{}", internal.port());
+    } else if config.role == Role::All && config.gateway.advertise == GATEWAY_DEFAULT {
+        config.gateway.advertise = format!("http://{internal}");
     }
     Ok(config)
 }
@@ -115,7 +122,10 @@ fn serve_parts(
     let internal = if internal.has_routes() { internal.route_layer(guard) } else { internal };
     let internal = internal.merge(health::router(health.clone()));
     let internal_address = sockets.internal.local_addr().context("internal socket")?;
-    tasks.push(task::spawn("internal", serve::serve(sockets.internal, internal, stop.clone())));
+    tasks.push(task::spawn(
+        "internal",
+        serve::serve(sockets.internal, internal, Audience::Internal, stop.clone()),
+    ));
     let mut public_address = None;
     if let Some(listener) = sockets.public {
         let address = listener.local_addr().context("public socket")?;
@@ -123,7 +133,10 @@ fn serve_parts(
             routes = routes.merge(health::router(health.clone()));
         }
         let routes = public::layered(routes, config);
-        tasks.push(task::spawn("public", serve::serve(listener, routes, stop.clone())));
+        tasks.push(task::spawn(
+            "public",
+            serve::serve(listener, routes, Audience::Public, stop.clone()),
+        ));
         public_address = Some(address);
     }
     health.set_ready(true);
@@ -134,11 +147,8 @@ async fn all(config: &Config, stop: &CancellationToken) -> Result<Parts> {
     let Comments { store, failed } = backends::comments(config).await?;
     let live = backends::live(config, Some(store.clone()), stop).await?;
     let (gateway, gateway_tasks) = start_gateway(config, &live, stop)?;
-    let deliver: Arc<dyn Deliver> = match config.live.kind {
-        LiveKind::Memory => gateway.clone(),
-        // Other gateways may share this Redis.
-        LiveKind::Redis => Arc::new(HttpDeliver::new(peer_client(config)?)),
-    };
+    let others = HttpDeliver::new(peer_client(config)?);
+    let deliver = Arc::new(OwnFirst { own: gateway.clone(), others });
     let (dispatcher, dispatcher_task) = start_dispatcher(&live, deliver, stop);
     let local: Arc<dyn Dispatch> = dispatcher.clone();
     let dispatchers = Dispatchers::fixed([("local".to_owned(), local)]);

@@ -4,6 +4,7 @@
 //! [`feed`] has what is said, [`node`] says it, [`ledger`] keeps what became of it.
 
 use std::cell::RefCell;
+use std::ops::Range;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -35,22 +36,20 @@ pub(crate) async fn run(args: &DispatchArgs, number: u32) -> Result<Report> {
     let name = args.video.clone().map_or_else(|| new_video(number), Ok)?;
     let feed = Rc::new(Feed::new(args, &name)?);
     let ledger = Rc::new(RefCell::new(Ledger::default()));
-    let mut nodes = JoinSet::new();
     // Said at once if a process isn't there, not after the run.
     let start_us = Reading::take(args, clock)?.at_us;
-    let measured_us = start_us + micros(args.warm_up_seconds);
-    let until_us = measured_us + micros(args.seconds);
-    for _ in 0..args.in_flight {
-        nodes.spawn_local(Node::new(args, &feed, &ledger, clock)?.run(until_us));
-    }
+    let from_us = start_us + micros(args.warm_up_seconds);
+    let until_us = from_us + micros(args.seconds);
+    let node = |_| Node::new(args, &feed, &ledger, clock);
+    let nodes: Vec<Node> = (0..args.in_flight).map(node).collect::<Result<_>>()?;
     let work = async {
-        sleep_until(clock.instant(measured_us)).await;
-        let before = Reading::take(args, clock)?;
-        ledger.take();
-        sleep_until(clock.instant(until_us)).await;
-        let (measured, after) = (ledger.take(), Reading::take(args, clock)?);
-        nodes.join_all().await;
-        report(args, &measured, &before, &after)
+        let mut calling = JoinSet::new();
+        for node in nodes {
+            calling.spawn_local(node.run(until_us));
+        }
+        let report = measure(args, clock, &ledger, from_us..until_us).await;
+        calling.join_all().await;
+        report
     };
     let say = || {
         let ledger = ledger.borrow();
@@ -58,6 +57,21 @@ pub(crate) async fn run(args: &DispatchArgs, number: u32) -> Result<Report> {
         ((clock.micros() - start_us) / 1_000_000, line)
     };
     progress::beside((until_us - start_us) / 1_000_000, say, work).await
+}
+
+/// What was done and used in the window.
+async fn measure(
+    args: &DispatchArgs,
+    clock: Clock,
+    ledger: &RefCell<Ledger>,
+    window: Range<u64>,
+) -> Result<Report> {
+    sleep_until(clock.instant(window.start)).await;
+    let before = Reading::take(args, clock)?;
+    ledger.take();
+    sleep_until(clock.instant(window.end)).await;
+    let measured = ledger.take();
+    report(args, &measured, &before, &Reading::take(args, clock)?)
 }
 
 /// Where the clocks stood.

@@ -19,6 +19,8 @@ pub const DEVELOPMENT_USER: &str = "x-chorus-user";
 const LEEWAY_S: u64 = 5;
 /// Longest shown name, bytes.
 const NAME_LEN_MAX: usize = 128;
+/// Longest address of a picture, bytes.
+const AVATAR_LEN_MAX: usize = 1024;
 
 /// What a token's bearer may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -191,7 +193,7 @@ fn principal(claims: Claims) -> Option<Principal> {
     let name_ok = !name.trim().is_empty()
         && name.len() <= NAME_LEN_MAX
         && !name.chars().any(char::is_control);
-    let avatar_ok = claims.avatar.as_ref().is_none_or(|url| url.starts_with("https://"));
+    let avatar_ok = claims.avatar.as_ref().is_none_or(|url| is_picture(url));
     let role = claims.role;
     let shown = role.and_then(|role| serde_json::to_value(role).ok()?.as_str().map(str::to_owned));
     (name_ok && avatar_ok).then(|| Principal {
@@ -199,6 +201,12 @@ fn principal(claims: Claims) -> Option<Principal> {
         role: role.unwrap_or(Role::Commenter),
         videos: claims.videos,
     })
+}
+
+fn is_picture(url: &str) -> bool {
+    url.len() <= AVATAR_LEN_MAX
+        && url.starts_with("https://")
+        && url.parse::<axum::http::Uri>().is_ok()
 }
 
 /// Development mode trusts whoever asks with everything: it listens on loopback only.

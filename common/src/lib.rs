@@ -3,7 +3,7 @@
 //! In reading order: what things are called ([`ids`], [`comment`], [`event`], [`position`]), the
 //! contracts between the roles and their surroundings ([`comment_store`], [`live_log`],
 //! [`endpoint_store`], [`link`]), the bytes between processes ([`wire`], [`peer`]), and what every
-//! server needs ([`config`], [`auth`], [`problem`], [`serve`], [`health`], [`task`],
+//! server needs ([`config`], [`auth`], [`problem`], [`path`], [`serve`], [`health`], [`task`],
 //! [`telemetry`]).
 
 pub mod ids;
@@ -31,6 +31,8 @@ pub mod config;
 pub mod auth;
 
 pub mod problem;
+
+pub mod path;
 
 pub mod serve;
 

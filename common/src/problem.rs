@@ -175,19 +175,15 @@ pub async fn render(request: Request, next: Next) -> Response {
     let id = request_id(request.headers());
     let mut response = next.run(request).await;
     let status = response.status();
-    let problem = response.extensions_mut().remove::<Problem>();
-    let unexplained = status.is_client_error() || status.is_server_error();
-    let kept_headers = response.headers().get(header::ALLOW).cloned();
-    if let Some(problem) = problem {
-        let cors = std::mem::take(response.headers_mut());
-        response = problem.into_body(&id);
-        merge_missing(response.headers_mut(), cors);
-    } else if unexplained {
+    let problem = response.extensions_mut().remove::<Problem>().or_else(|| {
+        let unexplained = status.is_client_error() || status.is_server_error();
         let detail = status.canonical_reason().unwrap_or("refused");
-        response = Problem::new(Code::of_status(status), detail).into_body(&id);
-    }
-    if let Some(allow) = kept_headers {
-        response.headers_mut().insert(header::ALLOW, allow);
+        unexplained.then(|| Problem::new(Code::of_status(status), detail))
+    });
+    if let Some(problem) = problem {
+        let inner = std::mem::take(response.headers_mut());
+        response = problem.into_body(&id);
+        merge_missing(response.headers_mut(), inner);
     }
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID, value);
@@ -195,7 +191,7 @@ pub async fn render(request: Request, next: Next) -> Response {
     response
 }
 
-/// Keeps what inner layers had added (CORS), but nothing about the body that is replaced.
+/// Keeps what inner layers had added (CORS, Allow), but nothing about the body that is replaced.
 fn merge_missing(headers: &mut HeaderMap, earlier: HeaderMap) {
     let about_body = [header::CONTENT_LENGTH, header::CONTENT_TYPE];
     for (name, value) in earlier {

@@ -1,7 +1,15 @@
 //! The accept loop of every socket: hyper with timers and limits, and an end that waits for what
 //! is under way.
 
-use std::{io, net::SocketAddr, time::Duration};
+use std::{
+    io,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use axum::{Router, body::Body};
 use hyper_util::{
@@ -16,7 +24,7 @@ use crate::task;
 
 /// Connections that may wait to be accepted; the kernel's own bound (somaxconn) is often this.
 const BACKLOG: u32 = 4096;
-/// Longest wait for a request's head: slower ones are attackers.
+/// Longest wait for a request's head, and for a connection's first one: slower ones are attackers.
 const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(10);
 /// Headers of one request.
 const HEADERS_MAX: usize = 64;
@@ -24,8 +32,10 @@ const HEADERS_MAX: usize = 64;
 const HEAD_LEN_MAX: usize = 16 * 1024;
 /// Streams that one HTTP/2 connection may have open.
 const HTTP2_STREAMS_MAX: u32 = 250;
-/// Window of an HTTP/2 stream and connection: batches between roles are up to megabytes.
-const HTTP2_WINDOW: u32 = 4 * 1024 * 1024;
+/// HTTP/2 window of a public stream and connection: what a client may send unread.
+const HTTP2_WINDOW_PUBLIC: u32 = 64 * 1024;
+/// The same between roles, whose batches are up to megabytes.
+const HTTP2_WINDOW_INTERNAL: u32 = 4 * 1024 * 1024;
 /// How long an end waits for requests under way.
 const GRACE: Duration = Duration::from_secs(5);
 /// Pause after a failed accept: without it a process out of descriptors spins.
@@ -74,11 +84,25 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
+/// Who connects to a socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Audience {
+    /// Anybody.
+    Public,
+    /// Other roles.
+    Internal,
+}
+
 /// Serves `router` on `listener` until `stop`; then lets requests under way end, for a few
 /// seconds. Open streams must watch the same token.
-pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    audience: Audience,
+    stop: CancellationToken,
+) {
     let connections = GracefulShutdown::new();
-    let builder = builder();
+    let builder = builder(audience);
     loop {
         let accepted = tokio::select! {
             biased; // rare and final: a busy socket must not outvote it
@@ -97,7 +121,11 @@ pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToke
     let _ = tokio::time::timeout(GRACE, connections.shutdown()).await;
 }
 
-fn builder() -> auto::Builder<TokioExecutor> {
+fn builder(audience: Audience) -> auto::Builder<TokioExecutor> {
+    let window = match audience {
+        Audience::Public => HTTP2_WINDOW_PUBLIC,
+        Audience::Internal => HTTP2_WINDOW_INTERNAL,
+    };
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder
         .http1()
@@ -112,8 +140,8 @@ fn builder() -> auto::Builder<TokioExecutor> {
         .keep_alive_interval(Some(HEADER_READ_TIMEOUT))
         .max_concurrent_streams(HTTP2_STREAMS_MAX)
         .max_header_list_size(u32::try_from(HEAD_LEN_MAX).unwrap_or(u32::MAX))
-        .initial_stream_window_size(HTTP2_WINDOW)
-        .initial_connection_window_size(HTTP2_WINDOW);
+        .initial_stream_window_size(window)
+        .initial_connection_window_size(window);
     builder
 }
 
@@ -126,15 +154,68 @@ fn accept(
     // A small answer must not wait for the acknowledgement of an earlier one.
     let _ = stream.set_nodelay(true);
     let router = router.clone();
+    let asked = Arc::new(AtomicBool::new(false));
+    let asking = asked.clone();
     let service = hyper::service::service_fn(move |request: hyper::Request<_>| {
+        asking.store(true, Ordering::Relaxed);
         router.clone().oneshot(request.map(Body::new))
     });
     let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
     let watched = connections.watch(connection);
     task::spawn("connection", async move {
+        tokio::pin!(watched);
+        // hyper's own timer runs only once it knows the HTTP version.
+        let ended = match tokio::time::timeout(HEADER_READ_TIMEOUT, &mut watched).await {
+            Ok(ended) => ended,
+            Err(_) if asked.load(Ordering::Relaxed) => watched.await,
+            Err(_) => return,
+        };
         // Ends by the client's fault or wish are no news.
-        if let Err(error) = watched.await {
+        if let Err(error) = ended {
             tracing::debug!(%error, "connection ended");
         }
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::routing::get;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    async fn served() -> SocketAddr {
+        let listener = bind("127.0.0.1:0".parse().unwrap(), "listen").unwrap();
+        let address = listener.local_addr().unwrap();
+        let router = Router::new().route("/", get(|| async { "hi" }));
+        let stop = CancellationToken::new();
+        task::spawn("test", serve(listener, router, Audience::Public, stop));
+        address
+    }
+
+    /// What is read until the server closes, and whether it did within ten times the limit.
+    async fn said(opening: &[u8]) -> Option<String> {
+        let mut stream = TcpStream::connect(served().await).await.unwrap();
+        stream.write_all(opening).await.unwrap();
+        let mut answer = Vec::new();
+        let read = stream.read_to_end(&mut answer);
+        let closed = tokio::time::timeout(HEADER_READ_TIMEOUT * 10, read).await.is_ok();
+        closed.then(|| String::from_utf8_lossy(&answer).into_owned())
+    }
+
+    #[tokio::test]
+    async fn who_asks_nothing_is_let_go() {
+        let silent: [&[u8]; 4] = [b"", b"GET / HTTP/1.1\r\nHost:", b"PRI * HTTP/2", b"\r\n"];
+        let answers = futures_util::future::join_all(silent.map(said)).await;
+        for (opening, answer) in silent.iter().zip(answers) {
+            let opening = String::from_utf8_lossy(opening);
+            assert!(answer.is_some_and(|said| !said.contains("hi")), "{opening:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_port_in_use_says_what_to_do() {
+        let error = bind(served().await, "listen").unwrap_err().to_string();
+        assert!(error.contains("in use") && error.contains("`listen`"), "{error}");
+    }
 }

@@ -12,9 +12,12 @@ use tokio::sync::mpsc;
 
 /// Videos' entries waiting for one gateway. When it is full the newest are dropped: the gateway
 /// finds them in the live log, and work that came first is finished first.
-const QUEUE_LEN_MAX: usize = 4096;
-/// Of them, sent in one call.
+const QUEUE_LEN_MAX: usize = 1024;
+/// Of them, sent in one call at most.
 const CALL_LEN_MAX: usize = 512;
+/// Bytes of events' data after which a call takes no more: half of what an envelope may hold, for a
+/// last batch is not cut.
+const CALL_BYTES_MAX: usize = common::wire::ENVELOPE_LEN_MAX / 2;
 /// Waits before the second and third attempt; after that the gateway has to heal from the log.
 const RETRIES: [Duration; 2] = [Duration::from_millis(50), Duration::from_millis(250)];
 
@@ -55,13 +58,25 @@ async fn send_all(
 ) {
     let mut gathered = Vec::with_capacity(CALL_LEN_MAX);
     while queue.recv_many(&mut gathered, CALL_LEN_MAX).await > 0 {
-        metrics::histogram!("chorus_dispatcher_forward_batch").record(gathered.len() as f64);
-        let batches: Arc<[VideoEntries]> = gathered.drain(..).collect();
-        if let Err(error) = send(&*deliver, &to, batches).await {
-            tracing::warn!(gateway = to.address, %error, "can't forward");
-            metrics::counter!("chorus_dispatcher_forward_failed_total").increment(1);
+        while !gathered.is_empty() {
+            let batches: Arc<[VideoEntries]> = gathered.drain(..call_len(&gathered)).collect();
+            metrics::histogram!("chorus_dispatcher_forward_batch").record(batches.len() as f64);
+            if let Err(error) = send(&*deliver, &to, batches).await {
+                tracing::warn!(gateway = to.address, %error, "can't forward");
+                metrics::counter!("chorus_dispatcher_forward_failed_total").increment(1);
+            }
         }
     }
+}
+
+/// How many of the gathered go in one call: all, or as many as reach its bytes; one at least.
+fn call_len(gathered: &[VideoEntries]) -> usize {
+    let mut bytes = 0;
+    let reached = gathered.iter().position(|batch| {
+        bytes += batch.entries.iter().map(|entry| entry.event.data.len()).sum::<usize>();
+        bytes >= CALL_BYTES_MAX
+    });
+    reached.map_or(gathered.len(), |last| last + 1)
 }
 
 async fn send(

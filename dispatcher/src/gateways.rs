@@ -31,7 +31,12 @@ impl Gateways {
 
     /// Looks who lives, and removes who has died without leaving.
     pub(crate) async fn refresh(&self) -> Result<Vec<Endpoint>, EndpointStoreError> {
-        let live = self.look().await?;
+        let live = {
+            // One look at a time: an older answer must not replace a newer one.
+            let mut last_look = self.last_look.lock().await;
+            *last_look = Some(Instant::now());
+            self.look().await?
+        };
         for incarnation in self.store.dead().await? {
             tracing::info!(incarnation = %incarnation.0, "removing a dead gateway");
             self.store.remove(&incarnation).await?;

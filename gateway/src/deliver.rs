@@ -27,11 +27,23 @@ impl Gateway {
     }
 }
 
-/// `chorus all`: dispatcher and gateway in one process.
+/// `chorus all`: this process's own gateway by a function call, others (which may share its Redis)
+/// over the network.
+pub struct OwnFirst<Others> {
+    /// The gateway of this process.
+    pub own: Arc<Gateway>,
+    /// The way to all others.
+    pub others: Others,
+}
+
 #[async_trait]
-impl Deliver for Gateway {
+impl<Others: Deliver> Deliver for OwnFirst<Others> {
     async fn deliver(&self, to: &Endpoint, batches: Arc<[VideoEntries]>) -> Result<(), LinkError> {
-        self.take(&to.incarnation, batches.to_vec())
+        if to.incarnation == self.own.lease.incarnation() {
+            self.own.take(&to.incarnation, batches.to_vec())
+        } else {
+            self.others.deliver(to, batches).await
+        }
     }
 }
 

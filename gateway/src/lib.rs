@@ -25,6 +25,7 @@ use tokio::{task::JoinHandle, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use changes::Watcher;
+pub use deliver::OwnFirst;
 use frame::Encoder;
 use lease::Lease;
 use pages::Pages;

@@ -5,7 +5,7 @@ use std::{convert::Infallible, sync::Arc, time::Duration};
 use async_stream::stream;
 use axum::{
     body::Body,
-    extract::{Path, Query, State},
+    extract::{Query, State},
     http::{HeaderMap, HeaderName, HeaderValue, header},
     response::{IntoResponse, Response},
 };
@@ -13,11 +13,11 @@ use bytes::{Bytes, BytesMut};
 use common::{
     config::SlowViewer,
     ids::VideoId,
+    path::VideoPath,
     position::Position,
-    problem::{Code, FieldError, Problem},
+    problem::{FieldError, Problem},
 };
 use futures_util::Stream;
-use serde::Deserialize;
 use tokio::{sync::watch, time::Instant};
 
 use crate::{
@@ -37,13 +37,29 @@ const POLL_MAX_S: u64 = 60;
 const JOIN_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The query's fields; what they may be is checked in [`Wanted::parse`].
-#[derive(Debug, Default, Deserialize)]
-pub(crate) struct Params {
+#[derive(Debug, Default)]
+struct Params {
     after: Option<String>,
-    #[serde(rename = "lastEventId")]
     last_event_id: Option<String>,
     recent: Option<String>,
     poll: Option<String>,
+}
+
+impl From<Vec<(String, String)>> for Params {
+    /// The last of several: an EventSource gives up for good at a 400.
+    fn from(pairs: Vec<(String, String)>) -> Self {
+        let mut params = Self::default();
+        for (name, value) in pairs {
+            match name.as_str() {
+                "after" => params.after = Some(value),
+                "lastEventId" => params.last_event_id = Some(value),
+                "recent" => params.recent = Some(value),
+                "poll" => params.poll = Some(value),
+                _ => {}
+            }
+        }
+        params
+    }
 }
 
 /// What a viewer asks for.
@@ -83,14 +99,12 @@ fn number(field: &'static str, value: Option<String>) -> Result<Option<u64>, Pro
 /// The route's handler.
 pub(crate) async fn stream(
     State(gateway): State<Arc<Gateway>>,
-    Path(video): Path<String>,
-    Query(params): Query<Params>,
+    VideoPath(video): VideoPath,
+    Query(pairs): Query<Vec<(String, String)>>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let video: VideoId =
-        video.parse().map_err(|_| Problem::new(Code::NotFound, "there is no such video"))?;
     gateway.admit(&video, &headers)?;
-    let wanted = Wanted::parse(params, &headers)?;
+    let wanted = Wanted::parse(Params::from(pairs), &headers)?;
     let joined = gateway.registry.join(&video, wanted.start, wanted.recent);
     let Ok(Some((opening, order))) = tokio::time::timeout(JOIN_TIMEOUT, joined).await else {
         metrics::counter!("chorus_gateway_shed_total").increment(1);

@@ -4,18 +4,19 @@ use std::sync::Arc;
 
 use axum::{
     Json,
-    extract::{Path, Query, State},
+    extract::{Query, State},
 };
 use common::{
     comment::Comment,
     comment_store::Page,
     ids::{CommentId, VideoId},
+    path::{CommentPath, VideoPath},
     position::Cursor,
     problem::{Code, FieldError, Problem},
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{Ingest, post::refusal, request};
+use crate::{Ingest, post::refusal};
 
 const LIMIT_DEFAULT: usize = 50;
 const LIMIT_MAX: usize = 200;
@@ -41,10 +42,9 @@ pub(crate) struct Listed {
 /// Lists a page.
 pub(crate) async fn list(
     State(ingest): State<Arc<Ingest>>,
-    Path(video): Path<String>,
+    VideoPath(video): VideoPath,
     Query(params): Query<Params>,
 ) -> Result<Json<Listed>, Problem> {
-    let video = request::video(&video)?;
     let (page, limit) = wanted(&params).map_err(|error| Problem::invalid(vec![error]))?;
     // The position first: what is accepted between the two reads stands in both, never in none.
     let cursor = ingest.position(&video).await;
@@ -58,13 +58,10 @@ pub(crate) async fn list(
 /// One comment.
 pub(crate) async fn one(
     State(ingest): State<Arc<Ingest>>,
-    Path((video, id)): Path<(String, String)>,
+    CommentPath(video, id): CommentPath,
 ) -> Result<Json<Comment>, Problem> {
-    let unknown = || Problem::new(Code::NotFound, "there is no such comment");
-    let video = request::video(&video)?;
-    let id = id.parse().map_err(|_| unknown())?;
     let comment = ingest.comments.get(&video, id).await.map_err(refusal)?;
-    comment.map(Json).ok_or_else(unknown)
+    comment.map(Json).ok_or_else(|| Problem::new(Code::NotFound, "there is no such comment"))
 }
 
 impl Ingest {

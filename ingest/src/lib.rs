@@ -98,9 +98,9 @@ impl Ingest {
 
 async fn drain(ingest: Arc<Ingest>, stop: CancellationToken) {
     while tokio::time::timeout(PENDING_PERIOD, stop.cancelled()).await.is_err() {
-        match stop.run_until_cancelled(ingest.drain_pending()).await {
-            Some(Err(error)) => tracing::warn!(%error, "can't drain pending comments"),
-            Some(Ok(())) | None => {}
+        let drained = stop.run_until_cancelled(ingest.drain_pending()).await;
+        if let Some(Err(error)) = drained {
+            tracing::warn!(%error, "can't drain pending comments");
         }
     }
 }

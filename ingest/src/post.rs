@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::{
     Json,
     body::Body,
-    extract::{Path, State},
+    extract::State,
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -13,6 +13,7 @@ use common::{
     comment::{Author, Comment},
     comment_store::{Claim, Pending, StoreError},
     ids::{CommentId, IdempotencyKey, VideoId},
+    path::VideoPath,
     problem::{Code, Problem},
 };
 use sha2::{Digest, Sha256};
@@ -36,11 +37,10 @@ enum Announced {
 /// The route's handler.
 pub(crate) async fn post(
     State(ingest): State<Arc<Ingest>>,
-    Path(video): Path<String>,
+    VideoPath(video): VideoPath,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let video = request::video(&video)?;
     let key = request::key(&headers)?;
     let guest_seed = key.as_ref().map(|key| key.as_str().as_bytes());
     let principal = ingest.authenticator.require(&headers, guest_seed)?;

@@ -8,7 +8,7 @@ use axum::{
 };
 use common::{
     comment::{InvalidText, Text},
-    ids::{CommentId, IdempotencyKey, VideoId},
+    ids::{CommentId, IdempotencyKey},
     problem::{Code, FieldError, Problem},
 };
 use http_body_util::{BodyExt, LengthLimitError, Limited};
@@ -28,11 +28,6 @@ const BODY_LEN_MAX: usize = 16 * 1024;
 pub(crate) struct Draft {
     pub(crate) text: Text,
     pub(crate) reply_to: Option<CommentId>,
-}
-
-/// Reads the path's video.
-pub(crate) fn video(text: &str) -> Result<VideoId, Problem> {
-    text.parse().map_err(|_| Problem::new(Code::NotFound, "there is no such video"))
 }
 
 /// Reads the Idempotency-Key, if there is one.

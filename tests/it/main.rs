@@ -2,6 +2,11 @@
 //!
 //! `cargo test` runs it on the embedded store. What needs a real Redis and a real Cassandra is
 //! marked so and run by `deploy/dev/test`.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "clippy allows them in tests, but not in the functions that tests share"
+)]
 
 mod apart;
 mod arrows;

@@ -1,4 +1,8 @@
 //! ingest among stand-ins for store, log and dispatchers that fail when told to.
+#![expect(
+    clippy::unwrap_used,
+    reason = "clippy allows them in tests, but not in the functions that tests share"
+)]
 
 mod stand_ins;
 

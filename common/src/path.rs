@@ -1,0 +1,40 @@
+//! What a public path names, read the same way by every role: anything else is 404, never 400.
+
+use axum::{
+    extract::{FromRequestParts, Path},
+    http::request::Parts,
+};
+
+use crate::{
+    ids::{CommentId, VideoId},
+    problem::{Code, Problem},
+};
+
+/// `/v1/videos/{video}…`
+#[derive(Debug, Clone)]
+pub struct VideoPath(pub VideoId);
+
+/// `/v1/videos/{video}/comments/{id}`
+#[derive(Debug, Clone)]
+pub struct CommentPath(pub VideoId, pub CommentId);
+
+impl<S: Send + Sync> FromRequestParts<S> for VideoPath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let path = Path::<String>::from_request_parts(parts, state).await;
+        let video = path.ok().and_then(|Path(video)| video.parse().ok());
+        video.map(Self).ok_or_else(|| Problem::new(Code::NotFound, "there is no such video"))
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for CommentPath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let path = Path::<(String, String)>::from_request_parts(parts, state).await;
+        let both = path.ok().and_then(|Path((video, id))| video.parse().ok().zip(id.parse().ok()));
+        let unknown = || Problem::new(Code::NotFound, "there is no such comment");
+        both.map(|(video, id)| Self(video, id)).ok_or_else(unknown)
+    }
+}
