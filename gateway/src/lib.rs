@@ -103,6 +103,7 @@ impl Gateway {
             endpoints: deps.endpoints.clone(),
             lease: lease.clone(),
             started: Instant::now(),
+            pause_max: Duration::from_millis(config.gateway.flush_interval_ms_max),
             stop: stop.clone(),
         });
         let registry = Registry::new(around);

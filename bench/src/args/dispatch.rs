@@ -34,7 +34,7 @@ pub(crate) struct DispatchArgs {
     /// Of them, those that one call's comments are spread over
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = positive)]
     pub(crate) videos_per_call: usize,
-    /// The videos are called <PREFIX>-0 and so on [default: new ones for each run]
+    /// Call the videos PREFIX-0 and so on [default: new ones for each run]
     #[arg(long, value_name = "PREFIX")]
     pub(crate) video: Option<String>,
     /// Length of each text in UTF-8 bytes

@@ -82,7 +82,7 @@ impl StubDispatcher {
     fn answer(&self, batches: &[VideoEvents]) -> Vec<Accepted> {
         let count = batches.iter().map(|batch| batch.events.len()).sum::<usize>();
         let answer = |nth: usize| match self.0.answers {
-            Answers::ThirdsUnavailable if nth % 3 == 0 => {
+            Answers::ThirdsUnavailable if nth.is_multiple_of(3) => {
                 Err(LinkError::Unavailable("gone".into()))
             }
             Answers::Unavailable => Err(LinkError::Unavailable("gone".into())),

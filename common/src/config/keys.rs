@@ -167,9 +167,8 @@ pub const KEYS: &[Key] = &[
         "gateway.flush_interval_ms_max",
         up_to(1_000),
         50,
-        "longest time in milliseconds that a busy video's events are gathered",
-    )
-    .unbuilt(),
+        "longest pause in milliseconds between two passes to a busy video's viewers; 0 = none",
+    ),
     text(
         "gateway.compression",
         Kind::Choice(&["gzip", "off"]),

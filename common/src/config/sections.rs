@@ -109,7 +109,7 @@ pub struct Gateway {
     pub drain_window_s: u64,
     /// What happens to a viewer that falls off the byte log.
     pub slow_viewer: SlowViewer,
-    /// Longest time in milliseconds that a busy video's frames are gathered before a pass.
+    /// Longest pause in milliseconds between two passes to a busy video's viewers; 0 = none.
     pub flush_interval_ms_max: u64,
     /// Encoding of streams.
     pub compression: Compression,

@@ -218,7 +218,6 @@ fn keys_that_are_not_built_take_their_default_or_nothing() {
         ("limits.comments_per_video_per_second = 1", "leave it at its default 0"),
         ("gateway.max_connections = 5", "leave it at its default 100000 or set it to 0"),
         ("gateway.drain_window_s = 5", "leave it at its default 20 or set it to 0"),
-        ("gateway.flush_interval_ms_max = 5", "leave it at its default 50 or set it to 0"),
         ("auth.jwks = 'keys.json'", "leave it at its default \"\""),
         ("videos.create = 'registered'", "leave it at its default \"open\""),
         ("dc.peers = ['http://h:1']", "leave it at its default []"),

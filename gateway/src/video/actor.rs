@@ -23,7 +23,10 @@ use super::{
 use crate::{frame::Encoder, lease::Lease};
 
 /// Messages handled in one pass.
-const PASS_LEN_MAX: usize = 64;
+const PASS_LEN_MAX: usize = 512;
+/// What waking one viewer and writing to it costs, twice over: a pass to many viewers is followed by
+/// a pause in which the next one gathers, so that half of the processor stays for everything else.
+const PAUSE_PER_VIEWER: Duration = Duration::from_micros(10);
 /// Newest events read when a video begins: covers every `recent`.
 const OPENING_LEN: usize = 256;
 /// Entries of one read that heals a hole.
@@ -38,6 +41,8 @@ pub(crate) struct Surroundings {
     pub(crate) endpoints: Arc<dyn EndpointStore>,
     pub(crate) lease: Arc<Lease>,
     pub(crate) started: Instant,
+    /// Longest pause between two passes.
+    pub(crate) pause_max: Duration,
     pub(crate) stop: CancellationToken,
 }
 
@@ -117,6 +122,7 @@ impl Actor {
     ) {
         let (mut reading, mut subscribing) = (None, None);
         pass.take(&mut messages, self.around.now());
+        let mut not_before = Instant::now();
         while !pass.is_over() {
             let wish = pass.wish(self.around.now());
             if let (Wish::Read(from), None) = (wish, &reading) {
@@ -137,11 +143,17 @@ impl Actor {
                     }
                 }
                 () = due(wish, self.around.started) => {}
-                _ = self.mailbox.recv_many(&mut messages, PASS_LEN_MAX) => {
+                _ = gathered(not_before, &mut self.mailbox, &mut messages) => {
+                    not_before = Instant::now() + self.pause_after(&pass);
                     pass.take(&mut messages, self.around.now());
                 }
             }
         }
+    }
+
+    fn pause_after(&self, pass: &Pass) -> Duration {
+        let viewers = u32::try_from(pass.viewers()).unwrap_or(u32::MAX);
+        PAUSE_PER_VIEWER.saturating_mul(viewers).min(self.around.pause_max)
     }
 
     fn read(&self, from: From, limit: usize) -> BoxFuture<'static, Result<LogPage, LiveLogError>> {
@@ -193,6 +205,19 @@ async fn ended<T>(call: &mut UnderWay<T>) -> T {
         }
         None => std::future::pending().await,
     }
+}
+
+/// Takes what has come, at once or when the pause after the last pass is over.
+async fn gathered(
+    not_before: Instant,
+    mailbox: &mut mpsc::Receiver<Message>,
+    messages: &mut Vec<Message>,
+) -> usize {
+    // The timer's step is a millisecond: a shorter pause would cost more than it gives.
+    if not_before.saturating_duration_since(Instant::now()) >= Duration::from_millis(1) {
+        tokio::time::sleep_until(not_before).await;
+    }
+    mailbox.recv_many(messages, PASS_LEN_MAX).await
 }
 
 async fn due(wish: Wish, started: Instant) {

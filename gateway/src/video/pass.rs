@@ -31,6 +31,11 @@ impl Pass {
         self.idle_ticks >= LINGER_TICKS
     }
 
+    /// How many watch.
+    pub(super) fn viewers(&self) -> usize {
+        self.viewers.receiver_count()
+    }
+
     pub(super) fn wish(&self, now: Millis) -> Wish {
         self.viewers.borrow().wish(now)
     }
