@@ -106,7 +106,7 @@ impl Client {
         let response = response.expect("no answer").expect("not reached");
         let (head, body) = response.into_parts();
         let (status, headers) = (head.status, head.headers);
-        Stream { status, headers, body, text: String::new(), blocks: VecDeque::new() }
+        Stream { status, headers, body, unread: Vec::new(), blocks: VecDeque::new() }
     }
 }
 
@@ -148,7 +148,7 @@ pub(crate) struct Stream {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     body: Incoming,
-    text: String,
+    unread: Vec<u8>,
     blocks: VecDeque<Block>,
 }
 
@@ -164,10 +164,11 @@ impl Stream {
                 Ok(frame) => frame.into_data().unwrap_or_default(),
                 Err(_) => return None,
             };
-            self.text.push_str(str::from_utf8(&bytes).expect("cut inside a character"));
-            while let Some(end) = self.text.find("\n\n") {
-                let block: String = self.text.drain(..end + 2).collect();
-                self.blocks.push_back(Block::parse(&block));
+            self.unread.extend_from_slice(&bytes);
+            while let Some(end) = self.unread.windows(2).position(|pair| pair == b"\n\n") {
+                let block: Vec<u8> = self.unread.drain(..end + 2).collect();
+                let block = str::from_utf8(&block).expect("not UTF-8");
+                self.blocks.push_back(Block::parse(block));
             }
         }
     }

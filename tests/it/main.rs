@@ -15,5 +15,6 @@ mod comments;
 mod crash;
 mod process;
 mod server;
+mod slow;
 mod startup;
 mod stream;

@@ -1,0 +1,85 @@
+//! A viewer that stops reading: it delays nobody, and is told what it missed.
+
+use axum::http::StatusCode;
+use futures_util::{StreamExt, stream};
+use tempfile::tempdir;
+
+use crate::{
+    client::{Client, Stream},
+    server::Server,
+};
+
+/// Comments of 4 KiB: five times what the byte log keeps, so that what the kernel takes in for the
+/// viewer does not hide that it is slow.
+const COMMENTS: usize = 6000;
+const LAST: &str = "the last one";
+
+async fn post_all(client: &Client) {
+    let families = "👨‍👩‍👧‍👦".repeat(160);
+    let posts = stream::iter(0..COMMENTS).map(|n| {
+        let text = format!("{n} {families}");
+        async move { client.comment("v", &text).await.status }
+    });
+    let statuses: Vec<_> = posts.buffer_unordered(64).collect().await;
+    assert!(statuses.iter().all(|status| *status == StatusCode::CREATED));
+    assert_eq!(client.comment("v", LAST).await.status, StatusCode::CREATED);
+}
+
+/// What a viewer got until the last comment, a `skipped` or the stream's end.
+#[derive(Default)]
+struct Got {
+    comments: usize,
+    skipped: u64,
+    last_id: String,
+    ended: bool,
+}
+
+async fn read(stream: &mut Stream) -> Got {
+    let mut got = Got::default();
+    while let Some(block) = stream.event().await {
+        let is_last = block.name == "comment" && block.json()["text"] == LAST;
+        match block.name.as_str() {
+            "comment" => got.comments += 1,
+            "skipped" => got.skipped += block.json()["count"].as_u64().unwrap(),
+            _ => {}
+        }
+        got.last_id = block.id.unwrap_or(got.last_id);
+        if is_last || got.skipped > 0 {
+            return got;
+        }
+    }
+    got.ended = true;
+    got
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_viewer_is_told_how_many_it_missed() {
+    let folder = tempdir().unwrap();
+    let server = Server::all(folder.path()).await;
+    let client = server.client();
+    let mut slow = client.stream("v", "").await;
+    let mut quick = client.stream("v", "").await;
+    let quick = common::task::spawn("test", async move { read(&mut quick).await });
+    post_all(&client).await;
+    let quick = quick.await.unwrap();
+    assert_eq!((quick.comments, quick.skipped), (COMMENTS + 1, 0), "others get everything");
+    let slow = read(&mut slow).await;
+    assert!(slow.skipped > 0, "it was slow at all");
+    assert_eq!(slow.comments + usize::try_from(slow.skipped).unwrap(), COMMENTS + 1);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_viewer_can_be_let_go_and_comes_back_for_the_rest() {
+    let folder = tempdir().unwrap();
+    let server = Server::all_with(folder.path(), "gateway.slow_viewer = \"disconnect\"").await;
+    let client = server.client();
+    let mut slow = client.stream("v", "").await;
+    post_all(&client).await;
+    let first = read(&mut slow).await;
+    assert!(first.ended && first.skipped == 0);
+    let mut back = client.stream("v", &format!("?after={}", first.last_id)).await;
+    let rest = read(&mut back).await;
+    assert_eq!((first.comments + rest.comments, rest.skipped), (COMMENTS + 1, 0));
+    server.stop().await;
+}
