@@ -248,5 +248,12 @@ async fn pages_of_other_origins_by_allow_list() {
     };
     assert_eq!(allowed("https://ok.example").await.unwrap(), "https://ok.example");
     assert_eq!(allowed("https://other.example").await, None);
+    // A page must be able to read why it was refused, by us or by the framework.
+    for (path, status) in [("/v1/nothing", 404), ("/v1/videos/v/comments?limit=0", 422)] {
+        let headers = [("origin", "https://ok.example")];
+        let refused = server.client().send(axum::http::Method::GET, path, &headers, "").await;
+        assert_eq!(refused.status.as_u16(), status, "{path}");
+        assert_eq!(refused.header("access-control-allow-origin"), "https://ok.example", "{path}");
+    }
     server.stop().await;
 }
