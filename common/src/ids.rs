@@ -5,6 +5,8 @@ use std::{fmt, str::FromStr, sync::Arc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::ambient;
+
 /// A string that isn't the id it was taken for; says what would be one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not {what}: expected {expected}")]
@@ -111,7 +113,7 @@ impl CommentId {
     /// A new id for now; ids made by one process never go back.
     #[must_use]
     pub fn now() -> Self {
-        Self(Uuid::now_v7())
+        Self(ambient::uuid_v7())
     }
 
     /// The time inside the id, in milliseconds since 1970.

@@ -4,6 +4,8 @@ use std::future::Future;
 
 use tokio::task::JoinHandle;
 
+use crate::ambient;
+
 /// Counts a task as running until it is dropped, however it ends.
 struct Running(metrics::Gauge);
 
@@ -24,8 +26,16 @@ where
     let gauge = metrics::gauge!("chorus_tasks", "task" => name);
     gauge.increment(1);
     let running = Running(gauge);
-    tokio::spawn(async move {
+    let counted = async move {
         let _running = running;
         future.await
-    })
+    };
+    match ambient::world() {
+        None => tokio::spawn(counted),
+        Some(world) => {
+            let task = tokio::spawn(ambient::within(world.clone(), counted));
+            world.started(task.abort_handle());
+            task
+        }
+    }
 }

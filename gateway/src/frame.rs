@@ -5,6 +5,7 @@ use std::{fmt::Write as _, sync::Arc};
 
 use bytes::{BufMut, BytesMut};
 use common::{
+    ambient,
     event::{Entry, Kind},
     position::{Cursor, Origin, Position},
 };
@@ -95,10 +96,10 @@ impl Encoder {
             wait_ms: Option<u32>,
         }
         let Resume { status, from, to, replayed } = resume;
-        let wait_ms = (status == Status::Reset).then(|| rand::random_range(WAIT_MS));
+        let wait_ms = (status == Status::Reset).then(|| ambient::random_range(WAIT_MS));
         let (from, to) = (self.cursor(from).to_string(), self.cursor(to).to_string());
         let mut out = BytesMut::with_capacity(256);
-        let retry = rand::random_range(RETRY_MS);
+        let retry = ambient::random_range(RETRY_MS);
         write(&mut out, format_args!(":\nretry: {retry}\nevent: resume\nid: {from}\ndata: "));
         let data = Data { status, from, to, replayed, wait_ms };
         out.put_slice(&serde_json::to_vec(&data).unwrap_or_default());
@@ -126,7 +127,7 @@ pub(crate) fn unpositioned(out: &mut BytesMut, entry: &Entry) {
 /// 200 would end an EventSource for good.
 pub(crate) fn come_back() -> BytesMut {
     let mut out = BytesMut::new();
-    write(&mut out, format_args!("retry: {}\n\n", rand::random_range(RETRY_MS)));
+    write(&mut out, format_args!("retry: {}\n\n", ambient::random_range(RETRY_MS)));
     out
 }
 

@@ -7,12 +7,12 @@ use std::{
 };
 
 use common::{
+    ambient,
     endpoint_store::{EndpointStore, EndpointStoreError},
     link::{Endpoint, Incarnation},
 };
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
 /// How long a lease runs without a heartbeat.
 const TTL: Duration = Duration::from_secs(3);
@@ -107,7 +107,7 @@ enum Beat {
 }
 
 fn fresh() -> Incarnation {
-    Incarnation(Uuid::now_v7().to_string().into())
+    Incarnation(ambient::uuid_v7().to_string().into())
 }
 
 #[cfg(test)]

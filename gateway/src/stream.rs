@@ -105,13 +105,11 @@ pub(crate) async fn stream(
 ) -> Result<Response, Problem> {
     gateway.admit(&video, &headers)?;
     let wanted = Wanted::parse(Params::from(pairs), &headers)?;
-    let joined = gateway.registry.join(&video, wanted.start, wanted.recent);
-    let Ok(Some((opening, order))) = tokio::time::timeout(JOIN_TIMEOUT, joined).await else {
+    let viewer = tokio::time::timeout(JOIN_TIMEOUT, Viewer::begin(gateway, video, wanted)).await;
+    let Ok(Some(viewer)) = viewer else {
         metrics::counter!("chorus_gateway_shed_total").increment(1);
         return Ok(event_stream(Body::from(frame::come_back().freeze())));
     };
-    let deadline = wanted.poll.map(|poll| Instant::now() + poll);
-    let viewer = Viewer::begin(gateway, video, order, opening, deadline).await;
     Ok(event_stream(Body::from_stream(viewer.frames())))
 }
 
@@ -156,13 +154,12 @@ struct Viewer {
 }
 
 impl Viewer {
-    async fn begin(
-        gateway: Arc<Gateway>,
-        video: VideoId,
-        order: watch::Receiver<Order>,
-        Opening { mut resume, place, older }: Opening,
-        deadline: Option<Instant>,
-    ) -> Self {
+    /// `None` when there is no honest verdict to be had: the gateway stops, or the live log can't be
+    /// read and may hold what the viewer missed.
+    async fn begin(gateway: Arc<Gateway>, video: VideoId, wanted: Wanted) -> Option<Self> {
+        let deadline = wanted.poll.map(|poll| Instant::now() + poll);
+        let (opening, order) = gateway.registry.join(&video, wanted.start, wanted.recent).await?;
+        let Opening { mut resume, place, older } = opening;
         let mut first_page = None;
         if let Some(from) = older {
             let until = order.borrow().log().start().position;
@@ -173,11 +170,14 @@ impl Viewer {
                     first_page = Some((frames, end));
                 }
                 Ok(Replay::Trimmed) => {}
-                Err(error) => tracing::warn!(%error, "can't replay"),
+                Err(error) => {
+                    tracing::warn!(%error, "can't replay");
+                    return None;
+                }
             }
         }
         let _counted = Counted::new();
-        Self { gateway, video, order, resume, first_page, place, deadline, _counted }
+        Some(Self { gateway, video, order, resume, first_page, place, deadline, _counted })
     }
 
     fn frames(mut self) -> impl Stream<Item = Result<Bytes, Infallible>> {

@@ -1,8 +1,9 @@
 //! Comments that are stored but not announced: any node tries them again.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use common::{
+    ambient::unix_ms,
     comment_store::{Pending, StoreError},
     ids::CommentId,
 };
@@ -21,7 +22,7 @@ const AT_ONCE: usize = 64;
 impl Ingest {
     /// Tries every record that is old enough, once.
     pub(crate) async fn drain_pending(&self) -> Result<(), StoreError> {
-        let older_than = now_ms().saturating_sub(ms(AGE_MIN));
+        let older_than = unix_ms().saturating_sub(ms(AGE_MIN));
         let found = self.comments.pending(older_than, LOOK_LEN).await?;
         let tried = stream::iter(found).map(|pending| async move {
             if self.settle(&pending).await? {
@@ -57,12 +58,8 @@ impl Ingest {
     /// The live log knows an id for `dedup_s` only, and the first announcement may have reached it
     /// right after the id was made: announced later than that, it might be shown twice.
     pub(crate) fn too_old_to_announce(&self, id: CommentId) -> bool {
-        now_ms().saturating_sub(id.unix_ms()) > ms(self.announce_age_max)
+        unix_ms().saturating_sub(id.unix_ms()) > ms(self.announce_age_max)
     }
-}
-
-fn now_ms() -> u64 {
-    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, ms)
 }
 
 fn ms(duration: Duration) -> u64 {

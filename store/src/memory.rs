@@ -16,6 +16,7 @@ use std::{
 };
 
 use common::{
+    ambient,
     comment_store::CommentStore,
     ids::VideoId,
     link::Incarnation,
@@ -23,7 +24,6 @@ use common::{
     position::Origin,
 };
 use tokio::{sync::OnceCell, time};
-use uuid::Uuid;
 
 use self::{clock::Clock, endpoint_store::Gateway, video_log::VideoLog};
 
@@ -64,7 +64,7 @@ impl MemoryStore {
             origin,
             retention,
             history: None,
-            run: Uuid::now_v7().to_string(),
+            run: ambient::uuid_v7().to_string(),
             clock: Clock::start(),
             last_epoch: AtomicU64::new(0),
             buckets: (0..BUCKETS).map(|_| Mutex::default()).collect(),

@@ -95,14 +95,20 @@ impl Pass {
 
     /// Takes what a read of the live log brought.
     pub(super) fn read(&mut self, page: Result<LogPage, LiveLogError>, now: Millis) {
-        self.decide(|order| match page {
-            Ok(page) => order.on_page(page, now),
+        match page {
+            Ok(page) => {
+                self.decide(|order| order.on_page(page, now));
+                self.settle();
+            }
             Err(error) => {
                 tracing::warn!(%error, "can't read the live log");
-                order.on_read_failed(now);
+                self.decide(|order| order.on_read_failed(now));
             }
-        });
-        self.settle();
+        }
+        self.waiting.retain(|(_, join)| !join.reply.is_closed());
+        if !self.waiting.is_empty() {
+            self.ask_read();
+        }
     }
 
     /// Answers those who waited, as far as the last read says all there is to say: it began after
@@ -114,10 +120,6 @@ impl Pass {
         for (_, join) in settled {
             let opening = self.viewers.borrow().resume_settled(&join.start, join.recent);
             self.answer(join.reply, opening);
-        }
-        self.waiting.retain(|(_, join)| !join.reply.is_closed());
-        if !self.waiting.is_empty() {
-            self.ask_read();
         }
     }
 
@@ -187,6 +189,19 @@ mod tests {
         assert_eq!(status(&mut joined), None);
         pass.read_begins();
         pass.read(Ok(page(2, 1..=3, 3)), 0);
+        assert_eq!(status(&mut joined), Some(Status::Continued));
+    }
+
+    #[test]
+    fn a_read_that_failed_settles_nobody() {
+        let mut pass = pass();
+        let mut joined = join(&mut pass, 1, 6);
+        pass.read_begins();
+        pass.read(Err(LiveLogError("away".into())), 0);
+        assert_eq!(status(&mut joined), None);
+        assert!(matches!(pass.wish(1000), Wish::Read(_)), "another one is wanted");
+        pass.read_begins();
+        pass.read(Ok(page(1, 6..=6, 6)), 1000);
         assert_eq!(status(&mut joined), Some(Status::Continued));
     }
 

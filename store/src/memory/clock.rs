@@ -1,11 +1,8 @@
 //! A clock that agrees with the calendar at the start and never jumps after it.
 
-use std::{
-    sync::atomic::{AtomicU64, Ordering},
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use common::{live_log::next_epoch, position::Epoch};
+use common::{ambient, live_log::next_epoch, position::Epoch};
 use tokio::time::Instant;
 
 pub(super) struct Clock {
@@ -15,8 +12,7 @@ pub(super) struct Clock {
 
 impl Clock {
     pub(super) fn start() -> Self {
-        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let started_us = u64::try_from(since_1970.as_micros()).unwrap_or(u64::MAX / 2);
+        let started_us = u64::try_from(ambient::since_1970().as_micros()).unwrap_or(u64::MAX / 2);
         Self { started_us, started: Instant::now() }
     }
 

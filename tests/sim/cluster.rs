@@ -1,0 +1,200 @@
+//! The simulated machines: which processes run, and how to reach them.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+};
+
+use axum::Router;
+use common::{
+    config::{self, Config, Role, Sources},
+    link::Dispatch,
+    live_log::Retention,
+};
+use dispatcher::Dispatcher;
+use gateway::Gateway;
+use ingest::{Dispatchers, Ingest};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    comments::Comments,
+    dice::Dice,
+    mutant::Mutant,
+    network::{Network, Node, Service, Weather},
+    process::Process,
+    redis::Redis,
+    to_peers::{ToDispatcher, ToGateways},
+    to_redis::ToRedis,
+    to_store::ToStore,
+};
+
+/// Of each role.
+pub(crate) const PROCESSES: u8 = 2;
+
+/// What runs in a process.
+#[derive(Clone)]
+enum Running {
+    Ingest(Router),
+    Dispatcher(Arc<Dispatcher>),
+    Gateway(Arc<Gateway>),
+}
+
+struct Instance {
+    process: Arc<Process>,
+    running: Running,
+    stop: CancellationToken,
+}
+
+pub(crate) struct Cluster {
+    seed: u64,
+    pub(crate) began: Instant,
+    pub(crate) network: Arc<Network>,
+    pub(crate) redis: Arc<Redis>,
+    pub(crate) comments: Arc<Comments>,
+    pub(crate) mutant: Mutant,
+    /// Where Redis and the store run; it stays up.
+    backend: Arc<Process>,
+    config: Config,
+    instances: Mutex<BTreeMap<Node, Instance>>,
+    starts: Mutex<u64>,
+}
+
+impl Cluster {
+    pub(crate) fn new(
+        seed: u64,
+        weather: Weather,
+        retention: Retention,
+        mutant: Mutant,
+    ) -> Arc<Self> {
+        let began = Instant::now();
+        let loaded = config::load(Role::All, Sources::default());
+        let backend = Process::new(began, Dice::new(seed, "backend"));
+        let redis = backend.within(|| Redis::new(retention, mutant));
+        let mut config = loaded.config.unwrap_or_else(|mistakes| panic!("{mistakes}"));
+        config.live.dedup_s = retention.dedup_s;
+        Arc::new(Self {
+            seed,
+            began,
+            network: Network::new(seed, began, weather),
+            redis: Arc::new(redis),
+            comments: Arc::new(Comments::new(mutant)),
+            mutant,
+            backend,
+            config,
+            instances: Mutex::default(),
+            starts: Mutex::default(),
+        })
+    }
+
+    /// Every process of a role, in an order that never changes.
+    pub(crate) fn nodes() -> Vec<Node> {
+        (0..PROCESSES)
+            .flat_map(|n| [Node::Ingest(n), Node::Dispatcher(n), Node::Gateway(n)])
+            .collect()
+    }
+
+    /// Starts the process of that name, unless it runs.
+    pub(crate) fn start(self: &Arc<Self>, node: Node) {
+        if self.instance(node).is_some() {
+            return;
+        }
+        let generation = {
+            let mut starts = self.starts.lock().unwrap();
+            *starts += 1;
+            *starts
+        };
+        let process = Process::new(self.began, Dice::new(self.seed, (node, generation)));
+        let stop = CancellationToken::new();
+        let running = process.within(|| self.run(node, stop.clone()));
+        self.instances.lock().unwrap().insert(node, Instance { process, running, stop });
+    }
+
+    fn run(self: &Arc<Self>, node: Node, stop: CancellationToken) -> Running {
+        let redis = Arc::new(ToRedis { cluster: self.clone(), from: node });
+        match node {
+            Node::Ingest(_) => {
+                let deps = ingest::Deps {
+                    comments: Arc::new(ToStore { cluster: self.clone(), from: node }),
+                    live_log: redis,
+                    dispatchers: Dispatchers::fixed((0..PROCESSES).map(|n| self.way(node, n))),
+                };
+                Running::Ingest(Ingest::start(&self.config, deps, stop).unwrap().0.public())
+            }
+            Node::Dispatcher(_) => {
+                let deliver = Arc::new(ToGateways { cluster: self.clone(), from: node });
+                let deps = dispatcher::Deps { live_log: redis.clone(), endpoints: redis, deliver };
+                Running::Dispatcher(Dispatcher::start(deps, stop).0)
+            }
+            Node::Gateway(n) => {
+                let deps = gateway::Deps { live_log: redis.clone(), endpoints: redis };
+                let mut config = self.config.clone();
+                config.gateway.advertise = format!("http://gateway:{n}");
+                Running::Gateway(Gateway::start(&config, deps, stop).unwrap().0)
+            }
+            Node::Redis | Node::Store | Node::Commenters => panic!("{node:?} is no role"),
+        }
+    }
+
+    fn way(self: &Arc<Self>, from: Node, n: u8) -> (String, Arc<dyn Dispatch>) {
+        let to = Node::Dispatcher(n);
+        (format!("dispatcher {n}"), Arc::new(ToDispatcher { cluster: self.clone(), from, to }))
+    }
+
+    pub(crate) fn gateway_at(address: &str) -> Node {
+        Node::Gateway(address.rsplit(':').next().unwrap().parse().unwrap())
+    }
+
+    fn instance(&self, node: Node) -> Option<(Arc<Process>, Running)> {
+        let instances = self.instances.lock().unwrap();
+        instances.get(&node).map(|found| (found.process.clone(), found.running.clone()))
+    }
+
+    pub(crate) fn process(&self, node: Node) -> Option<Arc<Process>> {
+        self.instance(node).map(|(process, _)| process)
+    }
+
+    pub(crate) fn dispatcher(&self, node: Node) -> Option<(Arc<Process>, Arc<Dispatcher>)> {
+        match self.instance(node)? {
+            (process, Running::Dispatcher(dispatcher)) => Some((process, dispatcher)),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn gateway(&self, node: Node) -> Option<(Arc<Process>, Arc<Gateway>)> {
+        match self.instance(node)? {
+            (process, Running::Gateway(gateway)) => Some((process, gateway)),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn ingest(&self, node: Node) -> Option<(Arc<Process>, Router)> {
+        match self.instance(node)? {
+            (process, Running::Ingest(router)) => Some((process, router)),
+            _ => None,
+        }
+    }
+
+    /// kill -9.
+    pub(crate) fn kill(&self, node: Node) {
+        if let Some(Instance { process, .. }) = self.instances.lock().unwrap().remove(&node) {
+            process.kill();
+        }
+    }
+
+    /// SIGTERM: told to stop, it ends by itself; nobody reaches it any more.
+    pub(crate) fn terminate(&self, node: Node) {
+        if let Some(Instance { stop, .. }) = self.instances.lock().unwrap().remove(&node) {
+            stop.cancel();
+        }
+    }
+
+    /// Something that Redis or the store does in one step.
+    pub(crate) fn at_once<T: Send + 'static>(
+        &self,
+        work: impl Fn() -> T + Send + Sync + 'static,
+    ) -> impl Fn() -> Service<T> + Send + Sync + 'static {
+        let backend = self.backend.clone();
+        move || Some((backend.clone(), Box::pin(std::future::ready(work()))))
+    }
+}

@@ -1,0 +1,137 @@
+//! Commenters: they post with and without a key, give up waiting, and try again elsewhere with the
+//! same key until somebody acknowledges.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    body::{Body, to_bytes},
+    http::Request,
+};
+use common::ids::{CommentId, VideoId};
+use tokio::time::{Instant, sleep, timeout};
+use tower::ServiceExt;
+
+use crate::{
+    cluster::{Cluster, PROCESSES},
+    dice::Dice,
+    network::{Node, Service},
+};
+
+/// A commenter's patience with one request.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Bytes of an answer that are read.
+const ANSWER_LEN_MAX: usize = 64 * 1024;
+
+/// An answer that acknowledged a comment.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Acknowledged {
+    pub(crate) at_ms: u64,
+    pub(crate) status: u16,
+    pub(crate) id: CommentId,
+}
+
+/// One comment as its author knows it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Posted {
+    pub(crate) video: VideoId,
+    /// All answers that acknowledged it; several where it was posted several times under one key.
+    pub(crate) acknowledged: Vec<Acknowledged>,
+}
+
+#[derive(Clone)]
+pub(crate) struct Commenter {
+    cluster: Arc<Cluster>,
+    dice: Dice,
+    number: u64,
+    pause_ms: u64,
+}
+
+impl Commenter {
+    pub(crate) fn new(cluster: Arc<Cluster>, seed: u64, number: u64, pause_ms: u64) -> Self {
+        Self { cluster, dice: Dice::new(seed, ("commenter", number)), number, pause_ms }
+    }
+
+    /// Posts to `videos` until `end`.
+    pub(crate) async fn comment(mut self, videos: Vec<VideoId>, end: Instant) -> Vec<Posted> {
+        let mut posted = Vec::new();
+        for serial in 0.. {
+            let pause = if self.dice.happens(100) { 8 * self.pause_ms } else { self.pause_ms };
+            sleep(Duration::from_millis(self.dice.within(10..pause))).await;
+            if Instant::now() >= end {
+                break;
+            }
+            let which = self.dice.within(0..videos.len() as u64);
+            let video = videos[usize::try_from(which).unwrap()].clone();
+            posted.push(self.post(video, serial).await);
+        }
+        posted
+    }
+
+    async fn post(&mut self, video: VideoId, serial: u64) -> Posted {
+        let text = format!("{} of {}", serial, self.number);
+        let mut acknowledged = Vec::new();
+        if self.dice.happens(200) {
+            // Without a key nobody may try again.
+            acknowledged.extend(self.ask(0, &video, &text, None).await);
+            return Posted { video, acknowledged };
+        }
+        let key = format!("key-{serial}");
+        if self.dice.happens(100) {
+            // Twice at once, at both nodes.
+            let both = [0, 1].map(|ingest| self.ask(ingest, &video, &text, Some(&key)));
+            for answer in futures_util::future::join_all(both).await {
+                acknowledged.extend(answer);
+            }
+        }
+        for attempt in self.dice.within(0..2).. {
+            let ingest = u8::try_from(attempt % u64::from(PROCESSES)).unwrap();
+            if let Some(answer) = self.ask(ingest, &video, &text, Some(&key)).await {
+                acknowledged.push(answer);
+                break;
+            }
+            sleep(Duration::from_millis(300)).await;
+        }
+        if self.dice.happens(50) {
+            // The answer got lost on its last mile.
+            let again = self.ask(0, &video, &text, Some(&key)).await;
+            acknowledged.extend(again);
+        }
+        Posted { video, acknowledged }
+    }
+
+    async fn ask(
+        &self,
+        ingest: u8,
+        video: &VideoId,
+        text: &str,
+        key: Option<&str>,
+    ) -> Option<Acknowledged> {
+        let (cluster, node) = (self.cluster.clone(), Node::Ingest(ingest));
+        let (uri, user) = (format!("/v1/videos/{}/comments", video.as_str()), self.number);
+        let (body, key) = (format!("{{\"text\":\"{text}\"}}"), key.map(str::to_owned));
+        let label = format!("post {user} {text}");
+        let serve = move || -> Service<_> {
+            let (process, router) = cluster.ingest(node)?;
+            let mut request = Request::post(&uri)
+                .header("content-type", "application/json")
+                .header("x-chorus-user", format!("u{user}"));
+            if let Some(key) = &key {
+                request = request.header("idempotency-key", key);
+            }
+            let request = request.body(Body::from(body.clone())).unwrap();
+            Some((process, Box::pin(async move { router.oneshot(request).await.unwrap() })))
+        };
+        let call = self.cluster.network.call((Node::Commenters, node), &label, serve);
+        let response = timeout(PATIENCE, call).await.ok()?.ok()?;
+        let status = response.status().as_u16();
+        let body = to_bytes(response.into_body(), ANSWER_LEN_MAX).await.unwrap();
+        if status == 503 {
+            return None; // nothing was acknowledged
+        }
+        assert!(matches!(status, 201 | 202), "{status} {body:?}");
+        let comment: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        let id = comment["id"].as_str().unwrap().parse().unwrap();
+        let at_ms = u64::try_from(self.cluster.began.elapsed().as_millis()).unwrap();
+        Some(Acknowledged { at_ms, status, id })
+    }
+}

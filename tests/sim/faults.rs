@@ -1,0 +1,109 @@
+//! What goes wrong in a run: drawn from its seed.
+
+use std::{sync::Arc, time::Duration};
+
+use common::live_log::Retention;
+use tokio::time::{Instant, sleep, sleep_until};
+
+use crate::{
+    cluster::Cluster,
+    dice::Dice,
+    network::{Node, Weather},
+};
+
+/// Wall clocks go wrong by as much as ingest allows for.
+const SKEW_MS_MAX: u64 = 5_000;
+
+/// A network's weather for the whole run.
+pub(crate) fn weather(dice: &mut Dice) -> Weather {
+    Weather {
+        latency_ms: dice.pick(&[(1, 1), (1, 5), (1, 40)]),
+        late: dice.pick(&[0, 10, 100]),
+        lost: dice.pick(&[0, 0, 5, 30, 100]),
+        doubled: dice.pick(&[0, 20, 200]),
+        ..Weather::fair()
+    }
+}
+
+/// A live log that keeps everything for the run, or much less.
+pub(crate) fn retention(dice: &mut Dice) -> Retention {
+    Retention { replay_max: dice.pick(&[20_000, 20_000, 40]), replay_ttl_s: 600, dedup_s: 120 }
+}
+
+/// Kills, stops, cuts and skews until `calm`, then mends everything.
+pub(crate) async fn rage(cluster: Arc<Cluster>, mut dice: Dice, calm: Instant) {
+    let gap_ms = dice.pick(&[500, 1_500, 4_000]);
+    loop {
+        sleep(Duration::from_millis(dice.within(100..gap_ms))).await;
+        if Instant::now() >= calm {
+            break;
+        }
+        let lasts = Duration::from_millis(dice.pick(&[100, 500, 2_000, 6_000, 11_000]));
+        let ends = (Instant::now() + lasts).min(calm);
+        let node = dice.pick(&Cluster::nodes());
+        match dice.within(0..10) {
+            0..3 => down(&cluster, node, ends, Cluster::kill),
+            3 => down(&cluster, node, ends, Cluster::terminate),
+            4..6 => stopped(&cluster, node, ends),
+            6..9 => cut(&cluster, node, &mut dice, ends),
+            _ => skewed(&cluster, node, &mut dice),
+        }
+    }
+    mend(&cluster);
+}
+
+/// What one fault does, and when it is undone. A node may be hit while it is down already.
+fn later(cluster: &Arc<Cluster>, at: Instant, undo: impl FnOnce(&Arc<Cluster>) + Send + 'static) {
+    let cluster = cluster.clone();
+    common::task::spawn("undo", async move {
+        sleep_until(at).await;
+        undo(&cluster);
+    });
+}
+
+fn down(cluster: &Arc<Cluster>, node: Node, ends: Instant, how: impl FnOnce(&Cluster, Node)) {
+    how(cluster, node);
+    later(cluster, ends, move |cluster| cluster.start(node));
+}
+
+fn stopped(cluster: &Arc<Cluster>, node: Node, ends: Instant) {
+    let Some(process) = cluster.process(node) else { return };
+    process.stop(true);
+    later(cluster, ends, move |_| process.stop(false));
+}
+
+fn cut(cluster: &Arc<Cluster>, node: Node, dice: &mut Dice, ends: Instant) {
+    let others: Vec<Node> = match node {
+        Node::Ingest(_) => vec![Node::Dispatcher(0), Node::Dispatcher(1), Node::Redis, Node::Store],
+        Node::Dispatcher(_) => vec![Node::Gateway(0), Node::Gateway(1), Node::Redis],
+        _ => vec![Node::Redis],
+    };
+    let other = dice.pick(&others);
+    let ways = match dice.within(0..3) {
+        0 => vec![(node, other)],
+        1 => vec![(other, node)],
+        _ => vec![(node, other), (other, node)],
+    };
+    let mended = ways.clone();
+    cluster.network.change(|weather| weather.cut.extend(ways));
+    later(cluster, ends, move |cluster| {
+        cluster.network.change(|weather| weather.cut.retain(|way| !mended.contains(way)));
+    });
+}
+
+fn skewed(cluster: &Cluster, node: Node, dice: &mut Dice) {
+    let skew_ms = i64::try_from(dice.within(0..SKEW_MS_MAX)).unwrap() - 2_500;
+    if let Some(process) = cluster.process(node) {
+        process.skew(skew_ms);
+    }
+}
+
+fn mend(cluster: &Arc<Cluster>) {
+    cluster.network.change(|weather| *weather = Weather::fair());
+    for node in Cluster::nodes() {
+        if let Some(process) = cluster.process(node) {
+            process.stop(false);
+        }
+        cluster.start(node);
+    }
+}

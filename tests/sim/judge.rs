@@ -1,0 +1,166 @@
+//! Whether what viewers and commenters saw is what was promised, by the order that the live log
+//! gave.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use common::{
+    event::EventId,
+    ids::{CommentId, VideoId},
+    position::{Cursor, Origin, Position},
+};
+use serde_json::Value;
+
+use crate::{
+    commenter::Posted,
+    comments::Comments,
+    event_source::Block,
+    redis::Orders,
+    viewer::{Notes, Seen},
+};
+
+type Order = BTreeMap<Position, EventId>;
+
+/// All that a run left behind.
+pub(crate) struct Evidence<'a> {
+    pub(crate) orders: &'a Orders,
+    pub(crate) comments: &'a Comments,
+    pub(crate) posted: &'a [Posted],
+    pub(crate) notes: &'a [Notes],
+    /// The live log kept everything: a position that was given can always be continued.
+    pub(crate) keeps_all: bool,
+}
+
+/// Every promise that was broken, in words.
+pub(crate) fn broken(evidence: &Evidence<'_>) -> Vec<String> {
+    let mut broken = posts(evidence);
+    let nothing = Order::new();
+    for notes in evidence.notes {
+        let order = evidence.orders.get(&notes.video).unwrap_or(&nothing);
+        let viewer =
+            Viewer { order, keeps_all: evidence.keeps_all, at: None, shown: HashSet::new() };
+        if let Err(why) = viewer.follow(notes) {
+            broken.push(format!("viewer {} of {}: {why}", notes.viewer, notes.video.as_str()));
+        }
+    }
+    broken
+}
+
+/// Acknowledged means stored and, by the end, in the order; one key is one comment; nothing has two
+/// places.
+fn posts(Evidence { orders, comments, posted, .. }: &Evidence<'_>) -> Vec<String> {
+    let mut broken = Vec::new();
+    let mut places: HashMap<(&VideoId, EventId), u32> = HashMap::new();
+    for (video, order) in *orders {
+        order.values().for_each(|id| *places.entry((video, *id)).or_default() += 1);
+    }
+    for ((video, id), count) in &places {
+        if *count > 1 {
+            broken.push(format!("{id} of {} has {count} places", video.as_str()));
+        }
+    }
+    for Posted { video, acknowledged } in *posted {
+        let ids: HashSet<CommentId> = acknowledged.iter().map(|answer| answer.id).collect();
+        if ids.len() > 1 {
+            broken.push(format!("one key, several comments: {acknowledged:?}"));
+        }
+        for id in ids {
+            if !comments.has(video, id) {
+                broken.push(format!("{id} was acknowledged and isn't stored"));
+            }
+            if !places.contains_key(&(video, id.into())) {
+                broken.push(format!("{id} was acknowledged and never announced: {acknowledged:?}"));
+            }
+        }
+    }
+    broken.extend(comments.said_twice(places.keys().map(|(video, id)| (*video, *id))));
+    broken.sort();
+    broken
+}
+
+/// What a viewer must see next.
+struct Viewer<'a> {
+    order: &'a Order,
+    keeps_all: bool,
+    at: Option<Position>,
+    /// Since it last began anew.
+    shown: HashSet<EventId>,
+}
+
+impl Viewer<'_> {
+    fn follow(mut self, notes: &Notes) -> Result<(), String> {
+        for Seen { at_ms, block } in &notes.seen {
+            self.see(block).map_err(|why| format!("at {at_ms} ms: {why}; {block:?}"))?;
+        }
+        let head = self.order.last_key_value().map(|(position, _)| *position);
+        match (self.at, head) {
+            (None, _) if notes.stayed => Err("it never got a verdict".into()),
+            (Some(at), Some(head)) if notes.stayed && at != head => {
+                Err(format!("it ended at {at:?}, the log at {head:?}"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn see(&mut self, block: &Block) -> Result<(), String> {
+        let position = block.id.as_deref().map(position).transpose()?;
+        match (&*block.name, position) {
+            ("resume", Some(from)) => self.resume(&json(block)?, from),
+            ("comment", Some(position)) => self.comment(&json(block)?, position),
+            ("skipped", None) => self.skipped(&json(block)?),
+            ("message", Some(position)) if Some(position) == self.at => Ok(()),
+            _ => Err("unexpected".into()),
+        }
+    }
+
+    fn resume(&mut self, data: &Value, from: Position) -> Result<(), String> {
+        match (data["status"].as_str(), self.at) {
+            (Some("new"), None) => {}
+            (Some("reset"), None) => {}
+            (Some("reset"), Some(_)) if !self.keeps_all => self.shown.clear(),
+            (Some("reset"), Some(at)) => return Err(format!("reset, though the log has {at:?}")),
+            (Some("continued"), Some(at)) if at == from => {}
+            (_, at) => return Err(format!("that verdict at {at:?}")),
+        }
+        self.at = Some(from);
+        Ok(())
+    }
+
+    fn comment(&mut self, data: &Value, position: Position) -> Result<(), String> {
+        let at = self.at.ok_or("a comment before the verdict")?;
+        if position != (Position { seq: at.seq + 1, ..at }) {
+            return Err(format!("it should follow {at:?}"));
+        }
+        let id: CommentId = data["id"].as_str().and_then(|id| id.parse().ok()).ok_or("no id")?;
+        if self.order.get(&position) != Some(&id.into()) {
+            return Err("not what the log has there".into());
+        }
+        if !self.shown.insert(id.into()) {
+            return Err("shown before".into());
+        }
+        self.at = Some(position);
+        Ok(())
+    }
+
+    fn skipped(&mut self, data: &Value) -> Result<(), String> {
+        let end = |name: &str| position(data[name].as_str().unwrap_or_default());
+        let (from, to) = (end("from")?, end("to")?);
+        if Some(from) != self.at || data["count"].as_u64() != Some(to.seq - from.seq) {
+            return Err(format!("skipped at {:?}", self.at));
+        }
+        if self.keeps_all {
+            return Err("skipped, though the log has it all".into());
+        }
+        self.at = Some(to);
+        Ok(())
+    }
+}
+
+fn json(block: &Block) -> Result<Value, String> {
+    serde_json::from_str(&block.data).map_err(|error| error.to_string())
+}
+
+fn position(cursor: &str) -> Result<Position, String> {
+    let origin: Origin = "dc1".parse().map_err(|_| "origin")?;
+    let cursor: Cursor = cursor.parse().map_err(|_| format!("{cursor} is no cursor"))?;
+    cursor.at(&origin).ok_or_else(|| "a cursor without a place".into())
+}

@@ -1,0 +1,120 @@
+//! A seeded simulation of the whole system: the real ingest, dispatchers and gateways, two of each,
+//! on a simulated network, clock, Redis and store, while processes are killed and stopped, messages
+//! get lost, doubled, late and cut off in one direction, and wall clocks go wrong.
+//!
+//! ```sh
+//! cargo test -p chorus --test sim                              # as CI does
+//! CHORUS_SIM_SEEDS=1000 cargo test --release -p chorus --test sim
+//! CHORUS_SIM_SEED=17 cargo test -p chorus --test sim a_seed    # again what failed, and what it saw
+//! ```
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a failing run should stop here, and say which seed it was"
+)]
+
+use std::{
+    env,
+    sync::{
+        Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread,
+};
+
+use mutant::Mutant;
+use run::{Outcome, run};
+
+mod cluster;
+mod commenter;
+mod comments;
+mod dice;
+mod event_source;
+mod faults;
+mod judge;
+mod mutant;
+mod network;
+mod process;
+mod redis;
+mod run;
+mod to_peers;
+mod to_redis;
+mod to_store;
+mod viewer;
+
+/// Seeds that are run unless `CHORUS_SIM_SEEDS` says otherwise.
+const SEEDS: u64 = 60;
+/// Seeds within which each mutant must be noticed.
+const MUTANT_SEEDS: u64 = 20;
+
+fn number(variable: &str) -> Option<u64> {
+    let text = env::var(variable).ok()?;
+    Some(text.parse().unwrap_or_else(|_| panic!("{variable} must be a number, not {text}")))
+}
+
+/// Runs `count` seeds from `first` on, on all processors.
+fn outcomes(first: u64, count: u64) -> Vec<Outcome> {
+    let (next, outcomes) = (AtomicU64::new(first), Mutex::new(Vec::new()));
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= first + count {
+                        break;
+                    }
+                    let outcome = run(seed, Mutant::None);
+                    outcomes.lock().unwrap().push(outcome);
+                }
+            });
+        }
+    });
+    outcomes.into_inner().unwrap()
+}
+
+/// Whatever dies, stops, gets lost or comes twice: what was acknowledged is seen by every viewer
+/// that stays, once and in one order.
+#[test]
+fn every_seed_keeps_the_promises() {
+    let first = number("CHORUS_SIM_FIRST").unwrap_or(0);
+    let outcomes = outcomes(first, number("CHORUS_SIM_SEEDS").unwrap_or(SEEDS));
+    let acknowledged: usize = outcomes.iter().map(|outcome| outcome.acknowledged).sum();
+    let deliveries: usize = outcomes.iter().map(|outcome| outcome.deliveries).sum();
+    println!("{} seeds, {acknowledged} comments, {deliveries} deliveries", outcomes.len());
+    let failed: Vec<_> = outcomes.iter().filter(|outcome| !outcome.broken.is_empty()).collect();
+    for Outcome { seed, broken, .. } in &failed {
+        println!("seed {seed}: {} broken; first: {}", broken.len(), broken[0]);
+        println!("  again: CHORUS_SIM_SEED={seed} cargo test -p chorus --test sim a_seed");
+    }
+    assert!(failed.is_empty(), "{} seeds failed", failed.len());
+    assert!(acknowledged > 0 && deliveries > acknowledged, "nothing happened");
+}
+
+/// A failure that a seed shows can be looked at again: nothing in a run depends on anything else.
+#[test]
+fn a_seed_is_the_same_run_every_time() {
+    let seeds = number("CHORUS_SIM_SEED").map_or(vec![1, 2, 3], |seed| vec![seed]);
+    for seed in seeds {
+        let (first, second) = (run(seed, Mutant::None), run(seed, Mutant::None));
+        println!("seed {seed}: trace {:016x}", first.trace);
+        first.broken.iter().for_each(|why| println!("  {why}"));
+        assert_eq!(first.trace, second.trace, "seed {seed}");
+        assert!(first.broken.is_empty(), "seed {seed} breaks promises");
+    }
+    assert_ne!(run(1, Mutant::None).trace, run(2, Mutant::None).trace, "the trace says nothing");
+}
+
+/// The judge notices a system that does one thing wrong.
+#[test]
+fn every_mutant_is_noticed() {
+    for mutant in Mutant::ALL {
+        let noticed = (0..MUTANT_SEEDS).find_map(|seed| {
+            let broken = run(seed, mutant).broken;
+            broken.first().map(|why| format!("seed {seed}: {why}"))
+        });
+        println!("{mutant:?}: {}", noticed.as_deref().unwrap_or("not noticed"));
+        assert!(noticed.is_some(), "{mutant:?}");
+    }
+}

@@ -1,0 +1,77 @@
+//! The simulated Redis: the in-process live log and endpoint store, and a record of the order that
+//! it gave to comments, by which viewers are judged. It can be told to do wrong, so that the judge
+//! is tried as well.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, Mutex},
+};
+
+use common::{
+    event::{EventId, VideoEvents},
+    ids::VideoId,
+    live_log::{Appended, Changes, From, LiveLog, LiveLogError, LogPage, Retention},
+    position::Position,
+};
+use futures_util::FutureExt;
+use store::memory::MemoryStore;
+
+use crate::mutant::Mutant;
+
+/// Every place that was given, by video.
+pub(crate) type Orders = HashMap<VideoId, BTreeMap<Position, EventId>>;
+
+pub(crate) struct Redis {
+    pub(crate) memory: MemoryStore,
+    orders: Mutex<Orders>,
+    mutant: Mutant,
+}
+
+impl Redis {
+    pub(crate) fn new(retention: Retention, mutant: Mutant) -> Self {
+        let origin = Arc::new("dc1".parse().unwrap());
+        let memory = MemoryStore::new(origin, retention);
+        Self { memory, orders: Mutex::default(), mutant }
+    }
+
+    pub(crate) fn orders(&self) -> Orders {
+        self.orders.lock().unwrap().clone()
+    }
+
+    pub(crate) fn append(&self, batches: Vec<VideoEvents>) -> Vec<Result<Appended, LiveLogError>> {
+        let videos: Vec<_> = batches.iter().map(|batch| batch.video.clone()).collect();
+        let mut answers = now(self.memory.append(self.mutant.appended(batches)));
+        for (video, answer) in videos.into_iter().zip(&mut answers).rev() {
+            let Ok(appended) = answer else { continue };
+            let mut orders = self.orders.lock().unwrap();
+            let order = orders.entry(video).or_default();
+            for entry in &appended.entries {
+                let noted = order.entry(entry.position).or_insert(entry.event.id);
+                assert_eq!(*noted, entry.event.id, "two comments at one place");
+            }
+        }
+        answers
+    }
+
+    pub(crate) fn read(
+        &self,
+        video: &VideoId,
+        from: From,
+        limit: usize,
+    ) -> Result<LogPage, LiveLogError> {
+        now(self.memory.read(video, from, limit)).map(|page| self.mutant.read(page))
+    }
+
+    pub(crate) fn heads(&self, videos: &[VideoId]) -> Result<Vec<Position>, LiveLogError> {
+        now(self.memory.heads(videos)).map(|heads| self.mutant.heads(heads))
+    }
+
+    pub(crate) fn changed(&self, buckets: &[u16], since: u64) -> Result<Changes, LiveLogError> {
+        now(self.memory.changed(buckets, since)).map(|changes| self.mutant.changed(changes))
+    }
+}
+
+/// Memory never waits.
+pub(crate) fn now<T>(call: impl Future<Output = T>) -> T {
+    call.now_or_never().expect("memory waited")
+}

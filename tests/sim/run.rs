@@ -1,0 +1,93 @@
+//! One run: a system, faults, viewers and commenters, all drawn from a seed.
+
+use std::time::Duration;
+
+use common::{ids::VideoId, task};
+use futures_util::future::join_all;
+use tokio::{runtime::Builder, time::Instant};
+
+use crate::{
+    cluster::Cluster,
+    commenter::{Commenter, Posted},
+    dice::{Dice, hash},
+    faults,
+    judge::{self, Evidence},
+    mutant::Mutant,
+    viewer::{Notes, Viewer},
+};
+
+/// When the last fault ends.
+const CALM: Duration = Duration::from_secs(20);
+/// When the last comment is posted for the first time: before the last fault, when nothing that
+/// comes later reveals what got lost, or after it.
+const POSTED_MS: [u64; 3] = [16_000, 20_000, 22_000];
+/// When everybody must have everything.
+const END: Duration = Duration::from_secs(42);
+const VIEWERS: u64 = 12;
+const COMMENTERS: u64 = 4;
+
+/// Longest pause between two comments of one commenter, milliseconds: a chat like most, or one with
+/// more comments than a gateway reads when it opens a video.
+const PAUSE_MS: [u64; 8] = [400, 400, 400, 400, 400, 400, 400, 50];
+
+/// What came of a run.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) seed: u64,
+    /// Same seed, same hash.
+    pub(crate) trace: u64,
+    pub(crate) broken: Vec<String>,
+    pub(crate) acknowledged: usize,
+    pub(crate) deliveries: usize,
+}
+
+/// Runs `seed` to its end.
+pub(crate) fn run(seed: u64, mutant: Mutant) -> Outcome {
+    let runtime = Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    let outcome = runtime.block_on(simulate(seed, mutant));
+    drop(runtime);
+    outcome
+}
+
+async fn simulate(seed: u64, mutant: Mutant) -> Outcome {
+    let mut dice = Dice::new(seed, "run");
+    let retention = faults::retention(&mut dice);
+    let cluster = Cluster::new(seed, faults::weather(&mut dice), retention, mutant);
+    Cluster::nodes().into_iter().for_each(|node| cluster.start(node));
+    let began = cluster.began;
+    let (calm, end) = (began + CALM, began + END);
+    let posted = began + Duration::from_millis(dice.pick(&POSTED_MS));
+    let pause_ms = dice.pick(&PAUSE_MS);
+    let videos: Vec<VideoId> = ["a", "b"].map(|name| name.parse().unwrap()).into();
+    let viewers = (0..VIEWERS).map(|number| {
+        let video = dice.pick(&[0, 1]);
+        let viewer = Viewer::new(cluster.clone(), seed, number, VideoId::clone(&videos[video]));
+        task::spawn("viewer", viewer.watch(end, calm))
+    });
+    let viewers: Vec<_> = viewers.collect();
+    let commenters = (0..COMMENTERS).map(|number| {
+        let commenter = Commenter::new(cluster.clone(), seed, number, pause_ms);
+        task::spawn("commenter", commenter.comment(videos.clone(), posted))
+    });
+    let commenters: Vec<_> = commenters.collect();
+    faults::rage(cluster.clone(), Dice::new(seed, "faults"), calm).await;
+    let posted: Vec<Posted> =
+        join_all(commenters).await.into_iter().flat_map(Result::unwrap).collect();
+    let notes: Vec<Notes> = join_all(viewers).await.into_iter().map(Result::unwrap).collect();
+    assert!(Instant::now() >= end);
+    let orders = cluster.redis.orders();
+    let evidence = Evidence {
+        orders: &orders,
+        comments: &cluster.comments,
+        posted: &posted,
+        notes: &notes,
+        keeps_all: retention.replay_max > 1_000,
+    };
+    Outcome {
+        seed,
+        trace: hash((notes.iter().map(|n| (&n.video, &n.seen)).collect::<Vec<_>>(), &posted)),
+        broken: judge::broken(&evidence),
+        acknowledged: posted.iter().filter(|posted| !posted.acknowledged.is_empty()).count(),
+        deliveries: notes.iter().map(|notes| notes.seen.len()).sum(),
+    }
+}
