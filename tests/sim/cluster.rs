@@ -87,6 +87,11 @@ impl Cluster {
         })
     }
 
+    /// Since the simulation began.
+    pub(crate) fn now_ms(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_millis()).unwrap()
+    }
+
     /// Every process of a role, in an order that never changes.
     pub(crate) fn nodes() -> Vec<Node> {
         (0..PROCESSES)

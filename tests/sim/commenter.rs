@@ -34,6 +34,8 @@ pub(crate) struct Acknowledged {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Posted {
     pub(crate) video: VideoId,
+    /// When it was sent for the first time, milliseconds since the simulation began.
+    pub(crate) sent_ms: u64,
     /// All answers that acknowledged it; several where it was posted several times under one key.
     pub(crate) acknowledged: Vec<Acknowledged>,
 }
@@ -69,11 +71,12 @@ impl Commenter {
 
     async fn post(&mut self, video: VideoId, serial: u64) -> Posted {
         let text = format!("{} of {}", serial, self.number);
+        let sent_ms = self.cluster.now_ms();
         let mut acknowledged = Vec::new();
         if self.dice.happens(200) {
             // Without a key nobody may try again.
             acknowledged.extend(self.ask(0, &video, &text, None).await);
-            return Posted { video, acknowledged };
+            return Posted { video, sent_ms, acknowledged };
         }
         let key = format!("key-{serial}");
         if self.dice.happens(100) {
@@ -96,7 +99,7 @@ impl Commenter {
             let again = self.ask(0, &video, &text, Some(&key)).await;
             acknowledged.extend(again);
         }
-        Posted { video, acknowledged }
+        Posted { video, sent_ms, acknowledged }
     }
 
     async fn ask(
@@ -131,7 +134,6 @@ impl Commenter {
         assert!(matches!(status, 201 | 202), "{status} {body:?}");
         let comment: serde_json::Value = serde_json::from_slice(&body).unwrap();
         let id = comment["id"].as_str().unwrap().parse().unwrap();
-        let at_ms = u64::try_from(self.cluster.began.elapsed().as_millis()).unwrap();
-        Some(Acknowledged { at_ms, status, id })
+        Some(Acknowledged { at_ms: self.cluster.now_ms(), status, id })
     }
 }

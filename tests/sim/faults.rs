@@ -14,24 +14,66 @@ use crate::{
 /// Wall clocks go wrong by as much as ingest allows for.
 const SKEW_MS_MAX: u64 = 5_000;
 
-/// A network's weather for the whole run.
-pub(crate) fn weather(dice: &mut Dice) -> Weather {
-    Weather {
-        latency_ms: dice.pick(&[(1, 1), (1, 5), (1, 40)]),
-        late: dice.pick(&[0, 10, 100]),
-        lost: dice.pick(&[0, 0, 5, 30, 100]),
-        doubled: dice.pick(&[0, 20, 200]),
-        ..Weather::fair()
+/// A run's faults.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Faults {
+    /// Whatever the seed brings, viewers' own networks included.
+    Any,
+    /// No push arrives at any gateway, all the time.
+    PushesLost,
+    /// One process is killed, and started again five seconds later.
+    OneKill,
+    /// A dispatcher is stopped for five seconds.
+    OneStop,
+}
+
+impl Faults {
+    /// The network's weather for the whole run.
+    pub(crate) fn weather(self, dice: &mut Dice) -> Weather {
+        match self {
+            Self::Any => Weather {
+                latency_ms: dice.pick(&[(1, 1), (1, 5), (1, 40)]),
+                late: dice.pick(&[0, 10, 100]),
+                lost: dice.pick(&[0, 0, 5, 30, 100]),
+                doubled: dice.pick(&[0, 20, 200]),
+                ..Weather::fair()
+            },
+            Self::PushesLost => {
+                let pairs = [(0, 0), (0, 1), (1, 0), (1, 1)];
+                let cut = pairs.map(|(from, to)| (Node::Dispatcher(from), Node::Gateway(to)));
+                Weather { cut: cut.into(), ..Weather::fair() }
+            }
+            Self::OneKill | Self::OneStop => Weather::fair(),
+        }
+    }
+
+    /// A live log that keeps everything for the run, or much less.
+    pub(crate) fn retention(self, dice: &mut Dice) -> Retention {
+        let replay_max = if self == Self::Any { dice.pick(&[20_000, 20_000, 40]) } else { 20_000 };
+        Retention { replay_max, replay_ttl_s: 600, dedup_s: 120 }
+    }
+
+    /// Has them happen.
+    pub(crate) async fn happen(self, cluster: Arc<Cluster>, mut dice: Dice, calm: Instant) {
+        match self {
+            Self::Any => rage(cluster, dice, calm).await,
+            Self::PushesLost => {}
+            Self::OneKill | Self::OneStop => {
+                sleep(Duration::from_millis(dice.within(11_000..14_000))).await;
+                let ends = Instant::now() + Duration::from_secs(5);
+                if self == Self::OneKill {
+                    down(&cluster, dice.pick(&Cluster::nodes()), ends, Cluster::kill);
+                } else {
+                    let dispatchers = [Node::Dispatcher(0), Node::Dispatcher(1)];
+                    stopped(&cluster, dice.pick(&dispatchers), ends);
+                }
+            }
+        }
     }
 }
 
-/// A live log that keeps everything for the run, or much less.
-pub(crate) fn retention(dice: &mut Dice) -> Retention {
-    Retention { replay_max: dice.pick(&[20_000, 20_000, 40]), replay_ttl_s: 600, dedup_s: 120 }
-}
-
 /// Kills, stops, cuts and skews until `calm`, then mends everything.
-pub(crate) async fn rage(cluster: Arc<Cluster>, mut dice: Dice, calm: Instant) {
+async fn rage(cluster: Arc<Cluster>, mut dice: Dice, calm: Instant) {
     let gap_ms = dice.pick(&[500, 1_500, 4_000]);
     loop {
         sleep(Duration::from_millis(dice.within(100..gap_ms))).await;

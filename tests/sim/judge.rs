@@ -58,7 +58,7 @@ fn posts(Evidence { orders, comments, posted, .. }: &Evidence<'_>) -> Vec<String
             broken.push(format!("{id} of {} has {count} places", video.as_str()));
         }
     }
-    for Posted { video, acknowledged } in *posted {
+    for Posted { video, acknowledged, .. } in *posted {
         let ids: HashSet<CommentId> = acknowledged.iter().map(|answer| answer.id).collect();
         if ids.len() > 1 {
             broken.push(format!("one key, several comments: {acknowledged:?}"));

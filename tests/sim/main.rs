@@ -23,6 +23,8 @@ use std::{
     thread,
 };
 
+use faults::Faults;
+use lateness::Lateness;
 use mutant::Mutant;
 use run::{Outcome, run};
 
@@ -33,6 +35,7 @@ mod dice;
 mod event_source;
 mod faults;
 mod judge;
+mod lateness;
 mod mutant;
 mod network;
 mod process;
@@ -45,6 +48,8 @@ mod viewer;
 
 /// Seeds that are run unless `CHORUS_SIM_SEEDS` says otherwise.
 const SEEDS: u64 = 60;
+/// Seeds of the scenarios with one kind of fault.
+const FEW_SEEDS: u64 = 30;
 /// Seeds within which each mutant must be noticed.
 const MUTANT_SEEDS: u64 = 20;
 
@@ -54,7 +59,7 @@ fn number(variable: &str) -> Option<u64> {
 }
 
 /// Runs `count` seeds from `first` on, on all processors.
-fn outcomes(first: u64, count: u64) -> Vec<Outcome> {
+fn outcomes(first: u64, count: u64, faults: Faults) -> Vec<Outcome> {
     let (next, outcomes) = (AtomicU64::new(first), Mutex::new(Vec::new()));
     let threads = thread::available_parallelism().map_or(1, usize::from);
     thread::scope(|scope| {
@@ -65,7 +70,7 @@ fn outcomes(first: u64, count: u64) -> Vec<Outcome> {
                     if seed >= first + count {
                         break;
                     }
-                    let outcome = run(seed, Mutant::None);
+                    let outcome = run(seed, faults, Mutant::None);
                     outcomes.lock().unwrap().push(outcome);
                 }
             });
@@ -79,7 +84,8 @@ fn outcomes(first: u64, count: u64) -> Vec<Outcome> {
 #[test]
 fn every_seed_keeps_the_promises() {
     let first = number("CHORUS_SIM_FIRST").unwrap_or(0);
-    let outcomes = outcomes(first, number("CHORUS_SIM_SEEDS").unwrap_or(SEEDS));
+    let count = number("CHORUS_SIM_SEEDS").unwrap_or(SEEDS);
+    let outcomes = outcomes(first, count, Faults::Any);
     let acknowledged: usize = outcomes.iter().map(|outcome| outcome.acknowledged).sum();
     let deliveries: usize = outcomes.iter().map(|outcome| outcome.deliveries).sum();
     println!("{} seeds, {acknowledged} comments, {deliveries} deliveries", outcomes.len());
@@ -92,18 +98,59 @@ fn every_seed_keeps_the_promises() {
     assert!(acknowledged > 0 && deliveries > acknowledged, "nothing happened");
 }
 
+fn again(seed: u64) -> Outcome {
+    run(seed, Faults::Any, Mutant::None)
+}
+
 /// A failure that a seed shows can be looked at again: nothing in a run depends on anything else.
 #[test]
 fn a_seed_is_the_same_run_every_time() {
     let seeds = number("CHORUS_SIM_SEED").map_or(vec![1, 2, 3], |seed| vec![seed]);
     for seed in seeds {
-        let (first, second) = (run(seed, Mutant::None), run(seed, Mutant::None));
+        let (first, second) = (again(seed), again(seed));
         println!("seed {seed}: trace {:016x}", first.trace);
         first.broken.iter().for_each(|why| println!("  {why}"));
         assert_eq!(first.trace, second.trace, "seed {seed}");
         assert!(first.broken.is_empty(), "seed {seed} breaks promises");
     }
-    assert_ne!(run(1, Mutant::None).trace, run(2, Mutant::None).trace, "the trace says nothing");
+    assert_ne!(again(1).trace, again(2).trace, "the trace says nothing");
+}
+
+fn worst(outcomes: &[Outcome]) -> Lateness {
+    outcomes.iter().map(|outcome| outcome.lateness).fold(Lateness::default(), Lateness::worst)
+}
+
+/// A comment whose push nobody got, and no later one reveals, is seen within two seconds: gateways
+/// look once a second at what changed.
+#[test]
+fn lost_pushes_are_healed_within_two_seconds() {
+    let outcomes = outcomes(0, FEW_SEEDS, Faults::PushesLost);
+    assert!(outcomes.iter().all(|outcome| outcome.broken.is_empty()), "{outcomes:?}");
+    let Lateness { connected_ms, .. } = worst(&outcomes);
+    println!("no push arrives: longest way of a comment {connected_ms} ms");
+    assert!((500..=2_000).contains(&connected_ms), "{connected_ms} ms");
+}
+
+/// One process is killed: viewers of living gateways see new comments within two seconds, those of
+/// the killed one within five. Times are the simulation's, so they don't depend on the machine.
+#[test]
+fn one_kill_silences_nobody_for_long() {
+    let outcomes = outcomes(0, FEW_SEEDS, Faults::OneKill);
+    assert!(outcomes.iter().all(|outcome| outcome.broken.is_empty()), "{outcomes:?}");
+    let Lateness { connected_ms, came_back_ms } = worst(&outcomes);
+    println!("one kill: longest {connected_ms} ms, at the killed gateway {came_back_ms} ms");
+    assert!(connected_ms <= 2_000 && (500..=5_000).contains(&came_back_ms));
+}
+
+/// A dispatcher is stopped, maybe after it appended and before it forwarded: what was acknowledged is
+/// seen within two seconds all the same.
+#[test]
+fn a_stopped_dispatcher_silences_nobody_for_long() {
+    let outcomes = outcomes(0, FEW_SEEDS, Faults::OneStop);
+    assert!(outcomes.iter().all(|outcome| outcome.broken.is_empty()), "{outcomes:?}");
+    let Lateness { connected_ms, .. } = worst(&outcomes);
+    println!("a stopped dispatcher: longest {connected_ms} ms");
+    assert!(connected_ms <= 2_000);
 }
 
 /// The judge notices a system that does one thing wrong.
@@ -111,7 +158,7 @@ fn a_seed_is_the_same_run_every_time() {
 fn every_mutant_is_noticed() {
     for mutant in Mutant::ALL {
         let noticed = (0..MUTANT_SEEDS).find_map(|seed| {
-            let broken = run(seed, mutant).broken;
+            let broken = run(seed, mutant.shown_by(), mutant).broken;
             broken.first().map(|why| format!("seed {seed}: {why}"))
         });
         println!("{mutant:?}: {}", noticed.as_deref().unwrap_or("not noticed"));

@@ -8,7 +8,7 @@ use common::{
     position::Position,
 };
 
-use crate::dice::Dice;
+use crate::{dice::Dice, faults::Faults};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mutant {
@@ -24,8 +24,8 @@ pub(crate) enum Mutant {
     ForgetsIds,
     /// … that tells nobody what changed.
     HidesChanges,
-    /// … whose reads leave out what is in the middle.
-    ReadsWithHoles,
+    /// … whose reads mix up what was said.
+    MixesReads,
     /// A store that gives a key to everybody who asks.
     ForgetsClaims,
     /// … that acknowledges without storing.
@@ -39,10 +39,15 @@ impl Mutant {
         Self::SwapsFrames,
         Self::ForgetsIds,
         Self::HidesChanges,
-        Self::ReadsWithHoles,
+        Self::MixesReads,
         Self::ForgetsClaims,
         Self::ForgetsComments,
     ];
+
+    /// The faults under which it shows.
+    pub(crate) fn shown_by(self) -> Faults {
+        if self == Self::HidesChanges { Faults::PushesLost } else { Faults::Any }
+    }
 
     pub(crate) fn appended(self, mut batches: Vec<VideoEvents>) -> Vec<VideoEvents> {
         if self == Self::ForgetsIds {
@@ -68,8 +73,8 @@ impl Mutant {
     }
 
     pub(crate) fn read(self, mut page: LogPage) -> LogPage {
-        if self == Self::ReadsWithHoles && page.entries.len() > 2 {
-            page.entries.remove(1);
+        if let (Self::MixesReads, [first, second, ..]) = (self, &mut page.entries[..]) {
+            std::mem::swap(&mut first.event, &mut second.event);
         }
         page
     }

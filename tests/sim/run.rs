@@ -10,8 +10,9 @@ use crate::{
     cluster::Cluster,
     commenter::{Commenter, Posted},
     dice::{Dice, hash},
-    faults,
+    faults::Faults,
     judge::{self, Evidence},
+    lateness::{self, Lateness},
     mutant::Mutant,
     viewer::{Notes, Viewer},
 };
@@ -39,20 +40,21 @@ pub(crate) struct Outcome {
     pub(crate) broken: Vec<String>,
     pub(crate) acknowledged: usize,
     pub(crate) deliveries: usize,
+    pub(crate) lateness: Lateness,
 }
 
 /// Runs `seed` to its end.
-pub(crate) fn run(seed: u64, mutant: Mutant) -> Outcome {
+pub(crate) fn run(seed: u64, faults: Faults, mutant: Mutant) -> Outcome {
     let runtime = Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-    let outcome = runtime.block_on(simulate(seed, mutant));
+    let outcome = runtime.block_on(simulate(seed, faults, mutant));
     drop(runtime);
     outcome
 }
 
-async fn simulate(seed: u64, mutant: Mutant) -> Outcome {
+async fn simulate(seed: u64, faults: Faults, mutant: Mutant) -> Outcome {
     let mut dice = Dice::new(seed, "run");
-    let retention = faults::retention(&mut dice);
-    let cluster = Cluster::new(seed, faults::weather(&mut dice), retention, mutant);
+    let retention = faults.retention(&mut dice);
+    let cluster = Cluster::new(seed, faults.weather(&mut dice), retention, mutant);
     Cluster::nodes().into_iter().for_each(|node| cluster.start(node));
     let began = cluster.began;
     let (calm, end) = (began + CALM, began + END);
@@ -61,7 +63,8 @@ async fn simulate(seed: u64, mutant: Mutant) -> Outcome {
     let videos: Vec<VideoId> = ["a", "b"].map(|name| name.parse().unwrap()).into();
     let viewers = (0..VIEWERS).map(|number| {
         let video = dice.pick(&[0, 1]);
-        let viewer = Viewer::new(cluster.clone(), seed, number, VideoId::clone(&videos[video]));
+        let mut viewer = Viewer::new(cluster.clone(), seed, number, VideoId::clone(&videos[video]));
+        viewer.is_steady = faults != Faults::Any;
         task::spawn("viewer", viewer.watch(end, calm))
     });
     let viewers: Vec<_> = viewers.collect();
@@ -70,7 +73,7 @@ async fn simulate(seed: u64, mutant: Mutant) -> Outcome {
         task::spawn("commenter", commenter.comment(videos.clone(), posted))
     });
     let commenters: Vec<_> = commenters.collect();
-    faults::rage(cluster.clone(), Dice::new(seed, "faults"), calm).await;
+    faults.happen(cluster.clone(), Dice::new(seed, "faults"), calm).await;
     let posted: Vec<Posted> =
         join_all(commenters).await.into_iter().flat_map(Result::unwrap).collect();
     let notes: Vec<Notes> = join_all(viewers).await.into_iter().map(Result::unwrap).collect();
@@ -89,5 +92,6 @@ async fn simulate(seed: u64, mutant: Mutant) -> Outcome {
         broken: judge::broken(&evidence),
         acknowledged: posted.iter().filter(|posted| !posted.acknowledged.is_empty()).count(),
         deliveries: notes.iter().map(|notes| notes.seen.len()).sum(),
+        lateness: lateness::of(&notes, &posted),
     }
 }

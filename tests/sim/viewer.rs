@@ -49,6 +49,8 @@ pub(crate) struct Viewer {
     query: &'static str,
     source: EventSource,
     notes: Notes,
+    /// It never leaves, and its own network never breaks.
+    pub(crate) is_steady: bool,
 }
 
 /// How a connection came to its end.
@@ -66,15 +68,13 @@ impl Viewer {
         let mut dice = Dice::new(seed, ("viewer", viewer));
         let query = dice.pick(&["", "?recent=0", "?recent=200", "?after=1~dc1:7:7"]);
         let notes = Notes { viewer, video, seen: Vec::new(), stayed: true };
-        Self { cluster, dice, seed, query, source: EventSource::new(), notes }
+        Self { cluster, dice, seed, query, source: EventSource::new(), notes, is_steady: false }
     }
 
     /// Watches until `end`, or until it leaves before.
     pub(crate) async fn watch(mut self, end: Instant, calm: Instant) -> Notes {
         sleep(Duration::from_millis(self.dice.within(0..10_000))).await;
-        let leaves = self
-            .dice
-            .happens(200)
+        let leaves = (self.dice.happens(200) && !self.is_steady)
             .then(|| Instant::now() + Duration::from_millis(self.dice.within(1_000..20_000)));
         for attempt in 0.. {
             let (pieces, stream) = mpsc::channel(PIECES_MAX);
@@ -131,7 +131,7 @@ impl Viewer {
         until: Instant,
         calm: Instant,
     ) -> End {
-        let breaks = self.dice.happens(300);
+        let breaks = self.dice.happens(300) && !self.is_steady;
         let breaks_at = Instant::now() + Duration::from_millis(self.dice.within(100..8_000));
         // When the faults end, so do those of viewers' networks.
         let breaks_at = if breaks && breaks_at < calm { breaks_at } else { until };
@@ -144,7 +144,7 @@ impl Viewer {
                 piece = stream.recv() => piece,
             };
             let Some(piece) = piece else { return End::Theirs };
-            let at_ms = u64::try_from(self.cluster.began.elapsed().as_millis()).unwrap();
+            let at_ms = self.cluster.now_ms();
             let blocks = self.source.feed(&piece);
             self.notes.seen.extend(blocks.into_iter().map(|block| Seen { at_ms, block }));
         }
