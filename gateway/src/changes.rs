@@ -22,22 +22,20 @@ const OVERLAP_MS: u64 = 1000;
 /// Every video's head is read once in so many looks, a part of them at each.
 const ROUNDS: u16 = 30;
 
-/// What the last look saw.
+/// Looks, and tells the videos what it saw.
 pub(crate) struct Watcher {
     live_log: Arc<dyn LiveLog>,
     registry: Arc<Registry>,
-    run: String,
-    since_ms: u64,
-    round: u16,
+    last: LastLook,
 }
 
 impl Watcher {
     pub(crate) fn new(live_log: Arc<dyn LiveLog>, registry: Arc<Registry>) -> Self {
-        Self { live_log, registry, run: String::new(), since_ms: 0, round: 0 }
+        Self { live_log, registry, last: LastLook::default() }
     }
 
     /// One look: at what changed in the buckets of the videos served, and at the heads of a part
-    /// of them (of all, when the log is not the one it was).
+    /// of them (of all, when changes alone can't be trusted).
     pub(crate) async fn run_once(&mut self) -> Result<(), LiveLogError> {
         let videos = self.registry.videos();
         if videos.is_empty() {
@@ -45,28 +43,92 @@ impl Watcher {
         }
         let buckets: BTreeSet<u16> = videos.iter().map(bucket_of).collect();
         let buckets: Vec<u16> = buckets.into_iter().collect();
-        let Changes { run, now_ms, heads } = self.live_log.changed(&buckets, self.since_ms).await?;
-        let heads: HashMap<_, _> = heads.into_iter().collect();
+        let changes = self.live_log.changed(&buckets, self.last.since_ms).await?;
+        let heads: HashMap<_, _> = changes.heads.iter().cloned().collect();
         for video in &videos {
             if let Some(head) = heads.get(video) {
                 self.registry.head(video, *head);
             }
         }
-        let seen_all = run == self.run && now_ms.saturating_sub(self.since_ms) < GAP_MS_MAX;
-        let due: Vec<VideoId> =
-            videos.into_iter().filter(|video| !seen_all || self.is_due(video)).collect();
+        let due = self.last.due(videos, &changes);
         if !due.is_empty() {
             for (video, head) in due.iter().zip(self.live_log.heads(&due).await?) {
                 self.registry.head(video, head);
             }
         }
-        self.run = run;
-        self.since_ms = now_ms.saturating_sub(OVERLAP_MS);
-        self.round = (self.round + 1) % ROUNDS;
+        self.last.followed_by(changes);
         Ok(())
     }
+}
 
-    fn is_due(&self, video: &VideoId) -> bool {
-        bucket_of(video) % ROUNDS == self.round
+/// What the last look saw.
+#[derive(Debug, Default)]
+struct LastLook {
+    run: String,
+    /// From when on the next look asks for changes.
+    since_ms: u64,
+    round: u16,
+}
+
+impl LastLook {
+    /// Videos whose heads are to be read whatever changed: those whose turn it is, or all when
+    /// changes could have gone unseen since. That is so when the log is another than it was, when
+    /// the last look is too long ago, and when the log's clock went back: what was appended since
+    /// then carries times before those asked for.
+    fn due(&self, videos: Vec<VideoId>, changes: &Changes) -> Vec<VideoId> {
+        let elapsed_ms = changes.now_ms.checked_sub(self.since_ms);
+        let saw_all =
+            changes.run == self.run && elapsed_ms.is_some_and(|elapsed| elapsed < GAP_MS_MAX);
+        let is_due = |video: &VideoId| !saw_all || bucket_of(video) % ROUNDS == self.round;
+        videos.into_iter().filter(is_due).collect()
+    }
+
+    fn followed_by(&mut self, changes: Changes) {
+        self.run = changes.run;
+        self.since_ms = changes.now_ms.saturating_sub(OVERLAP_MS);
+        self.round = (self.round + 1) % ROUNDS;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn changes(run: &str, now_ms: u64) -> Changes {
+        Changes { run: run.into(), now_ms, heads: vec![] }
+    }
+
+    fn videos() -> Vec<VideoId> {
+        (0..100).map(|n| format!("v{n}").parse().unwrap()).collect()
+    }
+
+    /// How many heads each look of a sequence reads, after a first one at 100 s.
+    fn due(looks: &[(&str, u64)]) -> Vec<usize> {
+        let mut last = LastLook::default();
+        assert_eq!(last.due(videos(), &changes("a", 100_000)).len(), 100, "the first reads all");
+        last.followed_by(changes("a", 100_000));
+        let look = |(run, now_ms): &(&str, u64)| {
+            let changes = changes(run, *now_ms);
+            let due = last.due(videos(), &changes).len();
+            last.followed_by(changes);
+            due
+        };
+        looks.iter().map(look).collect()
+    }
+
+    #[test]
+    fn every_head_is_read_once_in_thirty_looks() {
+        let looks: Vec<_> = (101..131).map(|second| ("a", second * 1000)).collect();
+        let due = due(&looks);
+        assert_eq!(due.iter().sum::<usize>(), 100);
+        assert!(due.iter().all(|due| *due < 20), "spread out: {due:?}");
+    }
+
+    #[test]
+    fn all_heads_are_read_when_changes_could_have_gone_unseen() {
+        assert_eq!(due(&[("b", 101_000)]), [100], "another server");
+        assert_eq!(due(&[("a", 150_000)]), [100], "a long pause");
+        assert_eq!(due(&[("a", 90_000)]), [100], "its clock went back");
+        assert!(due(&[("a", 99_500)])[0] < 20, "by less than looks overlap: nothing is lost");
     }
 }

@@ -25,6 +25,8 @@ pub(crate) enum Faults {
     OneKill,
     /// A dispatcher is stopped for five seconds.
     OneStop,
+    /// Redis forgets, once, which gateways have viewers.
+    SubscriptionsLost,
 }
 
 impl Faults {
@@ -43,7 +45,7 @@ impl Faults {
                 let cut = pairs.map(|(from, to)| (Node::Dispatcher(from), Node::Gateway(to)));
                 Weather { cut: cut.into(), ..Weather::fair() }
             }
-            Self::OneKill | Self::OneStop => Weather::fair(),
+            Self::OneKill | Self::OneStop | Self::SubscriptionsLost => Weather::fair(),
         }
     }
 
@@ -55,19 +57,19 @@ impl Faults {
 
     /// Has them happen.
     pub(crate) async fn happen(self, cluster: Arc<Cluster>, mut dice: Dice, calm: Instant) {
+        if self == Self::Any {
+            return rage(cluster, dice, calm).await;
+        }
+        sleep(Duration::from_millis(dice.within(11_000..14_000))).await;
+        let ends = Instant::now() + Duration::from_secs(5);
         match self {
-            Self::Any => rage(cluster, dice, calm).await,
-            Self::PushesLost => {}
-            Self::OneKill | Self::OneStop => {
-                sleep(Duration::from_millis(dice.within(11_000..14_000))).await;
-                let ends = Instant::now() + Duration::from_secs(5);
-                if self == Self::OneKill {
-                    down(&cluster, dice.pick(&Cluster::nodes()), ends, Cluster::kill);
-                } else {
-                    let dispatchers = [Node::Dispatcher(0), Node::Dispatcher(1)];
-                    stopped(&cluster, dice.pick(&dispatchers), ends);
-                }
+            Self::Any | Self::PushesLost => {}
+            Self::OneKill => down(&cluster, dice.pick(&Cluster::nodes()), ends, Cluster::kill),
+            Self::OneStop => {
+                let dispatchers = [Node::Dispatcher(0), Node::Dispatcher(1)];
+                stopped(&cluster, dice.pick(&dispatchers), ends);
             }
+            Self::SubscriptionsLost => cluster.redis.forget_subscriptions(),
         }
     }
 }

@@ -153,6 +153,15 @@ fn a_stopped_dispatcher_silences_nobody_for_long() {
     assert!(connected_ms <= 2_000);
 }
 
+/// Redis forgets who is subscribed: nothing is lost, and gateways that get no pushes subscribe again.
+#[test]
+fn lost_subscriptions_are_made_again() {
+    let outcomes = outcomes(0, FEW_SEEDS, Faults::SubscriptionsLost);
+    assert!(outcomes.iter().all(|outcome| outcome.broken.is_empty()), "{outcomes:?}");
+    assert!(outcomes.iter().all(|outcome| outcome.is_subscribed));
+    assert!(worst(&outcomes).connected_ms <= 2_000);
+}
+
 /// The judge notices a system that does one thing wrong.
 #[test]
 fn every_mutant_is_noticed() {

@@ -8,8 +8,10 @@ use std::{
 };
 
 use common::{
+    endpoint_store::EndpointStore,
     event::{EventId, VideoEvents},
     ids::VideoId,
+    link::Incarnation,
     live_log::{Appended, Changes, From, LiveLog, LiveLogError, LogPage, Retention},
     position::Position,
 };
@@ -36,6 +38,21 @@ impl Redis {
 
     pub(crate) fn orders(&self) -> Orders {
         self.orders.lock().unwrap().clone()
+    }
+
+    /// The gateways that have viewers of each video that anything was said in.
+    pub(crate) fn subscribers(&self) -> Vec<(VideoId, Vec<Incarnation>)> {
+        let videos = self.orders().into_keys();
+        let with = |video| (VideoId::clone(&video), now(self.memory.subscribers(&video)).unwrap());
+        videos.map(with).collect()
+    }
+
+    pub(crate) fn forget_subscriptions(&self) {
+        for (video, subscribers) in self.subscribers() {
+            for gateway in subscribers {
+                now(self.memory.unsubscribe(&gateway, &video)).unwrap();
+            }
+        }
     }
 
     pub(crate) fn append(&self, batches: Vec<VideoEvents>) -> Vec<Result<Appended, LiveLogError>> {

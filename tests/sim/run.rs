@@ -41,6 +41,8 @@ pub(crate) struct Outcome {
     pub(crate) acknowledged: usize,
     pub(crate) deliveries: usize,
     pub(crate) lateness: Lateness,
+    /// Whether at the end every video with comments has a gateway that is subscribed.
+    pub(crate) is_subscribed: bool,
 }
 
 /// Runs `seed` to its end.
@@ -92,6 +94,7 @@ async fn simulate(seed: u64, faults: Faults, mutant: Mutant) -> Outcome {
         broken: judge::broken(&evidence),
         acknowledged: posted.iter().filter(|posted| !posted.acknowledged.is_empty()).count(),
         deliveries: notes.iter().map(|notes| notes.seen.len()).sum(),
+        is_subscribed: cluster.redis.subscribers().iter().all(|(_, gateways)| !gateways.is_empty()),
         lateness: lateness::of(&notes, &posted),
     }
 }

@@ -31,8 +31,10 @@ const PAUSE_PER_VIEWER: Duration = Duration::from_micros(10);
 const OPENING_LEN: usize = 256;
 /// Entries of one read that heals a hole.
 const READ_LEN_MAX: usize = 512;
-/// Wait between attempts to subscribe.
+/// Wait between attempts to subscribe, or to unsubscribe.
 const RETRY: Duration = Duration::from_millis(200);
+/// How often a video that nobody watches any more is tried to be unsubscribed.
+const UNSUBSCRIBE_ATTEMPTS: u32 = 5;
 
 /// What every actor of a gateway works with.
 pub(crate) struct Surroundings {
@@ -129,8 +131,10 @@ impl Actor {
                 pass.read_begins();
                 reading = Some(self.read(from, READ_LEN_MAX));
             }
-            if subscribing.is_none() && subscribed_as != self.around.lease.incarnation() {
+            let is_known = subscribed_as == self.around.lease.incarnation();
+            if subscribing.is_none() && !(is_known && pass.is_pushed_to()) {
                 subscribing = Some(self.subscribe());
+                pass.subscribes();
             }
             tokio::select! {
                 biased; // rare ones first: a busy mailbox must not keep a hole open
@@ -175,11 +179,18 @@ impl Actor {
         })
     }
 
+    /// Tries a few times. What stays subscribed costs pushes that nobody needs, no more.
     async fn unsubscribe(&self) {
         let incarnation = self.around.lease.incarnation();
-        if let Err(error) = self.around.endpoints.unsubscribe(&incarnation, &self.video).await {
-            // Harmless: pushes for a video without viewers are ignored, and a lease ends.
-            tracing::info!(video = %self.video, %error, "can't unsubscribe");
+        for _ in 0..UNSUBSCRIBE_ATTEMPTS {
+            match self.around.endpoints.unsubscribe(&incarnation, &self.video).await {
+                Ok(()) => break,
+                Err(error) => tracing::info!(video = %self.video, %error, "can't unsubscribe"),
+            }
+            if !self.mailbox.is_empty() {
+                break; // somebody may have come, who must not wait for this
+            }
+            tokio::time::sleep(RETRY).await;
         }
     }
 }

@@ -116,10 +116,12 @@ impl Order {
         self.note_behind(now);
     }
 
-    /// The live log's head, heard of from the index of changes.
-    pub(crate) fn on_head(&mut self, head: Position, now: Millis) {
+    /// The live log's head, heard of from the index of changes; tells whether it was news.
+    pub(crate) fn on_head(&mut self, head: Position, now: Millis) -> bool {
+        let is_news = head > self.known;
         self.known = self.known.max(head);
         self.note_behind(now);
+        is_news
     }
 
     /// The read that [`Wish::Read`] asked for begins: what is asked for from now on takes another.

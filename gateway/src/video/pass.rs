@@ -11,6 +11,10 @@ use super::{
 /// Ticks without a viewer after which a video goes.
 const LINGER_TICKS: u32 = 2;
 
+/// Looks in a row that found what no push had told of, after which the subscription is made again:
+/// one that came to nothing would cost every comment up to a second, for ever.
+const UNPUSHED_LOOKS_MAX: u32 = 3;
+
 /// A video's order among its viewers.
 pub(super) struct Pass {
     viewers: watch::Sender<Order>,
@@ -19,16 +23,27 @@ pub(super) struct Pass {
     waiting: Vec<(u64, Join)>,
     reads_begun: u64,
     idle_ticks: u32,
+    unpushed_looks: u32,
 }
 
 impl Pass {
     pub(super) fn new(viewers: watch::Sender<Order>) -> Self {
-        Self { viewers, waiting: Vec::new(), reads_begun: 0, idle_ticks: 0 }
+        Self { viewers, waiting: Vec::new(), reads_begun: 0, idle_ticks: 0, unpushed_looks: 0 }
     }
 
     /// Whether nobody has watched for long enough.
     pub(super) fn is_over(&self) -> bool {
         self.idle_ticks >= LINGER_TICKS
+    }
+
+    /// Whether dispatchers seem to know that this gateway serves the video.
+    pub(super) fn is_pushed_to(&self) -> bool {
+        self.unpushed_looks < UNPUSHED_LOOKS_MAX
+    }
+
+    /// The subscription is made again.
+    pub(super) fn subscribes(&mut self) {
+        self.unpushed_looks = 0;
     }
 
     /// How many watch.
@@ -60,15 +75,20 @@ impl Pass {
 
     /// Takes all messages in one pass; viewers that come see what it brought.
     pub(super) fn take(&mut self, messages: &mut Vec<Message>, now: Millis) {
-        let Self { viewers, idle_ticks, .. } = self;
+        let Self { viewers, idle_ticks, unpushed_looks, .. } = self;
         let nobody = viewers.receiver_count() == 0;
         let mut joins = Vec::new();
         viewers.send_if_modified(|order| {
             for message in messages.drain(..) {
                 match message {
                     Message::Join(join) => joins.push(join),
-                    Message::Pushed(entries) => order.on_pushed(entries, now),
-                    Message::Head(head) => order.on_head(head, now),
+                    Message::Pushed(entries) => {
+                        *unpushed_looks = 0;
+                        order.on_pushed(entries, now);
+                    }
+                    Message::Head(head) => {
+                        *unpushed_looks += u32::from(order.on_head(head, now));
+                    }
                     Message::Tick if nobody => *idle_ticks += 1,
                     Message::Tick => order.heartbeat(),
                     // The actor sees by itself who it should be; this only woke it.
@@ -190,6 +210,27 @@ mod tests {
         pass.read_begins();
         pass.read(Ok(page(2, 1..=3, 3)), 0);
         assert_eq!(status(&mut joined), Some(Status::Continued));
+    }
+
+    /// Pushes may be lost now and then; when none come at all, nobody knows of the subscription.
+    #[test]
+    fn a_video_that_is_never_pushed_to_subscribes_again() {
+        let mut pass = pass();
+        let told = |pass: &mut Pass, message| pass.take(&mut vec![message], 0);
+        for seq in 6..8 {
+            told(&mut pass, Message::Head(position(1, seq)));
+            told(&mut pass, Message::Head(position(1, seq))); // looks overlap: not news
+        }
+        assert!(pass.is_pushed_to());
+        told(&mut pass, Message::Pushed(vec![entry(1, 8)]));
+        for seq in 9..11 {
+            told(&mut pass, Message::Head(position(1, seq)));
+        }
+        assert!(pass.is_pushed_to(), "a push came in between");
+        told(&mut pass, Message::Head(position(1, 11)));
+        assert!(!pass.is_pushed_to());
+        pass.subscribes();
+        assert!(pass.is_pushed_to(), "until it turns out that this came to nothing too");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Random journeys of a log's entries to a gateway: lost, late, doubled, out of order, over epochs.
 
-use proptest::prelude::*;
+use proptest::{prelude::*, test_runner::TestRunner};
 
 use super::*;
 
@@ -164,4 +164,20 @@ proptest! {
         prop_assert_eq!(opening.resume.status, Status::Continued);
         prop_assert_eq!(seen(&world.order, opening.place), names(left_at.seq + 1..=world.head));
     }
+}
+
+/// The first property says something: it doesn't hold of a gateway that never reads the live log.
+#[test]
+fn a_gateway_that_heals_no_hole_is_noticed() {
+    let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
+    let journeys = prop::collection::vec(step(), 1..60);
+    let never_heals = |steps: Vec<Step>| {
+        let mut world = World::new();
+        for step in steps.iter().filter(|step| !matches!(step, Step::Lost | Step::Time { .. })) {
+            world.run(step);
+        }
+        prop_assert_eq!(all(&world.order), names(1..=world.head));
+        Ok(())
+    };
+    assert!(TestRunner::new(config).run(&journeys, never_heals).is_err());
 }
