@@ -1,7 +1,7 @@
 //! Whether what viewers and commenters saw is what was promised, by the order that the live log
 //! gave.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 use common::{
     event::EventId,
@@ -11,14 +11,12 @@ use common::{
 use serde_json::Value;
 
 use crate::{
-    commenter::Posted,
+    commenter::{Acknowledged, Posted},
     comments::Comments,
     event_source::Block,
-    redis::Orders,
+    redis::{Order, Orders},
     viewer::{Notes, Seen},
 };
-
-type Order = BTreeMap<Position, EventId>;
 
 /// All that a run left behind.
 pub(crate) struct Evidence<'a> {
@@ -49,13 +47,12 @@ pub(crate) fn broken(evidence: &Evidence<'_>) -> Vec<String> {
 /// places.
 fn posts(Evidence { orders, comments, posted, .. }: &Evidence<'_>) -> Vec<String> {
     let mut broken = Vec::new();
-    let mut places: HashMap<(&VideoId, EventId), u32> = HashMap::new();
+    let mut placed_ms: HashMap<(&VideoId, EventId), u64> = HashMap::new();
     for (video, order) in *orders {
-        order.values().for_each(|id| *places.entry((video, *id)).or_default() += 1);
-    }
-    for ((video, id), count) in &places {
-        if *count > 1 {
-            broken.push(format!("{id} of {} has {count} places", video.as_str()));
+        for placed in order.values() {
+            if placed_ms.insert((video, placed.event), placed.at_ms).is_some() {
+                broken.push(format!("{} of {} has two places", placed.event, video.as_str()));
+            }
         }
     }
     for Posted { video, acknowledged, .. } in *posted {
@@ -63,16 +60,20 @@ fn posts(Evidence { orders, comments, posted, .. }: &Evidence<'_>) -> Vec<String
         if ids.len() > 1 {
             broken.push(format!("one key, several comments: {acknowledged:?}"));
         }
-        for id in ids {
-            if !comments.has(video, id) {
+        for Acknowledged { at_ms, status, id } in acknowledged {
+            if !comments.has(video, *id) {
                 broken.push(format!("{id} was acknowledged and isn't stored"));
             }
-            if !places.contains_key(&(video, id.into())) {
-                broken.push(format!("{id} was acknowledged and never announced: {acknowledged:?}"));
+            match placed_ms.get(&(video, (*id).into())) {
+                None => broken.push(format!("{id} got {status}, and was never announced")),
+                Some(placed_ms) if *status == 201 && placed_ms > at_ms => {
+                    broken.push(format!("{id} got 201 before it had a place"));
+                }
+                Some(_) => {}
             }
         }
     }
-    broken.extend(comments.said_twice(places.keys().map(|(video, id)| (*video, *id))));
+    broken.extend(comments.said_twice(placed_ms.keys().map(|(video, id)| (*video, *id))));
     broken.sort();
     broken
 }
@@ -131,7 +132,7 @@ impl Viewer<'_> {
             return Err(format!("it should follow {at:?}"));
         }
         let id: CommentId = data["id"].as_str().and_then(|id| id.parse().ok()).ok_or("no id")?;
-        if self.order.get(&position) != Some(&id.into()) {
+        if self.order.get(&position).map(|placed| placed.event) != Some(id.into()) {
             return Err("not what the log has there".into());
         }
         if !self.shown.insert(id.into()) {

@@ -17,23 +17,36 @@ use common::{
 };
 use futures_util::FutureExt;
 use store::memory::MemoryStore;
+use tokio::time::Instant;
 
 use crate::mutant::Mutant;
 
 /// Every place that was given, by video.
-pub(crate) type Orders = HashMap<VideoId, BTreeMap<Position, EventId>>;
+pub(crate) type Orders = HashMap<VideoId, Order>;
+
+/// One video's.
+pub(crate) type Order = BTreeMap<Position, Placed>;
+
+/// What got a place, and when.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Placed {
+    pub(crate) event: EventId,
+    /// Since the simulation began.
+    pub(crate) at_ms: u64,
+}
 
 pub(crate) struct Redis {
     pub(crate) memory: MemoryStore,
     orders: Mutex<Orders>,
     mutant: Mutant,
+    began: Instant,
 }
 
 impl Redis {
     pub(crate) fn new(retention: Retention, mutant: Mutant) -> Self {
         let origin = Arc::new("dc1".parse().unwrap());
         let memory = MemoryStore::new(origin, retention);
-        Self { memory, orders: Mutex::default(), mutant }
+        Self { memory, orders: Mutex::default(), mutant, began: Instant::now() }
     }
 
     pub(crate) fn orders(&self) -> Orders {
@@ -58,13 +71,15 @@ impl Redis {
     pub(crate) fn append(&self, batches: Vec<VideoEvents>) -> Vec<Result<Appended, LiveLogError>> {
         let videos: Vec<_> = batches.iter().map(|batch| batch.video.clone()).collect();
         let mut answers = now(self.memory.append(self.mutant.appended(batches)));
+        let at_ms = u64::try_from(self.began.elapsed().as_millis()).unwrap();
         for (video, answer) in videos.into_iter().zip(&mut answers).rev() {
             let Ok(appended) = answer else { continue };
             let mut orders = self.orders.lock().unwrap();
             let order = orders.entry(video).or_default();
             for entry in &appended.entries {
-                let noted = order.entry(entry.position).or_insert(entry.event.id);
-                assert_eq!(*noted, entry.event.id, "two comments at one place");
+                let placed = Placed { event: entry.event.id, at_ms };
+                let noted = order.entry(entry.position).or_insert(placed);
+                assert_eq!(noted.event, entry.event.id, "two comments at one place");
             }
         }
         answers
