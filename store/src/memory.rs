@@ -10,7 +10,7 @@ mod live_log;
 mod video_log;
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicU64},
     time::Duration,
 };
@@ -41,7 +41,7 @@ pub struct MemoryStore {
     last_epoch: AtomicU64,
     buckets: Vec<Mutex<HashMap<VideoId, Arc<Slot>>>>,
     /// Locked before a slot where both are needed.
-    gateways: Mutex<HashMap<Incarnation, Gateway>>,
+    gateways: Mutex<BTreeMap<Incarnation, Gateway>>,
 }
 
 struct Slot {
