@@ -5,17 +5,24 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use axum::Router;
+use axum::{
+    Router,
+    body::{Body, to_bytes},
+    http::Request,
+    middleware,
+};
 use common::{
     config::{self, Config, Role, Sources},
     link::Dispatch,
     live_log::Retention,
+    problem,
 };
 use dispatcher::Dispatcher;
 use gateway::Gateway;
 use ingest::{Dispatchers, Ingest};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
 
 use crate::{
     comments::Comments,
@@ -29,6 +36,8 @@ use crate::{
     to_store::ToStore,
 };
 
+/// Bytes of an answer that are read.
+const ANSWER_LEN_MAX: usize = 1024 * 1024;
 /// Of each role.
 pub(crate) const PROCESSES: u8 = 2;
 
@@ -124,7 +133,8 @@ impl Cluster {
                     live_log: redis,
                     dispatchers: Dispatchers::fixed((0..PROCESSES).map(|n| self.way(node, n))),
                 };
-                Running::Ingest(Ingest::start(&self.config, deps, stop).unwrap().0.public())
+                let routes = Ingest::start(&self.config, deps, stop).unwrap().0.public();
+                Running::Ingest(routes.layer(middleware::from_fn(problem::render)))
             }
             Node::Dispatcher(_) => {
                 let deliver = Arc::new(ToGateways { cluster: self.clone(), from: node });
@@ -137,7 +147,9 @@ impl Cluster {
                 config.gateway.advertise = format!("http://gateway:{n}");
                 Running::Gateway(Gateway::start(&config, deps, stop).unwrap().0)
             }
-            Node::Redis | Node::Store | Node::Commenters => panic!("{node:?} is no role"),
+            Node::Redis | Node::Store | Node::Commenters | Node::Viewers => {
+                panic!("{node:?} is no role")
+            }
         }
     }
 
@@ -173,11 +185,32 @@ impl Cluster {
         }
     }
 
-    pub(crate) fn ingest(&self, node: Node) -> Option<(Arc<Process>, Router)> {
+    fn ingest(&self, node: Node) -> Option<(Arc<Process>, Router)> {
         match self.instance(node)? {
             (process, Running::Ingest(router)) => Some((process, router)),
             _ => None,
         }
+    }
+
+    /// Asks an ingest over HTTP: status and JSON; `None` when it is down or dies meanwhile. Needs a
+    /// time-out.
+    pub(crate) async fn ask(
+        self: &Arc<Self>,
+        from: Node,
+        to: Node,
+        label: &str,
+        request: impl Fn() -> Request<Body> + Send + Sync + 'static,
+    ) -> Option<(u16, serde_json::Value)> {
+        let there = self.clone();
+        let serve = move || -> Service<_> {
+            let (process, router) = there.ingest(to)?;
+            let request = request();
+            Some((process, Box::pin(async move { router.oneshot(request).await.unwrap() })))
+        };
+        let response = self.network.call((from, to), label, serve).await.ok()?;
+        let status = response.status().as_u16();
+        let body = to_bytes(response.into_body(), ANSWER_LEN_MAX).await.unwrap();
+        Some((status, serde_json::from_slice(&body).unwrap()))
     }
 
     /// kill -9.

@@ -3,24 +3,18 @@
 
 use std::{sync::Arc, time::Duration};
 
-use axum::{
-    body::{Body, to_bytes},
-    http::Request,
-};
+use axum::{body::Body, http::Request};
 use common::ids::{CommentId, VideoId};
 use tokio::time::{Instant, sleep, timeout};
-use tower::ServiceExt;
 
 use crate::{
     cluster::{Cluster, PROCESSES},
     dice::Dice,
-    network::{Node, Service},
+    network::Node,
 };
 
 /// A commenter's patience with one request.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Bytes of an answer that are read.
-const ANSWER_LEN_MAX: usize = 64 * 1024;
 
 /// An answer that acknowledged a comment.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -109,30 +103,24 @@ impl Commenter {
         text: &str,
         key: Option<&str>,
     ) -> Option<Acknowledged> {
-        let (cluster, node) = (self.cluster.clone(), Node::Ingest(ingest));
+        let node = Node::Ingest(ingest);
         let (uri, user) = (format!("/v1/videos/{}/comments", video.as_str()), self.number);
         let (body, key) = (format!("{{\"text\":\"{text}\"}}"), key.map(str::to_owned));
         let label = format!("post {user} {text}");
-        let serve = move || -> Service<_> {
-            let (process, router) = cluster.ingest(node)?;
+        let answer = self.cluster.ask(Node::Commenters, node, &label, move || {
             let mut request = Request::post(&uri)
                 .header("content-type", "application/json")
                 .header("x-chorus-user", format!("u{user}"));
             if let Some(key) = &key {
                 request = request.header("idempotency-key", key);
             }
-            let request = request.body(Body::from(body.clone())).unwrap();
-            Some((process, Box::pin(async move { router.oneshot(request).await.unwrap() })))
-        };
-        let call = self.cluster.network.call((Node::Commenters, node), &label, serve);
-        let response = timeout(PATIENCE, call).await.ok()?.ok()?;
-        let status = response.status().as_u16();
-        let body = to_bytes(response.into_body(), ANSWER_LEN_MAX).await.unwrap();
+            request.body(Body::from(body.clone())).unwrap()
+        });
+        let (status, comment) = timeout(PATIENCE, answer).await.ok()??;
         if status == 503 {
             return None; // nothing was acknowledged
         }
-        assert!(matches!(status, 201 | 202), "{status} {body:?}");
-        let comment: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        assert!(matches!(status, 201 | 202), "{status} {comment}");
         let id = comment["id"].as_str().unwrap().parse().unwrap();
         Some(Acknowledged { at_ms: self.cluster.now_ms(), status, id })
     }

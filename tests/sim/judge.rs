@@ -34,8 +34,9 @@ pub(crate) fn broken(evidence: &Evidence<'_>) -> Vec<String> {
     let nothing = Order::new();
     for notes in evidence.notes {
         let order = evidence.orders.get(&notes.video).unwrap_or(&nothing);
-        let viewer =
-            Viewer { order, keeps_all: evidence.keeps_all, at: None, shown: HashSet::new() };
+        // A cursor without a place (the log could not be asked) can only be reset.
+        let at = notes.listed.as_deref().and_then(|cursor| position(cursor).ok());
+        let viewer = Viewer { order, keeps_all: evidence.keeps_all, at, shown: HashSet::new() };
         if let Err(why) = viewer.follow(notes) {
             broken.push(format!("viewer {} of {}: {why}", notes.viewer, notes.video.as_str()));
         }

@@ -28,6 +28,7 @@ pub(crate) enum Node {
     Redis,
     Store,
     Commenters,
+    Viewers,
 }
 
 /// How messages fare.

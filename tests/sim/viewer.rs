@@ -11,7 +11,7 @@ use common::ids::VideoId;
 use futures_util::StreamExt;
 use tokio::{
     sync::mpsc,
-    time::{Instant, sleep, sleep_until},
+    time::{Instant, sleep, sleep_until, timeout},
 };
 use tower::ServiceExt;
 
@@ -22,8 +22,13 @@ use crate::{
     network::Node,
 };
 
+/// A viewer's patience with history; without it, it begins with what is new.
+const PATIENCE: Duration = Duration::from_secs(3);
 /// Pieces of a stream on their way to one viewer.
 const PIECES_MAX: usize = 64;
+
+/// Instead of a query: begins with history, and continues from the cursor that came with it.
+const FROM_HISTORY: &str = "history";
 
 /// What a viewer noticed, and when (milliseconds since the simulation began).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -37,6 +42,8 @@ pub(crate) struct Seen {
 pub(crate) struct Notes {
     pub(crate) viewer: u64,
     pub(crate) video: VideoId,
+    /// The cursor that came with history, where it began with that.
+    pub(crate) listed: Option<String>,
     pub(crate) seen: Vec<Seen>,
     /// It was still there at the end, and must have everything.
     pub(crate) stayed: bool,
@@ -66,14 +73,18 @@ enum End {
 impl Viewer {
     pub(crate) fn new(cluster: Arc<Cluster>, seed: u64, viewer: u64, video: VideoId) -> Self {
         let mut dice = Dice::new(seed, ("viewer", viewer));
-        let query = dice.pick(&["", "?recent=0", "?recent=200", "?after=1~dc1:7:7"]);
-        let notes = Notes { viewer, video, seen: Vec::new(), stayed: true };
+        let query = dice.pick(&["", "?recent=0", "?recent=200", "?after=1~dc1:7:7", FROM_HISTORY]);
+        let notes = Notes { viewer, video, listed: None, seen: Vec::new(), stayed: true };
         Self { cluster, dice, seed, query, source: EventSource::new(), notes, is_steady: false }
     }
 
     /// Watches until `end`, or until it leaves before.
     pub(crate) async fn watch(mut self, end: Instant, calm: Instant) -> Notes {
         sleep(Duration::from_millis(self.dice.within(0..10_000))).await;
+        if self.query == FROM_HISTORY {
+            self.query = "";
+            self.read_history().await;
+        }
         let leaves = (self.dice.happens(200) && !self.is_steady)
             .then(|| Instant::now() + Duration::from_millis(self.dice.within(1_000..20_000)));
         for attempt in 0.. {
@@ -95,6 +106,17 @@ impl Viewer {
         }
         self.notes.stayed = leaves.is_none();
         self.notes
+    }
+
+    async fn read_history(&mut self) {
+        let path = format!("/v1/videos/{}/comments", self.notes.video.as_str());
+        let asked = path.clone();
+        let request = move || Request::get(&asked).body(Body::empty()).unwrap();
+        let answer = self.cluster.ask(Node::Viewers, Node::Ingest(0), &path, request);
+        let Ok(Some((200, history))) = timeout(PATIENCE, answer).await else { return };
+        let cursor = history["cursor"].as_str().unwrap();
+        self.source.last_id = cursor.to_owned();
+        self.notes.listed = Some(cursor.to_owned());
     }
 
     /// Asks a gateway that lives, from within it: a killed gateway's streams end with it.
