@@ -7,16 +7,24 @@ use tokio::task::JoinHandle;
 use crate::ambient;
 
 /// Counts a task as running until it is dropped, however it ends.
-struct Running(metrics::Gauge);
+struct Running {
+    name: &'static str,
+    gauge: metrics::Gauge,
+}
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.0.decrement(1);
+        self.gauge.decrement(1);
+        if std::thread::panicking() {
+            tracing::error!(task = self.name, "a task panicked");
+            metrics::counter!("chorus_tasks_panicked_total", "task" => self.name).increment(1);
+        }
     }
 }
 
 /// Runs `future` beside the caller. `name` is a fixed word such as `"ingest.outbox"`; the gauge
-/// `chorus_tasks{task=name}` says how many of it run.
+/// `chorus_tasks{task=name}` says how many of it run, the counter `chorus_tasks_panicked_total` how
+/// many ended in a panic.
 #[expect(clippy::disallowed_methods, reason = "this is the replacement that the lint names")]
 pub fn spawn<F>(name: &'static str, future: F) -> JoinHandle<F::Output>
 where
@@ -25,7 +33,7 @@ where
 {
     let gauge = metrics::gauge!("chorus_tasks", "task" => name);
     gauge.increment(1);
-    let running = Running(gauge);
+    let running = Running { name, gauge };
     let counted = async move {
         let _running = running;
         future.await
@@ -37,5 +45,28 @@ where
             world.started(task.abort_handle());
             task
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use metrics_exporter_prometheus::PrometheusBuilder;
+
+    use super::*;
+
+    #[test]
+    fn tasks_that_run_and_those_that_panicked_are_counted() {
+        let recorder = PrometheusBuilder::new().build_recorder();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        metrics::with_local_recorder(&recorder, || {
+            runtime.block_on(async {
+                let _lasting = spawn("lasting", std::future::pending::<()>());
+                assert!(spawn("clumsy", async { panic!("told to") }).await.is_err());
+                let text = recorder.handle().render();
+                assert!(text.contains("chorus_tasks{task=\"lasting\"} 1"), "{text}");
+                assert!(text.contains("chorus_tasks{task=\"clumsy\"} 0"), "{text}");
+                assert!(text.contains("panicked_total{task=\"clumsy\"} 1"), "{text}");
+            });
+        });
     }
 }

@@ -112,95 +112,21 @@ fn fresh() -> Incarnation {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{
-        Mutex,
-        atomic::{AtomicUsize, Ordering},
-    };
-
-    use async_trait::async_trait;
-    use common::ids::VideoId;
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
-
-    /// Remembers who is registered; away or forgetful when told to be.
-    #[derive(Default)]
-    struct Store {
-        registered: Mutex<Vec<Incarnation>>,
-        away: Mutex<bool>,
-    }
-
-    impl Store {
-        fn checked(&self) -> Result<(), EndpointStoreError> {
-            let away = *self.away.lock().unwrap();
-            if away { Err(EndpointStoreError("told to be away".into())) } else { Ok(()) }
-        }
-
-        fn forget(&self) {
-            self.registered.lock().unwrap().clear();
-        }
-
-        fn registered(&self) -> Vec<Incarnation> {
-            self.registered.lock().unwrap().clone()
-        }
-    }
-
-    #[async_trait]
-    impl EndpointStore for Store {
-        async fn register(&self, who: &Endpoint, _: Duration) -> Result<(), EndpointStoreError> {
-            self.checked()?;
-            self.registered.lock().unwrap().push(who.incarnation.clone());
-            Ok(())
-        }
-
-        async fn renew(&self, who: &Incarnation, _: Duration) -> Result<bool, EndpointStoreError> {
-            self.checked()?;
-            Ok(self.registered().contains(who))
-        }
-
-        async fn remove(&self, who: &Incarnation) -> Result<(), EndpointStoreError> {
-            self.registered.lock().unwrap().retain(|known| known != who);
-            self.checked()
-        }
-
-        async fn subscribe(&self, _: &Incarnation, _: &VideoId) -> Result<(), EndpointStoreError> {
-            self.checked()
-        }
-
-        async fn unsubscribe(
-            &self,
-            _: &Incarnation,
-            _: &VideoId,
-        ) -> Result<(), EndpointStoreError> {
-            self.checked()
-        }
-
-        async fn subscribers(&self, _: &VideoId) -> Result<Vec<Incarnation>, EndpointStoreError> {
-            self.checked().map(|()| vec![])
-        }
-
-        async fn live(&self) -> Result<Vec<Endpoint>, EndpointStoreError> {
-            self.checked().map(|()| vec![])
-        }
-
-        async fn dead(&self) -> Result<Vec<Incarnation>, EndpointStoreError> {
-            self.checked().map(|()| vec![])
-        }
-
-        async fn ping(&self) -> Result<(), EndpointStoreError> {
-            self.checked()
-        }
-    }
+    use crate::test_support::endpoints::Endpoints;
 
     struct Rig {
         lease: Arc<Lease>,
-        store: Arc<Store>,
+        store: Arc<Endpoints>,
         changes: Arc<AtomicUsize>,
         stop: CancellationToken,
     }
 
     fn rig() -> Rig {
         let lease = Arc::new(Lease::new("http://127.0.0.1:9082".into()));
-        let (store, changes) = (Arc::new(Store::default()), Arc::new(AtomicUsize::new(0)));
+        let (store, changes) = (Arc::new(Endpoints::default()), Arc::new(AtomicUsize::new(0)));
         let (stop, counted) = (CancellationToken::new(), changes.clone());
         let changed = move || {
             counted.fetch_add(1, Ordering::SeqCst);
@@ -242,10 +168,10 @@ mod tests {
         let Rig { lease, store, changes, .. } = rig();
         pass(1).await;
         let first = lease.incarnation();
-        *store.away.lock().unwrap() = true;
+        store.go_away(true);
         pass(20).await;
         assert_eq!(lease.incarnation(), first, "nobody is told before it is known");
-        *store.away.lock().unwrap() = false;
+        store.go_away(false);
         pass(2).await;
         assert_ne!(lease.incarnation(), first, "others may have removed it");
         assert_eq!(changes.load(Ordering::SeqCst), 1);

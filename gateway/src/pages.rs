@@ -91,3 +91,57 @@ impl Pages {
         self.pages.retain(|_, cell| Arc::strong_count(cell) > 1);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::Ordering;
+
+    use futures_util::future::join_all;
+
+    use super::*;
+    use crate::test_support::{encoder, log::Log, position};
+
+    fn pages(head: u64) -> (Arc<Log>, Pages) {
+        let log = Arc::new(Log { head, ..Log::default() });
+        (log.clone(), Pages::new(log))
+    }
+
+    async fn replayed(pages: &Pages, from: u64, until: u64) -> u64 {
+        let (video, encoder) = ("v".parse().unwrap(), encoder());
+        let (mut at, until) = (position(1, from), position(1, until));
+        while at < until {
+            match pages.after(&video, at, until, &encoder).await {
+                Ok(Replay::Frames(frames, end)) => {
+                    let blocks = str::from_utf8(&frames).unwrap().matches("\n\n").count();
+                    assert_eq!(blocks as u64, end.seq - at.seq);
+                    at = end;
+                }
+                Ok(Replay::Trimmed) => panic!("it is all there"),
+                Err(error) => panic!("{error}"),
+            }
+        }
+        at.seq - from
+    }
+
+    /// A herd that comes back with old cursors, each its own, costs one read per page.
+    #[tokio::test]
+    async fn a_thousand_old_cursors_share_their_reads() {
+        let (log, pages) = pages(5_000);
+        let herd = (0..1_000).map(|viewer| replayed(&pages, viewer % 300, 4_000));
+        let replayed: u64 = join_all(herd).await.iter().sum();
+        assert_eq!(replayed, (0..1_000).map(|viewer| 4_000 - viewer % 300).sum::<u64>());
+        let pages_len = 4_000_u64.div_ceil(PAGE_LEN);
+        assert_eq!(log.reads.load(Ordering::Relaxed), pages_len);
+        pages.sweep();
+        assert!(pages.pages.is_empty(), "nobody reads any more");
+    }
+
+    #[tokio::test]
+    async fn the_page_that_still_grows_is_read_again() {
+        let (log, pages) = pages(130);
+        for _ in 0..2 {
+            assert_eq!(replayed(&pages, 129, 130).await, 1);
+        }
+        assert_eq!(log.reads.load(Ordering::Relaxed), 2);
+    }
+}

@@ -111,3 +111,66 @@ impl Registry {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        sync::atomic::{AtomicBool, Ordering},
+        time::Duration,
+    };
+
+    use tokio::time::Instant;
+    use tokio_util::sync::CancellationToken;
+
+    use super::*;
+    use crate::{
+        lease::Lease,
+        test_support::{encoder, endpoints::Endpoints, log::Log},
+    };
+
+    fn registry(log: Arc<Log>) -> Arc<Registry> {
+        Registry::new(Arc::new(Surroundings {
+            encoder: encoder(),
+            live_log: log,
+            endpoints: Arc::new(Endpoints::default()),
+            lease: Arc::new(Lease::new("http://127.0.0.1:1".into())),
+            started: Instant::now(),
+            pause_max: Duration::ZERO,
+            stop: CancellationToken::new(),
+        }))
+    }
+
+    /// A panic in one video's actor is that video's alone, and its viewers get another actor.
+    #[tokio::test(start_paused = true)]
+    async fn a_video_whose_actor_panicked_gets_another() {
+        let log = Arc::new(Log { head: 3, panics_once: AtomicBool::new(true), ..Log::default() });
+        let registry = registry(log.clone());
+        let (opening, order) =
+            registry.join(&"v".parse().unwrap(), Start::Newest, 2).await.unwrap();
+        assert_eq!((opening.resume.replayed, log.reads.load(Ordering::Relaxed)), (2, 2));
+        assert_eq!(registry.videos().len(), 1);
+        drop(order);
+    }
+
+    /// Nobody watches any more: the actor goes, after a while, and takes its handle with it.
+    #[tokio::test(start_paused = true)]
+    async fn a_video_that_nobody_watches_goes_and_begins_anew_for_the_next() {
+        let registry = registry(Arc::new(Log { head: 3, ..Log::default() }));
+        let video = "v".parse().unwrap();
+        let joined = registry.join(&video, Start::Newest, 2).await.unwrap();
+        let tick = || registry.tell_all(|_| true, || Message::Tick);
+        for _ in 0..5 {
+            tick();
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        assert_eq!(registry.videos().len(), 1, "somebody watches");
+        drop(joined);
+        for _ in 0..5 {
+            tick();
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        assert_eq!(registry.videos().len(), 0);
+        let (opening, _) = registry.join(&video, Start::Newest, 2).await.unwrap();
+        assert_eq!(opening.resume.replayed, 2);
+    }
+}

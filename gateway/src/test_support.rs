@@ -1,4 +1,4 @@
-//! Entries and positions, short to write in tests.
+//! Entries and positions, short to write in tests, and stand-ins for what a gateway works with.
 
 use std::sync::Arc;
 
@@ -9,6 +9,9 @@ use common::{
 };
 
 use crate::frame::Encoder;
+
+pub(crate) mod endpoints;
+pub(crate) mod log;
 
 pub(crate) fn origin() -> Arc<Origin> {
     Arc::new("dc1".parse().unwrap())
