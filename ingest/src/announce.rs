@@ -9,11 +9,9 @@ use common::{
 };
 use tokio::time::Instant;
 
-use crate::dispatchers::Dispatchers;
+use crate::{dispatchers::Dispatchers, outbox::NotTaken};
 
-/// For one dispatcher to answer; then the next is tried.
-const ATTEMPT: Duration = Duration::from_millis(600);
-/// For all of them.
+/// For all attempts together.
 const DEADLINE: Duration = Duration::from_secs(2);
 /// Before the round begins again.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -36,12 +34,10 @@ impl Announcer {
         let deadline = Instant::now() + DEADLINE;
         loop {
             for outbox in self.dispatchers.ranked(&comment.video) {
-                let sent = outbox.send(comment.video.clone(), event.clone());
-                let attempt = (Instant::now() + ATTEMPT).min(deadline);
-                match tokio::time::timeout_at(attempt, sent).await {
-                    Ok(Ok(_)) => return true,
-                    Ok(Err(error)) => failed(&error),
-                    Err(_) => failed(&LinkError::Unavailable("no answer in time".into())),
+                match outbox.send(comment.video.clone(), event.clone(), deadline).await {
+                    Ok(()) => return true,
+                    Err(NotTaken::Unsent) => {}
+                    Err(NotTaken::Failed(error)) => failed(&error),
                 }
             }
             if Instant::now() + PAUSE >= deadline {

@@ -1,8 +1,8 @@
 //! ingest: takes comments from commenters, stores them, and has a dispatcher announce them.
 //!
 //! In reading order: [`request`] is what a commenter may send, [`post`] a comment's way from there
-//! to an answer, [`announce`] the way to a dispatcher ([`dispatchers`] who they are, [`outbox`] the
-//! batches), [`pending`] what is announced later, [`history`] what readers get.
+//! to an answer, [`announce`] the way to a dispatcher ([`dispatchers`] who they are, [`standing`] whom
+//! to ask first, [`outbox`] the batches), [`pending`] what is announced later, [`history`] what readers get.
 //!
 //! Invariant: nothing is acknowledged before it is stored; 201 only when a dispatcher said that the
 //! live log has it, 202 only when it is on record that none did yet.
@@ -34,6 +34,7 @@ mod outbox;
 mod pending;
 mod post;
 mod request;
+mod standing;
 
 /// Posts under way at once; one more is answered 503 before any work is done for it.
 const POSTS_MAX: usize = 2048;
