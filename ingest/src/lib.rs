@@ -1,7 +1,7 @@
 //! ingest: takes comments from commenters, stores them, and has a dispatcher announce them.
 //!
 //! In reading order: [`request`] is what a commenter may send, [`post`] a comment's way from there
-//! to an answer, [`announce`] the way to a dispatcher ([`dispatchers`] who they are, [`standing`] whom
+//! to an answer, [`announce`] the way to a dispatcher ([`budget`] how often, [`dispatchers`] who they are, [`standing`] whom
 //! to ask first, [`outbox`] the batches), [`pending`] what is announced later, [`history`] what readers get.
 //!
 //! Invariant: nothing is acknowledged before it is stored; 201 only when a dispatcher said that the
@@ -28,6 +28,7 @@ use announce::Announcer;
 pub use dispatchers::Dispatchers;
 
 mod announce;
+mod budget;
 mod dispatchers;
 mod history;
 mod outbox;

@@ -49,7 +49,7 @@ impl Ingest {
             return Ok(true);
         }
         match self.comments.get(&pending.video, pending.comment).await? {
-            Some(comment) => Ok(self.announcer.announce(&comment).await),
+            Some(comment) => Ok(self.announcer.announce_once(&comment).await),
             None => Ok(true),
         }
     }

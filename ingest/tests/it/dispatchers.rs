@@ -123,3 +123,41 @@ async fn who_has_no_room_is_left_alone_for_a_moment() {
     assert_eq!(slow_of(&rig, "room", 5).await, 0);
     assert_eq!(rig.dispatchers[first].taken(), 1 + 5);
 }
+
+/// What two dispatchers without room are offered: a fifth more than was posted, once the savings are
+/// spent; and most of those who can't afford a retry are answered at once.
+#[tokio::test(start_paused = true)]
+async fn dispatchers_without_room_are_not_hit_again_and_again() {
+    const ROUNDS: usize = 3;
+    const AT_ONCE: usize = 2000;
+    const SAVED: usize = 1024;
+    let rig = rig();
+    rig.set(Mood::IsFull);
+    let (began, mut quick) = (Instant::now(), 0);
+    for round in 0..ROUNDS {
+        let keys: Vec<_> = (0..AT_ONCE).map(|n| format!("{round}-{n}")).collect();
+        for (status, took) in join_all(keys.iter().map(|key| timed(&rig, key))).await {
+            assert_eq!(status, StatusCode::ACCEPTED);
+            quick += usize::from(took < SLOW);
+        }
+    }
+    let (posts, seconds) = (ROUNDS * AT_ONCE, 1 + began.elapsed().as_secs() as usize);
+    let offered = rig.dispatchers.iter().map(|dispatcher| dispatcher.offered()).sum::<usize>();
+    let affordable = SAVED + posts / 5 + 10 * seconds;
+    assert!(offered <= posts + affordable, "{offered} offers, {affordable} retries affordable");
+    assert!(quick >= posts - affordable, "{quick} of {posts} were quick");
+}
+
+/// A full call that is lost with its dispatcher is affordable elsewhere, twice.
+#[tokio::test(start_paused = true)]
+async fn what_is_lost_with_a_dispatcher_is_affordable_elsewhere() {
+    for _ in 0..2 {
+        let (rig, first, other) = choices().await;
+        rig.dispatchers[first].set(Mood::Fails);
+        let keys: Vec<_> = (0..512).map(|n| format!("k{n}")).collect();
+        for (status, took) in join_all(keys.iter().map(|key| timed(&rig, key))).await {
+            assert!(status == StatusCode::CREATED && took < SLOW, "{status} after {took:?}");
+        }
+        assert_eq!(rig.dispatchers[other].taken(), 512);
+    }
+}
