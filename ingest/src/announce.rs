@@ -5,21 +5,41 @@ use std::{
     time::Duration,
 };
 
-use common::{
-    comment::Comment,
-    event::{Event, Kind},
-    link::LinkError,
-};
+use common::{event::Event, ids::VideoId, link::LinkError};
 use tokio::time::Instant;
 
-use crate::{budget::Budget, dispatchers::Dispatchers, outbox::NotTaken};
+use crate::{
+    budget::Budget,
+    dispatchers::Dispatchers,
+    outbox::{NotTaken, Outbox},
+    window::Until,
+};
 
 /// For all attempts together.
 const DEADLINE: Duration = Duration::from_secs(2);
 /// Before all dispatchers are asked again; twice as long each time.
 const PAUSE_MIN: Duration = Duration::from_millis(50);
 
-/// Announces comments.
+/// An event for a video's viewers.
+#[derive(Debug, Clone)]
+pub(crate) struct Announcement {
+    pub(crate) video: VideoId,
+    pub(crate) event: Event,
+    /// After that it must not leave this process any more.
+    pub(crate) until: Until,
+}
+
+/// The way to the live log, as [`Intake`](crate::intake::Intake) knows it. `false` says nothing about
+/// whether viewers see it; announcing again is harmless within the announcement's window.
+pub(crate) trait Announce: Send + Sync + 'static {
+    /// Whether a dispatcher has taken it, tried within the deadline and the budget for retries.
+    fn announce(&self, announcement: Announcement) -> impl Future<Output = bool> + Send;
+
+    /// Whether a dispatcher has taken it at the first attempt: for what is tried again anyway.
+    fn announce_once(&self, announcement: Announcement) -> impl Future<Output = bool> + Send;
+}
+
+/// Announces by dispatchers.
 pub(crate) struct Announcer {
     dispatchers: Dispatchers,
     budget: Mutex<Budget>,
@@ -28,47 +48,6 @@ pub(crate) struct Announcer {
 impl Announcer {
     pub(crate) fn new(dispatchers: Dispatchers) -> Self {
         Self { dispatchers, budget: Mutex::new(Budget::new(Instant::now())) }
-    }
-
-    /// Whether a dispatcher has taken it within the deadline and the budget for retries. `false`
-    /// says nothing about whether viewers see it; announcing again is harmless.
-    pub(crate) async fn announce(&self, comment: &Comment) -> bool {
-        let event =
-            Event { id: comment.id.into(), kind: Kind::COMMENT, data: comment.to_json().into() };
-        let deadline = Instant::now() + DEADLINE;
-        self.budget(|budget, _| budget.deposit());
-        let (mut was_sent, mut pause) = (false, PAUSE_MIN);
-        loop {
-            for outbox in self.dispatchers.ranked(&comment.video) {
-                if was_sent && !self.may_repeat() {
-                    return false;
-                }
-                match outbox.send(comment.video.clone(), event.clone(), deadline).await {
-                    Ok(()) => return true,
-                    Err(NotTaken::Unsent) => {}
-                    Err(NotTaken::Failed(error)) => {
-                        was_sent = true;
-                        failed(&error);
-                    }
-                }
-            }
-            if Instant::now() + pause >= deadline {
-                return false;
-            }
-            tokio::time::sleep(pause).await;
-            pause *= 2;
-        }
-    }
-
-    /// Whether a dispatcher has taken it at the first attempt.
-    pub(crate) async fn announce_once(&self, comment: &Comment) -> bool {
-        let event =
-            Event { id: comment.id.into(), kind: Kind::COMMENT, data: comment.to_json().into() };
-        let Some(outbox) = self.dispatchers.ranked(&comment.video).into_iter().next() else {
-            return false;
-        };
-        let deadline = Instant::now() + DEADLINE;
-        outbox.send(comment.video.clone(), event, deadline).await.is_ok()
     }
 
     fn may_repeat(&self) -> bool {
@@ -83,6 +62,51 @@ impl Announcer {
         let mut budget = self.budget.lock().unwrap_or_else(PoisonError::into_inner);
         act(&mut budget, Instant::now())
     }
+}
+
+impl Announce for Announcer {
+    async fn announce(&self, announcement: Announcement) -> bool {
+        let deadline = Instant::now() + DEADLINE;
+        self.budget(|budget, _| budget.deposit());
+        let (mut is_repeated, mut pause) = (false, PAUSE_MIN);
+        loop {
+            for outbox in self.dispatchers.ranked(&announcement.video) {
+                if is_repeated && !self.may_repeat() {
+                    return false;
+                }
+                match send(&outbox, announcement.clone(), deadline).await {
+                    Ok(()) => return true,
+                    Err(NotTaken::TooLate) => return false,
+                    Err(NotTaken::Unsent) => {}
+                    Err(NotTaken::Failed(_)) => is_repeated = true,
+                }
+            }
+            is_repeated = true;
+            if Instant::now() + pause >= deadline {
+                return false;
+            }
+            tokio::time::sleep(pause).await;
+            pause *= 2;
+        }
+    }
+
+    async fn announce_once(&self, announcement: Announcement) -> bool {
+        let first = self.dispatchers.ranked(&announcement.video).into_iter().next();
+        let Some(outbox) = first else { return false };
+        send(&outbox, announcement, Instant::now() + DEADLINE).await.is_ok()
+    }
+}
+
+async fn send(
+    outbox: &Outbox,
+    announcement: Announcement,
+    deadline: Instant,
+) -> Result<(), NotTaken> {
+    let sent = outbox.send(announcement, deadline).await;
+    if let Err(NotTaken::Failed(error)) = &sent {
+        failed(error);
+    }
+    sent
 }
 
 fn failed(error: &LinkError) {

@@ -6,8 +6,7 @@ use std::{
 };
 
 use common::{
-    event::{Event, VideoEvents},
-    ids::VideoId,
+    event::VideoEvents,
     link::{Accepted, Dispatch, LinkError},
     task,
 };
@@ -16,7 +15,10 @@ use tokio::{
     time::{Instant, timeout, timeout_at},
 };
 
-use crate::standing::{Outcome, Record, Standing};
+use crate::{
+    announce::Announcement,
+    standing::{Outcome, Record, Standing},
+};
 
 /// Events waiting for one dispatcher. When it is full the next dispatcher is tried.
 const QUEUE_LEN_MAX: usize = 4096;
@@ -30,14 +32,17 @@ pub(crate) const PATIENCE: Duration = Duration::from_millis(600);
 pub(crate) enum NotTaken {
     /// It never left: too many wait already, or a call before it failed.
     Unsent,
+    /// It never left, and must not any more: it might be shown twice.
+    TooLate,
     /// It may have left; what became of it is unknown unless the error tells.
     Failed(LinkError),
 }
 
+type Answer = oneshot::Sender<Result<(), NotTaken>>;
+
 struct Waiting {
-    video: VideoId,
-    event: Event,
-    answer: oneshot::Sender<Result<(), NotTaken>>,
+    announcement: Announcement,
+    answer: Answer,
 }
 
 /// Handle of one dispatcher's queue and its task; the task ends with the last handle.
@@ -68,12 +73,11 @@ impl Outbox {
     /// Sends with the next call; what became of it comes back within [`PATIENCE`], or by `deadline`.
     pub(crate) async fn send(
         &self,
-        video: VideoId,
-        event: Event,
+        announcement: Announcement,
         deadline: Instant,
     ) -> Result<(), NotTaken> {
         let (answer, answered) = oneshot::channel();
-        let waiting = Waiting { video, event, answer };
+        let waiting = Waiting { announcement, answer };
         self.queue.try_send(waiting).map_err(|_| NotTaken::Unsent)?;
         let patience = Instant::now() + PATIENCE;
         let failed = |why: &str| Err(NotTaken::Failed(LinkError::Unavailable(why.into())));
@@ -109,8 +113,7 @@ async fn send_all(
 ) {
     let mut gathered = Vec::with_capacity(CALL_LEN_MAX);
     while queue.recv_many(&mut gathered, CALL_LEN_MAX).await > 0 {
-        // Whoever gave up waiting has gone to another dispatcher.
-        gathered.retain(|waiting| !waiting.answer.is_closed());
+        drop_stale(&mut gathered);
         if gathered.is_empty() {
             continue;
         }
@@ -120,6 +123,15 @@ async fn send_all(
         if outcome != Outcome::Taken {
             release(&mut queue);
         }
+    }
+}
+
+/// Whoever gave up waiting has gone to another dispatcher. And a process that was paused may wake up
+/// here, long after another one has announced the same: this is the last look before it leaves.
+fn drop_stale(gathered: &mut Vec<Waiting>) {
+    gathered.retain(|waiting| !waiting.answer.is_closed());
+    for late in gathered.extract_if(.., |waiting| waiting.announcement.until.is_past()) {
+        let _ = late.answer.send(Err(NotTaken::TooLate)); // it may have given up
     }
 }
 
@@ -153,14 +165,12 @@ fn release(queue: &mut mpsc::Receiver<Waiting>) {
 }
 
 /// Groups by video, keeping the order within each; who waits for an answer in the batches' order.
-fn by_video(
-    gathered: impl Iterator<Item = Waiting>,
-) -> (Vec<VideoEvents>, Vec<oneshot::Sender<Result<(), NotTaken>>>) {
+fn by_video(gathered: impl Iterator<Item = Waiting>) -> (Vec<VideoEvents>, Vec<Answer>) {
     let mut gathered: Vec<_> = gathered.collect();
-    gathered.sort_by(|a, b| a.video.cmp(&b.video));
+    gathered.sort_by(|a, b| a.announcement.video.cmp(&b.announcement.video));
     let mut batches: Vec<VideoEvents> = Vec::new();
     let mut answers = Vec::with_capacity(gathered.len());
-    for Waiting { video, event, answer } in gathered {
+    for Waiting { announcement: Announcement { video, event, .. }, answer } in gathered {
         answers.push(answer);
         match batches.last_mut() {
             Some(batch) if batch.video == video => batch.events.push(event),

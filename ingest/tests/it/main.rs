@@ -5,6 +5,8 @@
 )]
 
 mod dispatchers;
+mod overload;
+mod pending;
 mod posts;
 mod rig;
 mod stand_ins;

@@ -47,6 +47,11 @@ impl Dispatcher {
     pub(crate) fn taken(&self) -> usize {
         self.taken.lock().unwrap().len()
     }
+
+    /// What it took, in order.
+    pub(crate) fn events(&self) -> Vec<Event> {
+        self.taken.lock().unwrap().clone()
+    }
 }
 
 #[async_trait]

@@ -21,12 +21,29 @@ pub(crate) struct Store {
     comments: Mutex<BTreeMap<CommentId, Comment>>,
     claims: Mutex<BTreeMap<(UserId, IdempotencyKey), Claim>>,
     pending: Mutex<Vec<Pending>>,
+    settled: Mutex<Vec<CommentId>>,
+    damaged: Mutex<Vec<CommentId>>,
     fails: AtomicBool,
+    sticks: AtomicBool,
 }
 
 impl Store {
     pub(crate) fn fail(&self, fails: bool) {
         self.fails.store(fails, Ordering::SeqCst);
+    }
+
+    /// Pages never come.
+    pub(crate) fn stick_reads(&self, sticks: bool) {
+        self.sticks.store(sticks, Ordering::SeqCst);
+    }
+
+    /// The comment can't be read any more.
+    pub(crate) fn damage(&self, comment: CommentId) {
+        self.damaged.lock().unwrap().push(comment);
+    }
+
+    pub(crate) fn forget_settled(&self) {
+        self.settled.lock().unwrap().clear();
     }
 
     pub(crate) fn forget_comments(&self) {
@@ -50,6 +67,9 @@ impl Store {
         }
         for pending in self.pending.lock().unwrap().iter_mut() {
             pending.comment = older(pending.comment);
+        }
+        for settled in self.settled.lock().unwrap().iter_mut() {
+            *settled = older(*settled);
         }
     }
 
@@ -75,10 +95,16 @@ impl CommentStore for Store {
     }
 
     async fn get(&self, _: &VideoId, id: CommentId) -> Result<Option<Comment>, StoreError> {
+        if self.damaged.lock().unwrap().contains(&id) {
+            return Err(StoreError::Damaged("told to be".into()));
+        }
         self.checked(self.comments.lock().unwrap().get(&id).cloned())
     }
 
     async fn list(&self, _: &VideoId, _: Page, _: usize) -> Result<Vec<Comment>, StoreError> {
+        if self.sticks.load(Ordering::SeqCst) {
+            std::future::pending::<()>().await;
+        }
         self.checked(Vec::new())
     }
 
@@ -101,9 +127,10 @@ impl CommentStore for Store {
         Ok(())
     }
 
-    async fn pending(&self, older_than_ms: u64, _: usize) -> Result<Vec<Pending>, StoreError> {
+    async fn pending(&self, older_than_ms: u64, limit: usize) -> Result<Vec<Pending>, StoreError> {
         let old = |pending: &&Pending| pending.comment.unix_ms() < older_than_ms;
-        self.checked(self.pending.lock().unwrap().iter().filter(old).cloned().collect())
+        let pending = self.pending.lock().unwrap();
+        self.checked(pending.iter().filter(old).take(limit).cloned().collect())
     }
 
     async fn is_pending(&self, pending: &Pending) -> Result<bool, StoreError> {
@@ -113,6 +140,16 @@ impl CommentStore for Store {
     async fn remove_pending(&self, pending: &Pending) -> Result<(), StoreError> {
         self.pending.lock().unwrap().retain(|known| known != pending);
         self.checked(())
+    }
+
+    async fn settle(&self, _: &VideoId, comment: CommentId) -> Result<(), StoreError> {
+        self.checked(())?;
+        self.settled.lock().unwrap().push(comment);
+        Ok(())
+    }
+
+    async fn is_settled(&self, _: &VideoId, comment: CommentId) -> Result<bool, StoreError> {
+        self.checked(self.settled.lock().unwrap().contains(&comment))
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
