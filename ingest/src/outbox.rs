@@ -179,3 +179,6 @@ fn by_video(gathered: impl Iterator<Item = Waiting>) -> (Vec<VideoEvents>, Vec<A
     }
     (batches, answers)
 }
+
+#[cfg(test)]
+mod tests;
