@@ -7,6 +7,7 @@ use bytes::Bytes;
 use uuid::Uuid;
 
 use crate::{
+    comment::Comment,
     ids::{CommentId, VideoId},
     position::{Origin, Position},
 };
@@ -20,6 +21,15 @@ impl EventId {
     #[must_use]
     pub fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(Uuid::from_bytes(bytes))
+    }
+
+    /// Of the event that tells that `comment` is skipped: the comment's id as UUIDv8 instead of v7, the
+    /// same whoever makes it, and no comment's.
+    #[must_use]
+    pub fn of_skipped(comment: CommentId) -> Self {
+        let mut bytes = *comment.as_bytes();
+        bytes[6] = 0x80 | (bytes[6] & 0x0f);
+        Self::from_bytes(bytes)
     }
 
     /// The 16 bytes.
@@ -49,6 +59,8 @@ pub struct Kind(Cow<'static, str>);
 impl Kind {
     /// A comment.
     pub const COMMENT: Self = Self(Cow::Borrowed("comment"));
+    /// Tells that one comment is not shown, only in the history. Gateways add the positions.
+    pub const SKIPPED: Self = Self(Cow::Borrowed("skipped"));
     /// Shows nothing: a block with only `id:` (what is left of a deleted entry).
     pub const BARE: Self = Self(Cow::Borrowed(""));
 
@@ -61,6 +73,7 @@ impl Kind {
         match name {
             "" => Some(Self::BARE),
             "comment" => Some(Self::COMMENT),
+            "skipped" => Some(Self::SKIPPED),
             _ if first_ok && rest_ok && name.len() <= 32 => Some(Self(name.to_owned().into())),
             _ => None,
         }
@@ -82,6 +95,21 @@ pub struct Event {
     pub kind: Kind,
     /// The stream's `data:`, one line of JSON.
     pub data: Bytes,
+}
+
+impl Event {
+    /// The event that shows a comment.
+    #[must_use]
+    pub fn of_comment(comment: &Comment) -> Self {
+        Self { id: comment.id.into(), kind: Kind::COMMENT, data: comment.to_json().into() }
+    }
+
+    /// The event that tells that a comment is not shown. Several that tell of the same one are one.
+    #[must_use]
+    pub fn of_skipped(comment: CommentId) -> Self {
+        let data = Bytes::from_static(br#"{"count":1}"#);
+        Self { id: EventId::of_skipped(comment), kind: Kind::SKIPPED, data }
+    }
 }
 
 /// Events of one video, in the order in which they are to be appended.
@@ -121,11 +149,23 @@ mod tests {
 
     #[test]
     fn kinds() {
-        for good in ["", "comment", "odds", "a-1"] {
+        for good in ["", "comment", "skipped", "odds", "a-1"] {
             assert_eq!(Kind::parse(good).unwrap().as_str(), good);
         }
+        assert_eq!(Kind::parse("skipped"), Some(Kind::SKIPPED));
         for bad in ["1a", "Odds", "a b", "a\n", "-a", &"a".repeat(33)] {
             assert_eq!(Kind::parse(bad), None, "{bad}");
         }
+    }
+
+    /// Whoever tells of a skipped comment tells by the same id, which is no comment's.
+    #[test]
+    fn a_skipped_comment_has_one_event_of_its_own() {
+        let comment: CommentId = "0190163d-8694-739b-aea5-966c26f8ad91".parse().unwrap();
+        let id = EventId::of_skipped(comment);
+        assert_eq!(id.to_string(), "0190163d-8694-839b-aea5-966c26f8ad91");
+        assert!(id.to_string().parse::<CommentId>().is_err());
+        assert_eq!(Event::of_skipped(comment), Event::of_skipped(comment));
+        assert_ne!(EventId::of_skipped(CommentId::now()), EventId::of_skipped(CommentId::now()));
     }
 }

@@ -63,8 +63,13 @@ impl Encoder {
 
     /// An entry with its position.
     pub(crate) fn entry(&self, out: &mut BytesMut, entry: &Entry) {
-        self.id(out, entry.position);
-        unpositioned(out, entry);
+        if entry.event.kind == Kind::SKIPPED {
+            skipped_one(out, entry);
+            self.bare(out, entry.position);
+        } else {
+            self.id(out, entry.position);
+            unpositioned(out, entry);
+        }
     }
 
     /// A block that moves the position and shows nothing.
@@ -75,13 +80,7 @@ impl Encoder {
 
     /// Tells that `count` events after `from`, up to and including `to`, were left out.
     pub(crate) fn skipped(&self, out: &mut BytesMut, count: u64, from: Position, to: Position) {
-        let (from, to) = (self.cursor(from), self.cursor(to));
-        write(
-            out,
-            format_args!(
-                "event: skipped\ndata: {{\"count\":{count},\"from\":\"{from}\",\"to\":\"{to}\"}}\n\n"
-            ),
-        );
+        skipped(out, count, &self.cursor(from), &self.cursor(to));
     }
 
     /// The first block of a stream.
@@ -115,12 +114,31 @@ impl Encoder {
 /// An entry that has no position of this log's: clients keep the one they have.
 pub(crate) fn unpositioned(out: &mut BytesMut, entry: &Entry) {
     let event = &entry.event;
+    if event.kind == Kind::SKIPPED {
+        return skipped_one(out, entry);
+    }
     if event.kind != Kind::BARE {
         for part in [b"event: ", event.kind.as_str().as_bytes(), b"\ndata: ", &event.data, b"\n"] {
             out.put_slice(part);
         }
     }
     out.put_u8(b'\n');
+}
+
+/// An entry that stands in the log in place of a comment which is not shown.
+fn skipped_one(out: &mut BytesMut, entry: &Entry) {
+    let Position { epoch, seq } = entry.position;
+    let cursor = |seq| Cursor::single(entry.origin.clone(), Position { epoch, seq });
+    skipped(out, 1, &cursor(seq.saturating_sub(1)), &cursor(seq));
+}
+
+fn skipped(out: &mut BytesMut, count: u64, from: &Cursor, to: &Cursor) {
+    write(
+        out,
+        format_args!(
+            "event: skipped\ndata: {{\"count\":{count},\"from\":\"{from}\",\"to\":\"{to}\"}}\n\n"
+        ),
+    );
 }
 
 /// All that a viewer gets who can't be served now: it comes back after a while. Any status but
@@ -138,6 +156,8 @@ fn write(out: &mut BytesMut, args: std::fmt::Arguments<'_>) {
 
 #[cfg(test)]
 mod tests {
+    use common::event::Event;
+
     use super::*;
     use crate::test_support::{encoder, entry, position};
 
@@ -159,6 +179,19 @@ mod tests {
             text(|out| encoder.skipped(out, 3, position(1, 1), position(1, 4))),
             "event: skipped\ndata: {\"count\":3,\"from\":\"1~dc1:1:1\",\"to\":\"1~dc1:1:4\"}\n\n"
         );
+    }
+
+    /// An entry that tells of a skipped comment is the contract's `skipped`, which has no `id:`, and
+    /// moves the position; of an epoch that is over it leaves the position alone.
+    #[test]
+    fn an_entry_of_a_skipped_comment() {
+        let comment = "0190163d-8694-739b-aea5-966c26f8ad91".parse().unwrap();
+        let entry = Entry { event: Event::of_skipped(comment), ..entry(1, 10) };
+        let told =
+            "event: skipped\ndata: {\"count\":1,\"from\":\"1~dc1:1:9\",\"to\":\"1~dc1:1:a\"}\n\n";
+        let whole = format!("{told}id: 1~dc1:1:a\n\n");
+        assert_eq!(text(|out| encoder().entry(out, &entry)), whole);
+        assert_eq!(text(|out| unpositioned(out, &entry)), told);
     }
 
     #[test]

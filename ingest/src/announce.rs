@@ -1,55 +1,112 @@
 //! Has a stored comment announced: by its video's first choice of dispatcher, or the next.
 
-use std::time::Duration;
-
-use common::{
-    comment::Comment,
-    event::{Event, Kind},
-    link::LinkError,
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Duration,
 };
+
+use common::{event::Event, ids::VideoId, link::LinkError};
 use tokio::time::Instant;
 
-use crate::dispatchers::Dispatchers;
+use crate::{
+    budget::Budget,
+    dispatchers::Dispatchers,
+    outbox::{NotTaken, Outbox},
+    window::Until,
+};
 
-/// For one dispatcher to answer; then the next is tried.
-const ATTEMPT: Duration = Duration::from_millis(600);
-/// For all of them.
+/// For all attempts together.
 const DEADLINE: Duration = Duration::from_secs(2);
-/// Before the round begins again.
-const PAUSE: Duration = Duration::from_millis(50);
+/// Before all dispatchers are asked again; twice as long each time.
+const PAUSE_MIN: Duration = Duration::from_millis(50);
 
-/// Announces comments.
+/// An event for a video's viewers.
+#[derive(Debug, Clone)]
+pub(crate) struct Announcement {
+    pub(crate) video: VideoId,
+    pub(crate) event: Event,
+    /// After that it must not leave this process any more.
+    pub(crate) until: Until,
+}
+
+/// The way to the live log, as [`Intake`](crate::intake::Intake) knows it. `false` says nothing about
+/// whether viewers see it; announcing again is harmless within the announcement's window.
+pub(crate) trait Announce: Send + Sync + 'static {
+    /// Whether a dispatcher has taken it, tried within the deadline and the budget for retries.
+    fn announce(&self, announcement: Announcement) -> impl Future<Output = bool> + Send;
+
+    /// Whether a dispatcher has taken it at the first attempt: for what is tried again anyway.
+    fn announce_once(&self, announcement: Announcement) -> impl Future<Output = bool> + Send;
+}
+
+/// Announces by dispatchers.
 pub(crate) struct Announcer {
     dispatchers: Dispatchers,
+    budget: Mutex<Budget>,
 }
 
 impl Announcer {
     pub(crate) fn new(dispatchers: Dispatchers) -> Self {
-        Self { dispatchers }
+        Self { dispatchers, budget: Mutex::new(Budget::new(Instant::now())) }
     }
 
-    /// Whether a dispatcher has taken it within the deadline. `false` says nothing about whether
-    /// viewers see it; announcing again is harmless.
-    pub(crate) async fn announce(&self, comment: &Comment) -> bool {
-        let event =
-            Event { id: comment.id.into(), kind: Kind::COMMENT, data: comment.to_json().into() };
+    fn may_repeat(&self) -> bool {
+        let may = self.budget(Budget::withdraw);
+        if !may {
+            metrics::counter!("chorus_ingest_retries_refused_total").increment(1);
+        }
+        may
+    }
+
+    fn budget<T>(&self, act: impl FnOnce(&mut Budget, Instant) -> T) -> T {
+        let mut budget = self.budget.lock().unwrap_or_else(PoisonError::into_inner);
+        act(&mut budget, Instant::now())
+    }
+}
+
+impl Announce for Announcer {
+    async fn announce(&self, announcement: Announcement) -> bool {
         let deadline = Instant::now() + DEADLINE;
+        self.budget(|budget, _| budget.deposit());
+        let (mut is_repeated, mut pause) = (false, PAUSE_MIN);
         loop {
-            for outbox in self.dispatchers.ranked(&comment.video) {
-                let sent = outbox.send(comment.video.clone(), event.clone());
-                let attempt = (Instant::now() + ATTEMPT).min(deadline);
-                match tokio::time::timeout_at(attempt, sent).await {
-                    Ok(Ok(_)) => return true,
-                    Ok(Err(error)) => failed(&error),
-                    Err(_) => failed(&LinkError::Unavailable("no answer in time".into())),
+            for outbox in self.dispatchers.ranked(&announcement.video) {
+                if is_repeated && !self.may_repeat() {
+                    return false;
+                }
+                match send(&outbox, announcement.clone(), deadline).await {
+                    Ok(()) => return true,
+                    Err(NotTaken::TooLate) => return false,
+                    Err(NotTaken::Unsent) => {}
+                    Err(NotTaken::Failed(_)) => is_repeated = true,
                 }
             }
-            if Instant::now() + PAUSE >= deadline {
+            is_repeated = true;
+            if Instant::now() + pause >= deadline {
                 return false;
             }
-            tokio::time::sleep(PAUSE).await;
+            tokio::time::sleep(pause).await;
+            pause *= 2;
         }
     }
+
+    async fn announce_once(&self, announcement: Announcement) -> bool {
+        let first = self.dispatchers.ranked(&announcement.video).into_iter().next();
+        let Some(outbox) = first else { return false };
+        send(&outbox, announcement, Instant::now() + DEADLINE).await.is_ok()
+    }
+}
+
+async fn send(
+    outbox: &Outbox,
+    announcement: Announcement,
+    deadline: Instant,
+) -> Result<(), NotTaken> {
+    let sent = outbox.send(announcement, deadline).await;
+    if let Err(NotTaken::Failed(error)) = &sent {
+        failed(error);
+    }
+    sent
 }
 
 fn failed(error: &LinkError) {

@@ -72,9 +72,19 @@ impl Dispatchers {
         }
     }
 
-    /// All of them, the video's first choice first: rendezvous hashing, so that a video's comments
-    /// meet in one dispatcher's batches and a dispatcher that goes moves only its own videos.
+    /// All of them, in the order in which they are to be asked: those in good standing first, and
+    /// the video's first choice first among equals. That is rendezvous hashing: a video's comments
+    /// meet in one dispatcher's batches, and a dispatcher that goes moves only its own videos. A
+    /// first choice that was suspect for long enough comes first once more, for one caller.
     pub(crate) fn ranked(&self, video: &VideoId) -> Vec<Outbox> {
+        let mut ranked = self.by_weight(video);
+        let on_trial = ranked.first().is_some_and(Outbox::take_trial);
+        // Stable: equals stay in the order of their weights.
+        ranked[usize::from(on_trial)..].sort_by_cached_key(Outbox::standing);
+        ranked
+    }
+
+    fn by_weight(&self, video: &VideoId) -> Vec<Outbox> {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
         let mut ranked: Vec<_> = known
             .iter()

@@ -1,11 +1,14 @@
 //! ingest: takes comments from commenters, stores them, and has a dispatcher announce them.
 //!
-//! In reading order: [`request`] is what a commenter may send, [`post`] a comment's way from there
-//! to an answer, [`announce`] the way to a dispatcher ([`dispatchers`] who they are, [`outbox`] the
-//! batches), [`pending`] what is announced later, [`history`] what readers get.
+//! In reading order: [`request`] is what a commenter may send, [`post`] the way from there to an
+//! answer ([`places`] who is refused before), [`intake`] what happens to a comment on it, [`announce`]
+//! the way to a dispatcher ([`budget`] how often, [`dispatchers`] who they are, [`standing`] whom to
+//! ask first, [`outbox`] the batches, [`window`] until when), [`pending`] what is announced later,
+//! [`history`] what readers get.
 //!
 //! Invariant: nothing is acknowledged before it is stored; 201 only when a dispatcher said that the
-//! live log has it, 202 only when it is on record that none did yet.
+//! live log has it (or viewers were told that it is skipped), 202 only when it is on record that none
+//! did yet.
 
 use std::{sync::Arc, time::Duration};
 
@@ -14,6 +17,7 @@ use axum::{
     routing::{get, post as post_route},
 };
 use common::{
+    ambient,
     auth::Authenticator,
     comment_store::CommentStore,
     config::Config,
@@ -21,24 +25,37 @@ use common::{
     position::{InvalidPosition, Origin},
     task,
 };
-use tokio::{sync::Semaphore, task::JoinHandle};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use announce::Announcer;
 pub use dispatchers::Dispatchers;
+use intake::Intake;
+use places::Places;
+use window::Window;
 
 mod announce;
+mod budget;
 mod dispatchers;
 mod history;
+mod intake;
 mod outbox;
 mod pending;
+mod places;
 mod post;
 mod request;
+mod standing;
+mod window;
 
-/// Posts under way at once; one more is answered 503 before any work is done for it.
+/// Posts under way at once, from the whole body to the answer and the settled mark after it; one more
+/// is answered 503, at its beginning if possible.
 const POSTS_MAX: usize = 2048;
-/// How far the clocks of an ingest node (in a comment's id) and of Redis may be apart.
-const CLOCKS_APART_MAX: Duration = Duration::from_secs(5);
+/// Bodies being waited for at once, of commenters who have shown who they are: 64 MiB of them at
+/// most. One more is answered 503, so slow senders crowd out each other and not the posts under way.
+const BODIES_MAX: usize = 4096;
+/// Reads of history at once; one more is answered 503. Together with the posts they stay below what a
+/// store takes on at a time, so that no flood of readers keeps comments from being stored.
+const READS_MAX: usize = 512;
 /// Between looks at what is pending.
 const PENDING_PERIOD: Duration = Duration::from_secs(1);
 
@@ -56,12 +73,12 @@ pub struct Deps {
 pub struct Ingest {
     comments: Arc<dyn CommentStore>,
     live_log: Arc<dyn LiveLog>,
-    announcer: Announcer,
+    intake: Arc<Intake>,
     authenticator: Authenticator,
     origin: Arc<Origin>,
-    /// How old a comment may be and still be announced again without risk of a second showing.
-    announce_age_max: Duration,
-    posts: Semaphore,
+    posts: Places,
+    bodies: Places,
+    reads: Places,
 }
 
 impl Ingest {
@@ -74,16 +91,22 @@ impl Ingest {
         deps: Deps,
         stop: CancellationToken,
     ) -> Result<(Arc<Self>, JoinHandle<()>), InvalidPosition> {
+        let intake = Arc::new(Intake {
+            comments: deps.comments.clone(),
+            announcer: Announcer::new(deps.dispatchers),
+            window: Window::new(config.live.dedup_s, ambient::unix_ms),
+        });
         let ingest = Arc::new(Self {
             comments: deps.comments,
             live_log: deps.live_log,
-            announcer: Announcer::new(deps.dispatchers),
+            intake: intake.clone(),
             authenticator: Authenticator::new(config),
             origin: Arc::new(config.dc.name.parse()?),
-            announce_age_max: Duration::from_secs(config.live.dedup_s) - CLOCKS_APART_MAX,
-            posts: Semaphore::new(POSTS_MAX),
+            posts: Places::new("posts", POSTS_MAX),
+            bodies: Places::new("bodies", BODIES_MAX),
+            reads: Places::new("reads", READS_MAX),
         });
-        let drain = task::spawn("ingest.pending", drain(ingest.clone(), stop));
+        let drain = task::spawn("ingest.pending", drain(intake, stop));
         Ok((ingest, drain))
     }
 
@@ -96,9 +119,9 @@ impl Ingest {
     }
 }
 
-async fn drain(ingest: Arc<Ingest>, stop: CancellationToken) {
+async fn drain(intake: Arc<Intake>, stop: CancellationToken) {
     while tokio::time::timeout(PENDING_PERIOD, stop.cancelled()).await.is_err() {
-        let drained = stop.run_until_cancelled(ingest.drain_pending()).await;
+        let drained = stop.run_until_cancelled(intake.drain_pending()).await;
         if let Some(Err(error)) = drained {
             tracing::warn!(%error, "can't drain pending comments");
         }

@@ -1,80 +1,176 @@
 //! The way to one dispatcher: whatever gathered while the last call was under way goes in the next.
 
-use std::sync::Arc;
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use common::{
-    event::{Event, VideoEvents},
-    ids::VideoId,
+    event::VideoEvents,
     link::{Accepted, Dispatch, LinkError},
     task,
 };
-use tokio::sync::{mpsc, oneshot};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::{Instant, timeout, timeout_at},
+};
+
+use crate::{
+    announce::Announcement,
+    standing::{Outcome, Record, Standing},
+};
 
 /// Events waiting for one dispatcher. When it is full the next dispatcher is tried.
 const QUEUE_LEN_MAX: usize = 4096;
 /// Of them, sent in one call.
-const CALL_LEN_MAX: usize = 512;
+pub(crate) const CALL_LEN_MAX: usize = 512;
+/// For a call to be answered, and for an event to be: then it is tried elsewhere.
+pub(crate) const PATIENCE: Duration = Duration::from_millis(600);
+
+/// Why an event was not taken.
+#[derive(Debug)]
+pub(crate) enum NotTaken {
+    /// It never left: too many wait already, or a call before it failed.
+    Unsent,
+    /// It never left, and must not any more: it might be shown twice.
+    TooLate,
+    /// It may have left; what became of it is unknown unless the error tells.
+    Failed(LinkError),
+}
+
+type Answer = oneshot::Sender<Result<(), NotTaken>>;
 
 struct Waiting {
-    video: VideoId,
-    event: Event,
-    answer: oneshot::Sender<Accepted>,
+    announcement: Announcement,
+    answer: Answer,
 }
 
 /// Handle of one dispatcher's queue and its task; the task ends with the last handle.
 #[derive(Clone)]
 pub(crate) struct Outbox {
     queue: mpsc::Sender<Waiting>,
+    record: Arc<Mutex<Record>>,
 }
 
 impl Outbox {
     pub(crate) fn start(dispatcher: Arc<dyn Dispatch>) -> Self {
         let (queue, waiting) = mpsc::channel(QUEUE_LEN_MAX);
-        task::spawn("ingest.outbox", send_all(dispatcher, waiting));
-        Self { queue }
+        let record = Arc::default();
+        task::spawn("ingest.outbox", send_all(dispatcher, waiting, Arc::clone(&record)));
+        Self { queue, record }
     }
 
-    /// Sends with the next call; what became of it comes back.
-    pub(crate) async fn send(&self, video: VideoId, event: Event) -> Accepted {
+    /// How the dispatcher stands.
+    pub(crate) fn standing(&self) -> Standing {
+        lock(&self.record).standing(Instant::now())
+    }
+
+    /// Whether the caller is the one to try a dispatcher again that was suspect for long enough.
+    pub(crate) fn take_trial(&self) -> bool {
+        lock(&self.record).take_trial(Instant::now())
+    }
+
+    /// Sends with the next call; what became of it comes back within [`PATIENCE`], or by `deadline`.
+    pub(crate) async fn send(
+        &self,
+        announcement: Announcement,
+        deadline: Instant,
+    ) -> Result<(), NotTaken> {
         let (answer, answered) = oneshot::channel();
-        let waiting = Waiting { video, event, answer };
-        self.queue.try_send(waiting).map_err(|_| LinkError::Overloaded)?;
-        let gone = || Err(LinkError::Unavailable("the dispatcher is no longer known".into()));
-        answered.await.unwrap_or_else(|_| gone())
+        let waiting = Waiting { announcement, answer };
+        self.queue.try_send(waiting).map_err(|_| NotTaken::Unsent)?;
+        let patience = Instant::now() + PATIENCE;
+        let failed = |why: &str| Err(NotTaken::Failed(LinkError::Unavailable(why.into())));
+        match timeout_at(patience.min(deadline), answered).await {
+            Ok(answer) => answer.unwrap_or_else(|_| failed("the dispatcher is no longer known")),
+            Err(_) => {
+                if patience <= deadline {
+                    // Its calls are answered, or it would be suspect by now, but too many wait.
+                    self.has_no_room();
+                }
+                failed("no answer in time")
+            }
+        }
     }
-}
 
-async fn send_all(dispatcher: Arc<dyn Dispatch>, mut queue: mpsc::Receiver<Waiting>) {
-    let mut gathered = Vec::with_capacity(CALL_LEN_MAX);
-    while queue.recv_many(&mut gathered, CALL_LEN_MAX).await > 0 {
-        // Whoever gave up waiting has gone to another dispatcher.
-        gathered.retain(|waiting| !waiting.answer.is_closed());
-        metrics::histogram!("chorus_ingest_dispatch_batch").record(gathered.len() as f64);
-        let (batches, answers) = by_video(gathered.drain(..));
-        match dispatcher.dispatch(batches).await {
-            Ok(accepted) => {
-                for (answer, accepted) in answers.into_iter().zip(accepted) {
-                    let _ = answer.send(accepted); // who gave up in between doesn't mind
-                }
-            }
-            Err(error) => {
-                for answer in answers {
-                    let _ = answer.send(Err(error.clone()));
-                }
-            }
+    fn has_no_room(&self) {
+        let mut record = lock(&self.record);
+        let now = Instant::now();
+        if record.standing(now) == Standing::Good {
+            record.note(Outcome::Overloaded, now);
         }
     }
 }
 
-/// Groups by video, keeping the order within each; the answers in the batches' order.
-fn by_video(
-    gathered: impl Iterator<Item = Waiting>,
-) -> (Vec<VideoEvents>, Vec<oneshot::Sender<Accepted>>) {
+fn lock(record: &Mutex<Record>) -> MutexGuard<'_, Record> {
+    record.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+async fn send_all(
+    dispatcher: Arc<dyn Dispatch>,
+    mut queue: mpsc::Receiver<Waiting>,
+    record: Arc<Mutex<Record>>,
+) {
+    let mut gathered = Vec::with_capacity(CALL_LEN_MAX);
+    while queue.recv_many(&mut gathered, CALL_LEN_MAX).await > 0 {
+        drop_stale(&mut gathered);
+        if gathered.is_empty() {
+            continue;
+        }
+        metrics::histogram!("chorus_ingest_dispatch_batch").record(gathered.len() as f64);
+        let outcome = call(&*dispatcher, &mut gathered).await;
+        lock(&record).note(outcome, Instant::now());
+        if outcome != Outcome::Taken {
+            release(&mut queue);
+        }
+    }
+}
+
+/// Whoever gave up waiting has gone to another dispatcher. And a process that was paused may wake up
+/// here, long after another one has announced the same: this is the last look before it leaves.
+fn drop_stale(gathered: &mut Vec<Waiting>) {
+    gathered.retain(|waiting| !waiting.answer.is_closed());
+    for late in gathered.extract_if(.., |waiting| waiting.announcement.until.is_past()) {
+        let _ = late.answer.send(Err(NotTaken::TooLate)); // it may have given up
+    }
+}
+
+/// Calls once with all that was gathered, and passes on the answers.
+async fn call(dispatcher: &dyn Dispatch, gathered: &mut Vec<Waiting>) -> Outcome {
+    let (batches, waiting) = by_video(gathered.drain(..));
+    let answer = timeout(PATIENCE, dispatcher.dispatch(batches)).await;
+    let late = || Err(LinkError::Unavailable("no answer in time".into()));
+    let (outcome, answers): (_, Vec<Accepted>) = match answer.unwrap_or_else(|_| late()) {
+        // One that can append nothing (it is cut off from the log) is no better than a dead one.
+        Ok(answers) if answers.iter().all(Result::is_err) => (Outcome::Failed, answers),
+        Ok(answers) => (Outcome::Taken, answers),
+        Err(error) => {
+            let overloaded = error == LinkError::Overloaded;
+            let outcome = if overloaded { Outcome::Overloaded } else { Outcome::Failed };
+            (outcome, vec![Err(error); waiting.len()])
+        }
+    };
+    for (waiting, accepted) in waiting.into_iter().zip(answers) {
+        let _ = waiting.send(accepted.map(drop).map_err(NotTaken::Failed)); // it may have given up
+    }
+    outcome
+}
+
+/// Lets go of those behind a failed call: others can have them at once, and none was sent.
+fn release(queue: &mut mpsc::Receiver<Waiting>) {
+    for _ in 0..QUEUE_LEN_MAX {
+        let Ok(waiting) = queue.try_recv() else { break };
+        let _ = waiting.answer.send(Err(NotTaken::Unsent)); // it may have given up
+    }
+}
+
+/// Groups by video, keeping the order within each; who waits for an answer in the batches' order.
+fn by_video(gathered: impl Iterator<Item = Waiting>) -> (Vec<VideoEvents>, Vec<Answer>) {
     let mut gathered: Vec<_> = gathered.collect();
-    gathered.sort_by(|a, b| a.video.cmp(&b.video));
+    gathered.sort_by(|a, b| a.announcement.video.cmp(&b.announcement.video));
     let mut batches: Vec<VideoEvents> = Vec::new();
     let mut answers = Vec::with_capacity(gathered.len());
-    for Waiting { video, event, answer } in gathered {
+    for Waiting { announcement: Announcement { video, event, .. }, answer } in gathered {
         answers.push(answer);
         match batches.last_mut() {
             Some(batch) if batch.video == video => batch.events.push(event),
@@ -83,3 +179,6 @@ fn by_video(
     }
     (batches, answers)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,67 +1,108 @@
-//! Comments that are stored but not announced: any node tries them again.
+//! Comments that are stored but not announced: any node tries them again, and tells viewers of those
+//! that are too old for it.
 
 use std::time::Duration;
 
 use common::{
-    ambient::unix_ms,
+    comment::Comment,
     comment_store::{Pending, StoreError},
-    ids::CommentId,
+    event::Event,
 };
-
 use futures_util::{StreamExt, stream};
 
-use crate::Ingest;
+use crate::{
+    announce::{Announce, Announcement},
+    intake::Intake,
+    window::ms,
+};
 
 /// Younger ones are left to the node that is about to answer for them.
 const AGE_MIN: Duration = Duration::from_secs(5);
 /// Records of one look.
 const LOOK_LEN: usize = 1024;
-/// Of them, tried at once.
+/// Of them, tried at once: fresh comments, which may be thousands, are hardly held up by so many.
 const AT_ONCE: usize = 64;
 
-impl Ingest {
-    /// Tries every record that is old enough, once.
+impl<A: Announce> Intake<A> {
+    /// Tries every record that is old enough, once: look by look, as long as they are full and it is
+    /// of use.
     pub(crate) async fn drain_pending(&self) -> Result<(), StoreError> {
-        let older_than = unix_ms().saturating_sub(ms(AGE_MIN));
-        let found = self.comments.pending(older_than, LOOK_LEN).await?;
-        let tried = stream::iter(found).map(|pending| async move {
-            if self.settle(&pending).await? {
-                self.comments.remove_pending(&pending).await?;
-                return Ok(true);
-            }
-            Ok(false)
-        });
-        // The first that nobody takes ends the look: the others would wait as long, for nothing.
-        let mut tried = tried.buffered(AT_ONCE);
-        while let Some(settled) = tried.next().await {
-            if !settled? {
-                break;
+        let older_than = self.window.now_ms().saturating_sub(ms(AGE_MIN));
+        loop {
+            let found = self.comments.pending(older_than, LOOK_LEN).await?;
+            let is_full = found.len() == LOOK_LEN;
+            if !self.drain(found).await? || !is_full {
+                return Ok(());
             }
         }
-        Ok(())
     }
 
-    /// Whether nothing is left to do for it.
-    async fn settle(&self, pending: &Pending) -> Result<bool, StoreError> {
-        if self.too_old_to_announce(pending.comment) {
-            // It may have been shown, and the live log may no longer know: history has it.
-            tracing::error!(comment = %pending.comment, "a comment was never announced");
-            metrics::counter!("chorus_ingest_pending_expired_total").increment(1);
+    /// Whether going on is of use: not when as many one after the other were not taken as are tried
+    /// at once, for the others would wait as long for nothing.
+    async fn drain(&self, found: Vec<Pending>) -> Result<bool, StoreError> {
+        let tried = stream::iter(found).map(async |pending| self.drain_one(&pending).await);
+        let mut tried = tried.buffered(AT_ONCE);
+        let (mut in_vain, mut any) = (0, false);
+        while let Some(is_settled) = tried.next().await {
+            let is_settled = is_settled?;
+            in_vain = if is_settled { 0 } else { in_vain + 1 };
+            any |= is_settled;
+            if in_vain == AT_ONCE {
+                return Ok(false);
+            }
+        }
+        Ok(any)
+    }
+
+    /// Whether nothing is left to do for it. The mark comes before the record goes: of a comment that
+    /// is on neither list nobody knows, and viewers would be told that it is skipped.
+    async fn drain_one(&self, pending: &Pending) -> Result<bool, StoreError> {
+        let Pending { video, comment } = pending;
+        let until = self.window.from(comment.unix_ms());
+        let announced = match self.announceable(pending).await? {
+            Some(comment) => {
+                let (video, event) = (video.clone(), Event::of_comment(&comment));
+                self.announcer.announce_once(Announcement { video, event, until }).await
+            }
+            None => self.tell_skipped(pending).await?,
+        };
+        if announced {
+            self.comments.settle(video, *comment).await?;
+            self.comments.remove_pending(pending).await?;
+        }
+        Ok(announced)
+    }
+
+    /// The comment, when it is there and the live log is sure to know whether it was shown.
+    async fn announceable(&self, pending: &Pending) -> Result<Option<Comment>, StoreError> {
+        if self.window.from(pending.comment.unix_ms()).is_past() {
+            return Ok(None);
+        }
+        match self.comments.get(&pending.video, pending.comment).await {
+            Ok(Some(comment)) => Ok(Some(comment)),
+            Ok(None) => Ok(None),
+            Err(StoreError::Damaged(why)) => {
+                tracing::error!(why, "a pending comment can't be read");
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether viewers are told of a comment that can't be announced. It may have been shown, if an
+    /// attempt whose outcome was unknown did reach the live log: telling too much is no lie.
+    async fn tell_skipped(&self, pending: &Pending) -> Result<bool, StoreError> {
+        let Pending { video, comment } = pending;
+        if self.comments.is_settled(video, *comment).await? {
             return Ok(true);
         }
-        match self.comments.get(&pending.video, pending.comment).await? {
-            Some(comment) => Ok(self.announcer.announce(&comment).await),
-            None => Ok(true),
+        let (video, event) = (video.clone(), Event::of_skipped(*comment));
+        let until = self.window.endless();
+        let told = self.announcer.announce_once(Announcement { video, event, until }).await;
+        if told {
+            tracing::warn!(%comment, "a comment was never announced, viewers are told");
+            metrics::counter!("chorus_ingest_pending_expired_total").increment(1);
         }
+        Ok(told)
     }
-
-    /// The live log knows an id for `dedup_s` only, and the first announcement may have reached it
-    /// right after the id was made: announced later than that, it might be shown twice.
-    pub(crate) fn too_old_to_announce(&self, id: CommentId) -> bool {
-        unix_ms().saturating_sub(id.unix_ms()) > ms(self.announce_age_max)
-    }
-}
-
-fn ms(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

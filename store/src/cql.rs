@@ -11,6 +11,7 @@ mod connect;
 mod link;
 mod pending;
 mod schema;
+mod settled;
 mod tables;
 
 use std::time::Duration;
@@ -31,6 +32,7 @@ pub use connect::ConnectError;
 use link::{Kind, Link, Query, REQUEST_PATIENCE};
 use pending::PendingRecords;
 pub use schema::Migrated;
+use settled::SettledMarks;
 
 /// Longest that a page may take, which is several requests one after the other.
 const LIST_PATIENCE: Duration = Duration::from_secs(2 * REQUEST_PATIENCE.as_secs());
@@ -43,6 +45,7 @@ pub struct CqlStore {
     comments: Comments,
     claims: Claims,
     pending: PendingRecords,
+    settled: SettledMarks,
     ping: Query,
 }
 
@@ -71,9 +74,10 @@ impl CqlStore {
         let comments = Comments::prepare(&link).await?;
         let claims = Claims::prepare(&link).await?;
         let pending = PendingRecords::prepare(&link).await?;
+        let settled = SettledMarks::prepare(&link).await?;
         let ping = "SELECT key FROM system.local WHERE key = 'local'";
         let [ping] = link.prepare([("ping", Kind::Read, ping)]).await?;
-        Ok(Self { link, comments, claims, pending, ping: ping.within(PING_PATIENCE) })
+        Ok(Self { link, comments, claims, pending, settled, ping: ping.within(PING_PATIENCE) })
     }
 }
 
@@ -121,6 +125,14 @@ impl CommentStore for CqlStore {
 
     async fn remove_pending(&self, pending: &Pending) -> Result<(), StoreError> {
         self.pending.remove(&self.link, pending).await
+    }
+
+    async fn settle(&self, video: &VideoId, comment: CommentId) -> Result<(), StoreError> {
+        self.settled.add(&self.link, video, comment).await
+    }
+
+    async fn is_settled(&self, video: &VideoId, comment: CommentId) -> Result<bool, StoreError> {
+        self.settled.has(&self.link, video, comment).await
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

@@ -33,7 +33,7 @@ const READS_MAX: usize = 32;
 const READ_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Comments in a directory of the local disk. One process per directory. Every write is on the
-/// disk, fsynced, when the call returns.
+/// disk, fsynced, when the call returns; only a settled mark may still be on its way there.
 pub struct EmbeddedStore {
     commit: GroupCommit<Journal>,
     tables: Tables,
@@ -141,6 +141,19 @@ impl CommentStore for EmbeddedStore {
     async fn remove_pending(&self, pending: &Pending) -> Result<(), StoreError> {
         let key = record::pending_key(pending);
         self.commit.write(Write::RemovePending { key }).await.map(drop)
+    }
+
+    async fn settle(&self, video: &VideoId, comment: CommentId) -> Result<(), StoreError> {
+        let key = record::comment_key(video, comment);
+        self.commit.write(Write::Settle { key }).await.map(drop)
+    }
+
+    async fn is_settled(&self, video: &VideoId, comment: CommentId) -> Result<bool, StoreError> {
+        let key = record::comment_key(video, comment);
+        self.read(move |tables| {
+            tables.settled.contains_key(&key).map_err(|why| unread("settled mark", &key, why))
+        })
+        .await
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

@@ -15,6 +15,7 @@ mod comments;
 mod crash;
 mod process;
 mod server;
+mod skipped;
 mod slow;
 mod startup;
 mod stream;

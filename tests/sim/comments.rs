@@ -25,6 +25,7 @@ struct Tables {
     comments: BTreeMap<(VideoId, CommentId), Comment>,
     claims: HashMap<(UserId, IdempotencyKey), Claim>,
     pending: BTreeSet<(CommentId, VideoId)>,
+    settled: BTreeSet<(VideoId, CommentId)>,
 }
 
 impl Comments {
@@ -117,6 +118,15 @@ impl CommentStore for Comments {
     async fn remove_pending(&self, pending: &Pending) -> Result<(), StoreError> {
         self.tables.lock().unwrap().pending.remove(&(pending.comment, pending.video.clone()));
         Ok(())
+    }
+
+    async fn settle(&self, video: &VideoId, id: CommentId) -> Result<(), StoreError> {
+        self.tables.lock().unwrap().settled.insert((video.clone(), id));
+        Ok(())
+    }
+
+    async fn is_settled(&self, video: &VideoId, id: CommentId) -> Result<bool, StoreError> {
+        Ok(self.tables.lock().unwrap().settled.contains(&(video.clone(), id)))
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

@@ -93,6 +93,16 @@ impl CommentStore for ToStore {
         self.ask(label, move |store| now(store.remove_pending(&pending))).await
     }
 
+    async fn settle(&self, video: &VideoId, id: CommentId) -> Result<(), StoreError> {
+        let video = video.clone();
+        self.ask(format!("settle {id:?}"), move |store| now(store.settle(&video, id))).await
+    }
+
+    async fn is_settled(&self, video: &VideoId, id: CommentId) -> Result<bool, StoreError> {
+        let video = video.clone();
+        self.ask(format!("settled {id:?}"), move |store| now(store.is_settled(&video, id))).await
+    }
+
     async fn ping(&self) -> Result<(), StoreError> {
         Ok(())
     }

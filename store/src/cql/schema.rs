@@ -25,7 +25,7 @@ use super::{
 
 /// The schema that this chorus works with. Later ones only add: an older chorus goes on working
 /// while a newer one has migrated already.
-const VERSION: i32 = 1;
+const VERSION: i32 = 2;
 /// Longest that one change of the schema may take.
 const CHANGE_PATIENCE: Duration = Duration::from_secs(30);
 

@@ -1,5 +1,5 @@
-//! The tables, and why they are so; [`super::comments`], [`super::claims`] and [`super::pending`]
-//! say more.
+//! The tables, and why they are so; [`super::comments`], [`super::claims`], [`super::pending`] and
+//! [`super::settled`] say more.
 
 /// The longest TTL there is, 20 years.
 pub(super) const RETENTION_DAYS_MAX: u32 = 7_300;
@@ -8,9 +8,15 @@ const BUCKET_TTL_EXTRA_S: u32 = 3_600;
 /// Files per table that time-window compaction should end up with, about.
 const WINDOWS: u32 = 30;
 
+/// What a table is like in which everything expires after about a day and nothing is deleted: whole
+/// files drop out.
+const OF_ONE_DAY: &str = "gc_grace_seconds = 10800 AND compaction = \
+    {'class': 'TimeWindowCompactionStrategy', 'compaction_window_unit': 'HOURS', \
+    'compaction_window_size': '1'}";
+
 /// The statements that make them. `IF NOT EXISTS` in each, so that a migration cut short is simply
 /// run again.
-pub(super) fn tables(keyspace: &str, retention_days: u32) -> [String; 5] {
+pub(super) fn tables(keyspace: &str, retention_days: u32) -> [String; 6] {
     let (rows, buckets) = (comment_options(retention_days), bucket_options(retention_days));
     let table = |name: &str, columns: &str| {
         format!("CREATE TABLE IF NOT EXISTS {keyspace}.{name} ({columns})")
@@ -28,18 +34,20 @@ pub(super) fn tables(keyspace: &str, retention_days: u32) -> [String; 5] {
         table("comment_buckets", "video text, bucket bigint, PRIMARY KEY (video, bucket)")
             + " WITH CLUSTERING ORDER BY (bucket DESC) AND "
             + &buckets,
-        // Everything in it expires after a day and nothing is deleted, so whole files drop out.
         table(
             "claims",
             "author text, idempotency_key text, comment uuid, digest blob, \
              PRIMARY KEY ((author, idempotency_key))",
-        ) + " WITH default_time_to_live = 86400 AND gc_grace_seconds = 10800 AND compaction = \
-             {'class': 'TimeWindowCompactionStrategy', 'compaction_window_unit': 'HOURS', \
-             'compaction_window_size': '1'}",
+        ) + " WITH default_time_to_live = 86400 AND "
+            + OF_ONE_DAY,
         // Nobody waits for the live delivery of a comment of the day before.
         table("pending", "shard tinyint, id uuid, video text, PRIMARY KEY (shard, id)")
             + " WITH CLUSTERING ORDER BY (id ASC) AND default_time_to_live = 86400 \
                AND gc_grace_seconds = 600",
+        // An hour longer than claims: whoever finds a claim finds its comment's mark as well.
+        table("settled", "video text, id uuid, PRIMARY KEY ((video, id))")
+            + " WITH default_time_to_live = 90000 AND "
+            + OF_ONE_DAY,
     ]
 }
 

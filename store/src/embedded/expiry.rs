@@ -1,5 +1,6 @@
 //! Claims hold for 24 hours. Older ones count as absent at once, and leave the disk when their
-//! table is compacted, which its own growth brings about.
+//! table is compacted, which its own growth brings about. So do settled marks, which nobody asks for
+//! once the claim is gone.
 
 use std::{
     sync::Arc,
@@ -15,7 +16,8 @@ use super::{record, tables};
 
 /// How long a claim holds.
 const CLAIM_AGE_MAX: Duration = Duration::from_secs(24 * 3600);
-/// How much older it must be to leave the disk: a clock set back a little changes no answer.
+/// How much older it must be to leave the disk: a clock set back a little changes no answer, and no
+/// claim that still holds is without its comment's settled mark.
 const SLACK: Duration = Duration::from_secs(3600);
 
 /// Milliseconds since 1970.
@@ -35,29 +37,50 @@ fn age(comment: CommentId, now_ms: u64) -> Duration {
 
 /// The compaction filter of a table, where it has one.
 pub(super) fn filter_of(table: &str) -> Option<Arc<dyn Factory>> {
-    (table == tables::CLAIMS).then(|| Arc::new(ExpiredClaims) as Arc<dyn Factory>)
+    let comment_of: CommentOf = match table {
+        tables::CLAIMS => claimed,
+        tables::SETTLED => settled,
+        _ => return None,
+    };
+    Some(Arc::new(Expired { comment_of }))
 }
 
-struct ExpiredClaims;
+/// The comment by whose age a record expires, by the record's key and value. `None` for what can't
+/// be read, which stays: a read of it reports the damage that absence would hide.
+type CommentOf = fn(&[u8], &[u8]) -> Option<CommentId>;
 
-impl Factory for ExpiredClaims {
+fn claimed(key: &[u8], value: &[u8]) -> Option<CommentId> {
+    let claim = record::unseal(key, value).and_then(record::parse_claim);
+    claim.ok().map(|claim| claim.comment)
+}
+
+fn settled(key: &[u8], _: &[u8]) -> Option<CommentId> {
+    record::comment_of(key).ok()
+}
+
+struct Expired {
+    comment_of: CommentOf,
+}
+
+impl Factory for Expired {
     fn name(&self) -> &'static str {
-        "expired claims"
+        "expired"
     }
 
     fn make_filter(&self, _: &Context) -> Box<dyn CompactionFilter> {
-        Box::new(ExpiredAt(now_ms()))
+        Box::new(ExpiredAt { now_ms: now_ms(), comment_of: self.comment_of })
     }
 }
 
-struct ExpiredAt(u64);
+struct ExpiredAt {
+    now_ms: u64,
+    comment_of: CommentOf,
+}
 
 impl CompactionFilter for ExpiredAt {
     fn filter_item(&mut self, item: ItemAccessor<'_>, _: &Context) -> CompactionFilterResult {
-        let value = item.value()?;
-        // What can't be read stays: a read of it reports the damage, which absence would hide.
-        let claim = record::unseal(item.key(), &value).and_then(record::parse_claim);
-        let expired = claim.is_ok_and(|claim| age(claim.comment, self.0) > CLAIM_AGE_MAX + SLACK);
+        let comment = (self.comment_of)(item.key(), &item.value()?);
+        let expired = comment.is_some_and(|id| age(id, self.now_ms) > CLAIM_AGE_MAX + SLACK);
         Ok(if expired { Verdict::Remove } else { Verdict::Keep })
     }
 }
@@ -83,22 +106,27 @@ mod tests {
     }
 
     #[test]
-    fn compaction_drops_expired_claims_and_nothing_else() {
+    fn compaction_drops_expired_claims_and_marks_and_nothing_else() {
         let home = tempfile::tempdir().unwrap();
         let tables = tables::Tables::open(home.path()).unwrap();
-        let claims = &tables.claims;
+        let tables::Tables { claims, pending, settled, .. } = &tables;
+        let video = "v".parse().unwrap();
+        let mark = |hours| record::comment_key(&video, claim_of_age(hours).comment);
         for (key, hours) in [("expired", 26), ("just expired", 24), ("fresh", 0)] {
             let payload = record::claim_payload(&claim_of_age(hours));
             claims.insert(key, record::seal(key.as_bytes(), &payload)).unwrap();
+            settled.insert(mark(hours), record::seal(&mark(hours), &[])).unwrap();
         }
         claims.insert("damaged", [0; 53]).unwrap();
-        tables.pending.insert("not a claim", record::seal(b"not a claim", &[])).unwrap();
-        for table in [claims, &tables.pending] {
+        pending.insert(mark(26), record::seal(&mark(26), &[])).unwrap();
+        for table in [claims, pending, settled] {
             table.rotate_memtable_and_wait().unwrap();
             table.major_compact().unwrap();
         }
-        let left: Vec<_> = claims.iter().map(|entry| entry.key().unwrap().to_vec()).collect();
-        assert_eq!(left, [b"damaged".as_slice(), b"fresh", b"just expired"]);
-        assert!(tables.pending.contains_key("not a claim").unwrap());
+        let left = |table: &fjall::Keyspace| -> Vec<_> {
+            table.iter().map(|entry| entry.key().unwrap().to_vec()).collect()
+        };
+        assert_eq!(left(claims), [b"damaged".as_slice(), b"fresh", b"just expired"]);
+        assert_eq!((left(settled).len(), left(pending).len()), (2, 1));
     }
 }

@@ -43,6 +43,11 @@ pub(super) enum Write {
         /// The record's key.
         key: Vec<u8>,
     },
+    /// Marks a comment as settled.
+    Settle {
+        /// The comment's key.
+        key: Vec<u8>,
+    },
     /// Writes nothing: only asks whether writes get through.
     Nothing,
 }
@@ -108,11 +113,12 @@ impl Journal {
         batch: &mut OwnedWriteBatch,
         claimed: &mut Claimed,
     ) -> Result<Option<Claim>, StoreError> {
-        let Tables { comments, pending, .. } = &self.tables;
+        let Tables { comments, pending, settled, .. } = &self.tables;
         match write {
             Write::Comment { key, value } => batch.insert(comments, key, value),
             Write::AddPending { key } => insert_empty(batch, pending, key),
             Write::RemovePending { key } => batch.remove(pending, key),
+            Write::Settle { key } => insert_empty(batch, settled, key),
             Write::Claim { key, claim } => {
                 return self.stage_claim(key, claim, batch, claimed).map(Some);
             }
@@ -147,6 +153,14 @@ fn insert_empty(batch: &mut OwnedWriteBatch, table: &Keyspace, key: Vec<u8>) {
     batch.insert(table, key, value);
 }
 
+/// SyncData is fdatasync: it also brings a grown file's length and blocks to the disk, and leaves out
+/// only times. The engine shows the batch to readers after that, not before. Settled marks alone are
+/// not worth one: the next batch brings them to the disk as well, and posts don't wait for them.
+fn persist_mode(writes: &[Write]) -> PersistMode {
+    let marks_only = writes.iter().all(|write| matches!(write, Write::Settle { .. }));
+    if marks_only { PersistMode::Buffer } else { PersistMode::SyncData }
+}
+
 impl Sink for Journal {
     type Write = Write;
     /// The claim in force, to who claimed.
@@ -154,10 +168,8 @@ impl Sink for Journal {
 
     fn commit(&mut self, writes: Vec<Write>) -> Result<Answers<Option<Claim>>, CommitError> {
         self.check_disk()?;
-        // SyncData is fdatasync: it also brings a grown file's length and blocks to the disk, and
-        // leaves out only times. The engine shows the batch to readers after that, not before.
         let batch = OwnedWriteBatch::with_capacity(self.tables.db.clone(), writes.len());
-        let mut batch = batch.durability(Some(PersistMode::SyncData));
+        let mut batch = batch.durability(Some(persist_mode(&writes)));
         let mut claimed = Claimed::new();
         let answers =
             writes.into_iter().map(|write| self.stage(write, &mut batch, &mut claimed)).collect();
@@ -193,6 +205,16 @@ mod tests {
         assert!(matches!(refusal, Err(CommitError::Refused(why)) if why.contains("23 MiB free")));
         free.store(FREE_BYTES_MIN, Ordering::Relaxed);
         assert_eq!(journal.commit(put()).unwrap().len(), 1);
+    }
+
+    /// A batch is synced unless nothing but settled marks is in it.
+    #[test]
+    fn only_settled_marks_are_not_worth_a_sync() {
+        let mark = || Write::Settle { key: b"v\0id".to_vec() };
+        assert!(matches!(persist_mode(&[mark(), mark()]), PersistMode::Buffer));
+        for other in [Write::Nothing, Write::AddPending { key: b"key".to_vec() }] {
+            assert!(matches!(persist_mode(&[mark(), other, mark()]), PersistMode::SyncData));
+        }
     }
 
     #[test]

@@ -72,6 +72,13 @@ pub(super) fn comment_key(video: &VideoId, id: CommentId) -> Vec<u8> {
     key
 }
 
+/// The comment of a [`comment_key`].
+pub(super) fn comment_of(key: &[u8]) -> Result<CommentId, Flaw> {
+    let at = key.len().checked_sub(ID_LEN).ok_or(Flaw::Content)?;
+    let (_, id) = key.split_at_checked(at).ok_or(Flaw::Content)?;
+    parse_id(id)
+}
+
 /// A claim's key.
 pub(super) fn claim_key(author: &UserId, key: &IdempotencyKey) -> Vec<u8> {
     [author.as_str().as_bytes(), &[SEPARATOR], key.as_str().as_bytes()].concat()
@@ -151,6 +158,7 @@ mod tests {
         assert!(comment_key(&short, first) < comment_key(&short, second));
         assert!(!comment_key(&long, first).starts_with(&video_prefix(&short)));
         assert_eq!(describe(&comment_key(&long, first)), format!("a-b/{first}"));
+        assert_eq!(comment_of(&comment_key(&long, first)), Ok(first));
     }
 
     #[test]
@@ -179,7 +187,7 @@ mod tests {
         #[test]
         fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..80)) {
             let _ = (unseal(b"key", &bytes), parse_claim(&bytes), parse_pending(&bytes));
-            let _ = describe(&bytes);
+            let _ = (describe(&bytes), comment_of(&bytes));
         }
     }
 }

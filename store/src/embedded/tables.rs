@@ -22,6 +22,7 @@ const CACHE_BYTES: u64 = 64 * 1024 * 1024;
 const COMMENTS: &str = "comments";
 pub(super) const CLAIMS: &str = "claims";
 const PENDING: &str = "pending";
+pub(super) const SETTLED: &str = "settled";
 
 /// Why the embedded store could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -91,6 +92,8 @@ pub(super) struct Tables {
     pub(super) claims: Keyspace,
     /// Key: id, video. No value.
     pub(super) pending: Keyspace,
+    /// Key: video, id, as in `comments`. No value.
+    pub(super) settled: Keyspace,
 }
 
 impl Tables {
@@ -115,13 +118,15 @@ impl Tables {
             comments: db.keyspace(COMMENTS, options)?,
             claims: db.keyspace(CLAIMS, options)?,
             pending: db.keyspace(PENDING, options)?,
+            settled: db.keyspace(SETTLED, options)?,
             db,
         })
     }
 
     /// Bytes of all tables on disk, without the journal.
     pub(super) fn disk_space(&self) -> u64 {
-        [&self.comments, &self.claims, &self.pending].into_iter().map(Keyspace::disk_space).sum()
+        let tables = [&self.comments, &self.claims, &self.pending, &self.settled];
+        tables.into_iter().map(Keyspace::disk_space).sum()
     }
 }
 

@@ -62,6 +62,7 @@ suite! {
     claims_of_others_are_others
     of_claims_at_once_one_wins
     pending_records_wait_oldest_first
+    settled_marks_are_of_one_comment
     answers_ping
 }
 
@@ -353,6 +354,23 @@ async fn pending_records_wait_oldest_first(store: Store) {
     assert_eq!(older_than(u64::MAX, 200).await, waiting[1..]);
     join_all(waiting.iter().map(|pending| store.remove_pending(pending))).await;
     assert_eq!(older_than(u64::MAX, 200).await, []);
+}
+
+/// A mark is found from when it was set, also when it was set before, and marks no other comment.
+async fn settled_marks_are_of_one_comment(store: Store) {
+    let (video, other) = (video(), video());
+    let (marked, unmarked) = (CommentId::now(), CommentId::now());
+    assert!(!store.is_settled(&video, marked).await.unwrap());
+    for _ in 0..2 {
+        store.settle(&video, marked).await.unwrap();
+        assert!(store.is_settled(&video, marked).await.unwrap());
+    }
+    assert!(!store.is_settled(&video, unmarked).await.unwrap());
+    assert!(!store.is_settled(&other, marked).await.unwrap(), "an id is of one video");
+    // A mark is neither a comment nor a pending record.
+    assert_eq!(store.get(&video, marked).await.unwrap(), None);
+    let pending = Pending { video, comment: marked };
+    assert!(!store.is_pending(&pending).await.unwrap());
 }
 
 async fn answers_ping(store: Store) {

@@ -13,6 +13,9 @@ use crate::{
     cql_server::{Keyspace, with_cluster, with_keyspace},
 };
 
+/// The schema that this chorus works with.
+const VERSION: i32 = 2;
+
 /// The line that connecting ends with.
 async fn refusal(config: &common::config::Store) -> String {
     let refusal = CqlStore::connect(config).await.err().expect("an error").to_string();
@@ -28,9 +31,9 @@ async fn migrating_is_safe_to_repeat_also_at_once() {
         let outcomes =
             tokio::join!(cql::migrate(config), cql::migrate(config), cql::migrate(config));
         for outcome in [outcomes.0, outcomes.1, outcomes.2] {
-            assert_eq!(outcome.unwrap().now, 1);
+            assert_eq!(outcome.unwrap().now, VERSION);
         }
-        assert_eq!(cql::migrate(config).await.unwrap(), Migrated { before: 1, now: 1 });
+        assert_eq!(cql::migrate(config).await.unwrap(), Migrated { before: VERSION, now: VERSION });
         keyspace.connect().await.unwrap();
     })
     .await;
@@ -48,9 +51,34 @@ async fn a_keyspace_that_is_not_migrated_is_told() {
         );
         keyspace.session.query_unpaged(create, ()).await.unwrap();
         let told = refusal(&keyspace.config).await;
-        assert!(told.contains("schema version 0, this chorus needs 1: run `chorus migrate`"), "{told}");
-        assert_eq!(cql::migrate(&keyspace.config).await.unwrap(), Migrated { before: 0, now: 1 });
+        assert!(told.contains("schema version 0, this chorus needs 2: run `chorus migrate`"), "{told}");
+        assert_eq!(cql::migrate(&keyspace.config).await.unwrap(), Migrated { before: 0, now: VERSION });
         keyspace.connect().await.unwrap();
+    })
+    .await;
+}
+
+/// A keyspace of the release before settled marks is told, and migrating it adds what it lacks.
+#[tokio::test]
+#[ignore = "needs Cassandra or ScyllaDB: run deploy/dev/test"]
+async fn a_keyspace_of_version_1_is_upgraded() {
+    with_keyspace(async |keyspace| {
+        let there = comment(&video(), CommentId::now(), "hi");
+        keyspace.connect().await.unwrap().put(&there).await.unwrap();
+        let name = &keyspace.config.keyspace;
+        for back in [
+            format!("DROP TABLE {name}.settled"),
+            format!("UPDATE {name}.chorus_schema SET version = 1 WHERE part = 'comments'"),
+        ] {
+            keyspace.session.query_unpaged(back, ()).await.unwrap();
+        }
+        let told = refusal(&keyspace.config).await;
+        assert!(told.contains("schema version 1, this chorus needs 2"), "{told}");
+        let upgraded = cql::migrate(&keyspace.config).await.unwrap();
+        assert_eq!(upgraded, Migrated { before: 1, now: VERSION });
+        let store = keyspace.connect().await.unwrap();
+        store.settle(&there.video, there.id).await.unwrap();
+        assert_eq!(store.get(&there.video, there.id).await.unwrap(), Some(there));
     })
     .await;
 }

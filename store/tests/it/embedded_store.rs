@@ -96,7 +96,9 @@ async fn what_was_written_is_there_after_reopening() {
         if round == 0 {
             store.put(&there).await.unwrap();
             store.claim(&author, &key, mine).await.unwrap();
+            store.settle(&there.video, there.id).await.unwrap();
         }
+        assert!(store.is_settled(&there.video, there.id).await.unwrap());
         assert_eq!(store.get(&there.video, there.id).await.unwrap().as_ref(), Some(&there));
         assert_eq!(store.claim(&author, &key, claim(2)).await.unwrap(), mine);
     }

@@ -80,6 +80,14 @@ impl CommentStore for History {
         unimplemented!()
     }
 
+    async fn settle(&self, _: &VideoId, _: CommentId) -> Result<(), StoreError> {
+        unimplemented!()
+    }
+
+    async fn is_settled(&self, _: &VideoId, _: CommentId) -> Result<bool, StoreError> {
+        unimplemented!()
+    }
+
     async fn ping(&self) -> Result<(), StoreError> {
         Ok(())
     }

@@ -1,0 +1,170 @@
+//! A comment's way from a checked request to what is answered: claimed, stored, announced.
+
+use std::sync::Arc;
+
+use common::{
+    comment::Comment,
+    comment_store::{Claim, CommentStore, Pending, StoreError},
+    event::Event,
+    ids::IdempotencyKey,
+    problem::{Code, Problem},
+};
+use sha2::{Digest, Sha256};
+use tokio::sync::oneshot;
+
+use crate::{
+    announce::{Announce, Announcement, Announcer},
+    window::Window,
+};
+
+/// Seconds after which a client may try again what the store could not take.
+pub(crate) const RETRY_AFTER_S: u32 = 1;
+
+/// What an answer tells of live delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Announced {
+    /// A dispatcher has just taken it: 201.
+    Accepted,
+    /// It is marked as settled from before: 201.
+    Settled,
+    /// On record, still being tried: 202.
+    Pending,
+}
+
+/// The comment that was taken in, and what became of it.
+pub(crate) type Taken = Result<(Comment, Announced), Problem>;
+
+/// Takes comments in, each once per key. Any number of these, in any number of processes, may be at
+/// work on the same comment; each may die at any `await`.
+pub(crate) struct Intake<A = Announcer> {
+    pub(crate) comments: Arc<dyn CommentStore>,
+    pub(crate) announcer: A,
+    pub(crate) window: Window,
+}
+
+/// A comment that is to be stored and announced.
+struct Claimed {
+    comment: Comment,
+    /// Nobody can have announced it before, milliseconds since 1970.
+    since_ms: u64,
+}
+
+impl<A: Announce> Intake<A> {
+    /// Takes a comment in and replies, to nobody if the client has gone. After that, beside the answer,
+    /// a comment that was accepted under a key is marked: for a retry that comes when the live log has
+    /// forgotten it.
+    pub(crate) async fn post(
+        &self,
+        fresh: Comment,
+        key: Option<IdempotencyKey>,
+        reply: oneshot::Sender<Taken>,
+    ) {
+        let taken = self.take(fresh, key.as_ref()).await;
+        let accepted = match &taken {
+            Ok((comment, Announced::Accepted)) => Some((comment.video.clone(), comment.id)),
+            _ => None,
+        };
+        let _ = reply.send(taken);
+        if let (Some((video, comment)), true) = (accepted, key.is_some())
+            && let Err(error) = self.comments.settle(&video, comment).await
+        {
+            metrics::counter!("chorus_ingest_settle_failed_total").increment(1);
+            tracing::debug!(%error, %comment, "can't mark a comment as settled");
+        }
+    }
+
+    /// A fresh comment, or the one that the key stands for.
+    async fn take(&self, fresh: Comment, key: Option<&IdempotencyKey>) -> Taken {
+        let Claimed { comment, since_ms } = match key {
+            Some(key) => self.claim(fresh, key).await?,
+            None => Claimed::of(fresh),
+        };
+        self.comments.put(&comment).await.map_err(refusal)?;
+        let announced = self.announce(&comment, since_ms).await.map_err(refusal)?;
+        Ok((comment, announced))
+    }
+
+    /// Finds out what the key stands for. Nobody waits for a first request that may have died:
+    /// whoever finds its claim writes the same row and announces the same id, both idempotent.
+    async fn claim(&self, fresh: Comment, key: &IdempotencyKey) -> Result<Claimed, Problem> {
+        let ours = Claim { comment: fresh.id, digest: digest(&fresh) };
+        let claim = self.comments.claim(&fresh.author.id, key, ours).await.map_err(refusal)?;
+        if claim.digest != ours.digest {
+            let why = "this Idempotency-Key was used for another video or text";
+            return Err(Problem::new(Code::KeyReused, why));
+        }
+        if claim.comment == ours.comment {
+            return Ok(Claimed::of(fresh));
+        }
+        let (id, since_ms) = (claim.comment, self.window.now_ms());
+        match self.comments.get(&fresh.video, id).await.map_err(refusal)? {
+            Some(first) => Ok(Claimed::of(first)),
+            // Stored before it is announced: it was not, whatever the id's age.
+            None => Ok(Claimed { comment: Comment { id, ..fresh }, since_ms }),
+        }
+    }
+
+    /// Announces, also again: the live log knows the id. When that is no longer sure, what is on
+    /// record counts.
+    async fn announce(&self, comment: &Comment, since_ms: u64) -> Result<Announced, StoreError> {
+        let pending = Pending { video: comment.video.clone(), comment: comment.id };
+        let until = self.window.from(since_ms);
+        if until.is_past() {
+            return self.recall(&pending).await;
+        }
+        let (video, event) = (comment.video.clone(), Event::of_comment(comment));
+        if self.announcer.announce(Announcement { video, event, until }).await {
+            return Ok(Announced::Accepted);
+        }
+        self.comments.add_pending(&pending).await?;
+        Ok(Announced::Pending)
+    }
+
+    /// What became of a comment that is too old to be announced. When nobody knows, as after a crash
+    /// between storing and announcing, it is put on record: viewers are told that it is skipped.
+    async fn recall(&self, pending: &Pending) -> Result<Announced, StoreError> {
+        // In this order: a drain sets the mark before it strikes off the record.
+        if self.comments.is_pending(pending).await? {
+            return Ok(Announced::Pending);
+        }
+        if self.comments.is_settled(&pending.video, pending.comment).await? {
+            return Ok(Announced::Settled);
+        }
+        self.comments.add_pending(pending).await?;
+        Ok(Announced::Pending)
+    }
+}
+
+impl Claimed {
+    /// A comment that may have been announced at any time since its id was made.
+    fn of(comment: Comment) -> Self {
+        Self { since_ms: comment.id.unix_ms(), comment }
+    }
+}
+
+/// SHA-256 over video and body: tells a repeated request from another one under the same key.
+fn digest(comment: &Comment) -> [u8; 32] {
+    let reply_to = comment.reply_to.map(|id| id.to_string()).unwrap_or_default();
+    let parts = [comment.video.as_str(), &reply_to, comment.text.as_str()];
+    let hash = parts.iter().fold(Sha256::new(), |hash, part| {
+        hash.chain_update(part.len().to_be_bytes()).chain_update(part)
+    });
+    hash.finalize().into()
+}
+
+/// A store's failure, as the client may know it.
+pub(crate) fn refusal(error: StoreError) -> Problem {
+    match error {
+        StoreError::Unavailable(why) => {
+            tracing::warn!(why, "the comment store is unavailable");
+            Problem::unavailable("comments can't be stored or read right now", RETRY_AFTER_S)
+        }
+        StoreError::Damaged(why) => {
+            tracing::error!(why, "the comment store is damaged");
+            Problem::new(Code::Internal, "a stored comment can't be read")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,131 @@
+//! The comment store and the way to the live log, as the schedule lets them happen.
+
+use async_trait::async_trait;
+use common::{
+    comment::Comment,
+    comment_store::{Claim, CommentStore, Page, Pending, StoreError},
+    event::{EventId, Kind},
+    ids::{CommentId, IdempotencyKey, UserId, VideoId},
+};
+
+use super::world::{DEDUP_S, Mutant, World, now_ms, video};
+use crate::announce::{Announce, Announcement};
+
+#[async_trait]
+impl CommentStore for World {
+    async fn put(&self, comment: &Comment) -> Result<(), StoreError> {
+        let comment = comment.clone();
+        self.stored(move |state, _| {
+            let earlier = state.rows.insert(comment.id, comment.clone());
+            if earlier.is_some_and(|earlier| earlier != comment) {
+                state.broken.push(format!("{} is stored in two forms", comment.id));
+            }
+        })
+        .await
+    }
+
+    async fn get(&self, _: &VideoId, id: CommentId) -> Result<Option<Comment>, StoreError> {
+        self.stored(move |state, _| state.rows.get(&id).cloned()).await
+    }
+
+    async fn list(&self, _: &VideoId, _: Page, _: usize) -> Result<Vec<Comment>, StoreError> {
+        unimplemented!("nothing that is tested here lists")
+    }
+
+    async fn claim(
+        &self,
+        author: &UserId,
+        key: &IdempotencyKey,
+        claim: Claim,
+    ) -> Result<Claim, StoreError> {
+        let key = (author.clone(), key.clone());
+        self.stored(move |state, mutant| {
+            if mutant == Some(Mutant::ClaimsAreForgotten) {
+                state.claims.remove(&key);
+            }
+            *state.claims.entry(key).or_insert(claim)
+        })
+        .await
+    }
+
+    async fn add_pending(&self, pending: &Pending) -> Result<(), StoreError> {
+        let comment = pending.comment;
+        self.stored(move |state, mutant| {
+            if mutant != Some(Mutant::RecordsAreForgotten) {
+                state.pending.insert(comment);
+            }
+        })
+        .await
+    }
+
+    async fn pending(&self, older_than_ms: u64, limit: usize) -> Result<Vec<Pending>, StoreError> {
+        self.stored(move |state, mutant| {
+            let old = state.pending.iter().filter(|id| id.unix_ms() < older_than_ms);
+            let found: Vec<_> = old.take(limit).copied().collect();
+            if mutant == Some(Mutant::RecordsGoWhenRead) {
+                state.pending.retain(|id| !found.contains(id));
+            }
+            found.into_iter().map(|comment| Pending { video: video(), comment }).collect()
+        })
+        .await
+    }
+
+    async fn is_pending(&self, pending: &Pending) -> Result<bool, StoreError> {
+        let comment = pending.comment;
+        self.stored(move |state, _| state.pending.contains(&comment)).await
+    }
+
+    async fn remove_pending(&self, pending: &Pending) -> Result<(), StoreError> {
+        let comment = pending.comment;
+        self.stored(move |state, _| {
+            if state.pending.remove(&comment) && !state.has_told(comment) {
+                state.broken.push(format!("{comment} is struck off, but nobody was told"));
+            }
+        })
+        .await
+    }
+
+    async fn settle(&self, _: &VideoId, comment: CommentId) -> Result<(), StoreError> {
+        self.stored(move |state, _| {
+            if !state.has_told(comment) {
+                state.broken.push(format!("{comment} is settled, but nobody was told"));
+            }
+            state.settled.insert(comment);
+        })
+        .await
+    }
+
+    async fn is_settled(&self, _: &VideoId, comment: CommentId) -> Result<bool, StoreError> {
+        self.stored(move |state, _| state.settled.contains(&comment)).await
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+impl Announce for World {
+    /// The announcement's window is looked at when it leaves, as the outbox does.
+    async fn announce(&self, Announcement { event, until, .. }: Announcement) -> bool {
+        let fate = self.turn().await;
+        !until.is_past()
+            && self.act(fate, move |state, mutant| state.append(&event, mutant)).is_some()
+    }
+
+    /// Only the drain announces like this: never a comment that is too old.
+    async fn announce_once(&self, announcement: Announcement) -> bool {
+        let Announcement { event, until, .. } = announcement;
+        let fate = self.turn().await;
+        let is_comment = event.kind == Kind::COMMENT;
+        if !until.is_past() && is_comment && now_ms() - made_ms(event.id) > 1000 * DEDUP_S {
+            self.state().broken.push(format!("{} is too old to be announced", event.id));
+        }
+        !until.is_past()
+            && self.act(fate, move |state, mutant| state.append(&event, mutant)).is_some()
+    }
+}
+
+/// When the comment of an event was made.
+fn made_ms(id: EventId) -> u64 {
+    id.as_bytes()[..6].iter().fold(0, |ms, byte| ms << 8 | u64::from(*byte))
+}

@@ -1,0 +1,73 @@
+//! An ingest on stand-ins.
+
+use std::sync::Arc;
+
+use axum::{
+    body::Body,
+    http::{Request, StatusCode, header},
+    response::Response,
+};
+use common::config::{Config, Role, Sources, load};
+use ingest::{Deps, Dispatchers, Ingest};
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
+
+use crate::stand_ins::{Dispatcher, Log, Mood, Store};
+
+/// An ingest and what it stands on.
+pub(crate) struct Rig {
+    pub(crate) ingest: Arc<Ingest>,
+    pub(crate) store: Arc<Store>,
+    pub(crate) log: Arc<Log>,
+    pub(crate) dispatchers: [Arc<Dispatcher>; 2],
+    pub(crate) drain: tokio::task::JoinHandle<()>,
+    pub(crate) stop: CancellationToken,
+}
+
+fn config() -> Config {
+    load(Role::All, Sources::default()).config.unwrap()
+}
+
+pub(crate) fn rig() -> Rig {
+    let (store, log) = (Arc::new(Store::default()), Arc::new(Log::default()));
+    let dispatchers = [Arc::new(Dispatcher::default()), Arc::new(Dispatcher::default())];
+    let named = ["a", "b"].into_iter().zip(dispatchers.clone());
+    let named = named.map(|(name, dispatcher)| (name.to_owned(), dispatcher as _));
+    let deps = Deps {
+        comments: store.clone(),
+        live_log: log.clone(),
+        dispatchers: Dispatchers::fixed(named),
+    };
+    let stop = CancellationToken::new();
+    let (ingest, drain) = Ingest::start(&config(), deps, stop.clone()).unwrap();
+    Rig { ingest, store, log, dispatchers, drain, stop }
+}
+
+impl Rig {
+    pub(crate) async fn send(&self, request: Request<Body>) -> Response {
+        self.ingest.public().oneshot(request).await.unwrap()
+    }
+
+    pub(crate) async fn post(&self, text: &str, key: &str) -> (StatusCode, Value) {
+        let request = Request::post("/v1/videos/v/comments")
+            .header(header::CONTENT_TYPE, "application/json")
+            .header("x-chorus-user", "u")
+            .header("idempotency-key", key)
+            .body(Body::from(serde_json::json!({ "text": text }).to_string()))
+            .unwrap();
+        let response = self.send(request).await;
+        let status = response.status();
+        let body = axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap();
+        (status, serde_json::from_slice(&body).unwrap_or(Value::Null))
+    }
+
+    /// Both dispatchers do as they are told.
+    pub(crate) fn set(&self, mood: Mood) {
+        self.dispatchers.iter().for_each(|dispatcher| dispatcher.set(mood));
+    }
+
+    pub(crate) fn announced(&self) -> usize {
+        self.dispatchers.iter().map(|dispatcher| dispatcher.taken()).sum()
+    }
+}

@@ -1,0 +1,158 @@
+//! A comment store in memory.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use async_trait::async_trait;
+use common::{
+    comment::Comment,
+    comment_store::{Claim, CommentStore, Page, Pending, StoreError},
+    ids::{CommentId, IdempotencyKey, UserId, VideoId},
+};
+
+/// A comment store.
+#[derive(Default)]
+pub(crate) struct Store {
+    comments: Mutex<BTreeMap<CommentId, Comment>>,
+    claims: Mutex<BTreeMap<(UserId, IdempotencyKey), Claim>>,
+    pending: Mutex<Vec<Pending>>,
+    settled: Mutex<Vec<CommentId>>,
+    damaged: Mutex<Vec<CommentId>>,
+    fails: AtomicBool,
+    sticks: AtomicBool,
+}
+
+impl Store {
+    pub(crate) fn fail(&self, fails: bool) {
+        self.fails.store(fails, Ordering::SeqCst);
+    }
+
+    /// Pages never come.
+    pub(crate) fn stick_reads(&self, sticks: bool) {
+        self.sticks.store(sticks, Ordering::SeqCst);
+    }
+
+    /// The comment can't be read any more.
+    pub(crate) fn damage(&self, comment: CommentId) {
+        self.damaged.lock().unwrap().push(comment);
+    }
+
+    pub(crate) fn forget_settled(&self) {
+        self.settled.lock().unwrap().clear();
+    }
+
+    pub(crate) fn forget_comments(&self) {
+        self.comments.lock().unwrap().clear();
+    }
+
+    /// Makes every claim, comment and pending record `seconds` older.
+    pub(crate) fn age(&self, seconds: u64) {
+        let older = |id: CommentId| {
+            let uuid = id.as_uuid().as_u128() - (u128::from(seconds * 1000) << 80);
+            CommentId::try_from(uuid::Uuid::from_u128(uuid)).unwrap()
+        };
+        let mut comments = self.comments.lock().unwrap();
+        *comments = std::mem::take(&mut *comments)
+            .into_values()
+            .map(|comment| Comment { id: older(comment.id), ..comment })
+            .map(|comment| (comment.id, comment))
+            .collect();
+        for claim in self.claims.lock().unwrap().values_mut() {
+            claim.comment = older(claim.comment);
+        }
+        for pending in self.pending.lock().unwrap().iter_mut() {
+            pending.comment = older(pending.comment);
+        }
+        for settled in self.settled.lock().unwrap().iter_mut() {
+            *settled = older(*settled);
+        }
+    }
+
+    pub(crate) fn pending_len(&self) -> usize {
+        self.pending.lock().unwrap().len()
+    }
+
+    fn checked<T>(&self, value: T) -> Result<T, StoreError> {
+        if self.fails.load(Ordering::SeqCst) {
+            Err(StoreError::Unavailable("told to fail".into()))
+        } else {
+            Ok(value)
+        }
+    }
+}
+
+#[async_trait]
+impl CommentStore for Store {
+    async fn put(&self, comment: &Comment) -> Result<(), StoreError> {
+        self.checked(())?;
+        self.comments.lock().unwrap().insert(comment.id, comment.clone());
+        Ok(())
+    }
+
+    async fn get(&self, _: &VideoId, id: CommentId) -> Result<Option<Comment>, StoreError> {
+        if self.damaged.lock().unwrap().contains(&id) {
+            return Err(StoreError::Damaged("told to be".into()));
+        }
+        self.checked(self.comments.lock().unwrap().get(&id).cloned())
+    }
+
+    async fn list(&self, _: &VideoId, _: Page, _: usize) -> Result<Vec<Comment>, StoreError> {
+        if self.sticks.load(Ordering::SeqCst) {
+            std::future::pending::<()>().await;
+        }
+        self.checked(Vec::new())
+    }
+
+    async fn claim(
+        &self,
+        author: &UserId,
+        key: &IdempotencyKey,
+        claim: Claim,
+    ) -> Result<Claim, StoreError> {
+        self.checked(())?;
+        let mut claims = self.claims.lock().unwrap();
+        Ok(*claims.entry((author.clone(), key.clone())).or_insert(claim))
+    }
+
+    async fn add_pending(&self, pending: &Pending) -> Result<(), StoreError> {
+        self.checked(())?;
+        let mut all = self.pending.lock().unwrap();
+        all.retain(|known| known != pending);
+        all.push(pending.clone());
+        Ok(())
+    }
+
+    async fn pending(&self, older_than_ms: u64, limit: usize) -> Result<Vec<Pending>, StoreError> {
+        let old = |pending: &&Pending| pending.comment.unix_ms() < older_than_ms;
+        let pending = self.pending.lock().unwrap();
+        self.checked(pending.iter().filter(old).take(limit).cloned().collect())
+    }
+
+    async fn is_pending(&self, pending: &Pending) -> Result<bool, StoreError> {
+        self.checked(self.pending.lock().unwrap().contains(pending))
+    }
+
+    async fn remove_pending(&self, pending: &Pending) -> Result<(), StoreError> {
+        self.pending.lock().unwrap().retain(|known| known != pending);
+        self.checked(())
+    }
+
+    async fn settle(&self, _: &VideoId, comment: CommentId) -> Result<(), StoreError> {
+        self.checked(())?;
+        self.settled.lock().unwrap().push(comment);
+        Ok(())
+    }
+
+    async fn is_settled(&self, _: &VideoId, comment: CommentId) -> Result<bool, StoreError> {
+        self.checked(self.settled.lock().unwrap().contains(&comment))
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        self.checked(())
+    }
+}
