@@ -27,6 +27,8 @@ pub(crate) enum Faults {
     OneStop,
     /// Redis forgets, once, which gateways have viewers.
     SubscriptionsLost,
+    /// No dispatcher reaches Redis, for longer than comments may be announced late.
+    LongOutage,
 }
 
 impl Faults {
@@ -45,14 +47,17 @@ impl Faults {
                 let cut = pairs.map(|(from, to)| (Node::Dispatcher(from), Node::Gateway(to)));
                 Weather { cut: cut.into(), ..Weather::fair() }
             }
-            Self::OneKill | Self::OneStop | Self::SubscriptionsLost => Weather::fair(),
+            Self::OneKill | Self::OneStop | Self::SubscriptionsLost | Self::LongOutage => {
+                Weather::fair()
+            }
         }
     }
 
     /// A live log that keeps everything for the run, or much less.
     pub(crate) fn retention(self, dice: &mut Dice) -> Retention {
         let replay_max = if self == Self::Any { dice.pick(&[20_000, 20_000, 40]) } else { 20_000 };
-        Retention { replay_max, replay_ttl_s: 600, dedup_s: 120 }
+        let dedup_s = if self == Self::LongOutage { 15 } else { 120 };
+        Retention { replay_max, replay_ttl_s: 600, dedup_s }
     }
 
     /// Has them happen.
@@ -70,6 +75,10 @@ impl Faults {
                 stopped(&cluster, dice.pick(&dispatchers), ends);
             }
             Self::SubscriptionsLost => cluster.redis.forget_subscriptions(),
+            Self::LongOutage => {
+                let redis = |n| (Node::Dispatcher(n), Node::Redis);
+                cut(&cluster, vec![redis(0), redis(1)], ends + Duration::from_secs(12));
+            }
         }
     }
 }
@@ -89,7 +98,7 @@ async fn rage(cluster: Arc<Cluster>, mut dice: Dice, calm: Instant) {
             0..3 => down(&cluster, node, ends, Cluster::kill),
             3 => down(&cluster, node, ends, Cluster::terminate),
             4..6 => stopped(&cluster, node, ends),
-            6..9 => cut(&cluster, node, &mut dice, ends),
+            6..9 => cut(&cluster, ways(node, &mut dice), ends),
             _ => skewed(&cluster, node, &mut dice),
         }
     }
@@ -116,23 +125,27 @@ fn stopped(cluster: &Arc<Cluster>, node: Node, ends: Instant) {
     later(cluster, ends, move |_| process.stop(false));
 }
 
-fn cut(cluster: &Arc<Cluster>, node: Node, dice: &mut Dice, ends: Instant) {
+fn cut(cluster: &Arc<Cluster>, ways: Vec<(Node, Node)>, ends: Instant) {
+    let mended = ways.clone();
+    cluster.network.change(|weather| weather.cut.extend(ways));
+    later(cluster, ends, move |cluster| {
+        cluster.network.change(|weather| weather.cut.retain(|way| !mended.contains(way)));
+    });
+}
+
+/// A way to somebody that `node` calls, the way back, or both.
+fn ways(node: Node, dice: &mut Dice) -> Vec<(Node, Node)> {
     let others: Vec<Node> = match node {
         Node::Ingest(_) => vec![Node::Dispatcher(0), Node::Dispatcher(1), Node::Redis, Node::Store],
         Node::Dispatcher(_) => vec![Node::Gateway(0), Node::Gateway(1), Node::Redis],
         _ => vec![Node::Redis],
     };
     let other = dice.pick(&others);
-    let ways = match dice.within(0..3) {
+    match dice.within(0..3) {
         0 => vec![(node, other)],
         1 => vec![(other, node)],
         _ => vec![(node, other), (other, node)],
-    };
-    let mended = ways.clone();
-    cluster.network.change(|weather| weather.cut.extend(ways));
-    later(cluster, ends, move |cluster| {
-        cluster.network.change(|weather| weather.cut.retain(|way| !mended.contains(way)));
-    });
+    }
 }
 
 fn skewed(cluster: &Cluster, node: Node, dice: &mut Dice) {

@@ -165,6 +165,15 @@ fn lost_subscriptions_are_made_again() {
     assert!(worst(&outcomes).connected_ms <= 2_000);
 }
 
+/// Comments that no dispatcher could announce in time are not announced late, when they could come
+/// twice: every viewer is told of each.
+#[test]
+fn what_is_never_announced_is_told() {
+    let outcomes = outcomes(0, FEW_SEEDS, Faults::LongOutage);
+    assert!(outcomes.iter().all(|outcome| outcome.broken.is_empty()), "{outcomes:?}");
+    assert!(outcomes.iter().all(|outcome| outcome.told > 0));
+}
+
 /// The judge notices a system that does one thing wrong.
 #[test]
 fn every_mutant_is_noticed() {

@@ -40,6 +40,8 @@ pub(crate) struct Outcome {
     pub(crate) broken: Vec<String>,
     pub(crate) acknowledged: usize,
     pub(crate) deliveries: usize,
+    /// How often viewers were told that something is left out.
+    pub(crate) told: usize,
     pub(crate) lateness: Lateness,
     /// Whether at the end every video with comments has a gateway that is subscribed.
     pub(crate) is_subscribed: bool,
@@ -88,13 +90,15 @@ async fn simulate(seed: u64, faults: Faults, mutant: Mutant) -> Outcome {
         notes: &notes,
         keeps_all: retention.replay_max > 1_000,
     };
+    let seen = || notes.iter().flat_map(|notes| &notes.seen);
     Outcome {
         seed,
         trace: hash((notes.iter().map(|n| (&n.video, &n.seen)).collect::<Vec<_>>(), &posted)),
         broken: judge::broken(&evidence),
         acknowledged: posted.iter().filter(|posted| !posted.acknowledged.is_empty()).count(),
-        deliveries: notes.iter().map(|notes| notes.seen.len()).sum(),
+        deliveries: seen().filter(|seen| seen.block.name == "comment").count(),
         is_subscribed: cluster.redis.subscribers().iter().all(|(_, gateways)| !gateways.is_empty()),
+        told: seen().filter(|seen| seen.block.name == "skipped").count(),
         lateness: lateness::of(&notes, &posted),
     }
 }
