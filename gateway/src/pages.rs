@@ -74,6 +74,7 @@ impl Pages {
         let cell = self.pages.entry(key.clone()).or_default().clone();
         let page = cell
             .get_or_try_init(|| async {
+                metrics::counter!("chorus_gateway_log_reads_total", "why" => "page").increment(1);
                 let before = Position { epoch: position.epoch, seq: number * PAGE_LEN };
                 let limit = usize::try_from(PAGE_LEN).unwrap_or(usize::MAX);
                 self.live_log.read(video, From::After(before), limit).await.map(Arc::new)

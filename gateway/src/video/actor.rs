@@ -104,7 +104,7 @@ impl Actor {
     async fn open(&self) -> (Incarnation, LogPage) {
         loop {
             let Some(incarnation) = self.subscribe().await else { continue };
-            match self.read(From::Newest, OPENING_LEN).await {
+            match self.read("open", From::Newest, OPENING_LEN).await {
                 Ok(page) => return (incarnation, page),
                 Err(error) => {
                     tracing::warn!(video = %self.video, %error, "can't begin, trying again");
@@ -127,7 +127,7 @@ impl Actor {
             let wish = pass.wish(self.around.now());
             if let (Wish::Read(from), None) = (wish, &reading) {
                 pass.read_begins();
-                reading = Some(self.read(from, READ_LEN_MAX));
+                reading = Some(self.read("hole", from, READ_LEN_MAX));
             }
             if subscribing.is_none() && subscribed_as != self.around.lease.incarnation() {
                 subscribing = Some(self.subscribe());
@@ -156,7 +156,13 @@ impl Actor {
         PAUSE_PER_VIEWER.saturating_mul(viewers).min(self.around.pause_max)
     }
 
-    fn read(&self, from: From, limit: usize) -> BoxFuture<'static, Result<LogPage, LiveLogError>> {
+    fn read(
+        &self,
+        why: &'static str,
+        from: From,
+        limit: usize,
+    ) -> BoxFuture<'static, Result<LogPage, LiveLogError>> {
+        metrics::counter!("chorus_gateway_log_reads_total", "why" => why).increment(1);
         let (log, video) = (self.around.live_log.clone(), self.video.clone());
         Box::pin(async move { log.read(&video, from, limit).await })
     }
