@@ -10,8 +10,10 @@ use clap::{Args, Parser, Subcommand};
 use crate::origin::Origin;
 
 mod dispatch;
+mod storm;
 
 pub(crate) use dispatch::DispatchArgs;
+pub(crate) use storm::StormArgs;
 
 /// Load generator and checker for chorus. It speaks the public HTTP interface; `dispatch` alone
 /// speaks to a role inside.
@@ -34,6 +36,8 @@ pub(crate) enum Command {
     Post(PostArgs),
     /// Call one dispatcher as several ingest nodes would: comments per second, and per core-second
     Dispatch(DispatchArgs),
+    /// Kill a gateway that has all the viewers, and check them as they come back at another
+    Storm(StormArgs),
 }
 
 /// What every command has.

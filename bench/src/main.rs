@@ -37,6 +37,7 @@ mod report;
 mod response;
 mod runs;
 mod scanner;
+mod storm;
 mod tally;
 mod text;
 mod throughput;

@@ -15,10 +15,10 @@ use crate::machine::Machine;
 use crate::median;
 use crate::poster::Policy;
 use crate::report::{Report, Verdict};
-use crate::{dispatch, progress, replay, throughput};
+use crate::{dispatch, progress, replay, storm, throughput};
 
 /// Options whose value must not be published.
-const SECRETS: [&str; 3] = ["--token", "--hs256-secret", "--internal-secret"];
+const SECRETS: [&str; 4] = ["--token", "--hs256-secret", "--internal-secret", "--redis"];
 
 impl Command {
     fn args(&self) -> &RunArgs {
@@ -26,6 +26,7 @@ impl Command {
             Self::Replay(args) => &args.common.run,
             Self::Post(args) => &args.common.run,
             Self::Dispatch(args) => &args.run,
+            Self::Storm(args) => &args.run,
         }
     }
 
@@ -34,6 +35,7 @@ impl Command {
             Self::Replay(args) => replay::run(args, number).await,
             Self::Post(args) => throughput::run(args, number).await,
             Self::Dispatch(args) => dispatch::run(args, number).await,
+            Self::Storm(args) => storm::run(args, number).await,
         }
     }
 }
@@ -92,7 +94,8 @@ fn command_line() -> String {
     let mut words = Vec::new();
     let mut hide = false;
     for word in std::env::args() {
-        let is_secret = SECRETS.iter().find(|flag| word.starts_with(**flag));
+        let name = word.split('=').next().unwrap_or_default();
+        let is_secret = SECRETS.iter().find(|flag| **flag == name);
         match is_secret {
             _ if hide => words.push("…".to_owned()),
             Some(flag) if word.contains('=') => words.push(format!("{flag}=…")),

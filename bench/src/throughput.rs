@@ -73,5 +73,5 @@ fn report(args: &PostArgs, all: &[Outcome], start_us: u64, cpu: Duration) -> Res
     rows.push(Row::seconds("client_cpu_s", "CPU of this tool", cpu));
     let problems = sums.problems();
     let verdict = if problems.is_empty() { Verdict::Passed } else { Verdict::Failed };
-    Ok(Report { rows, verdict, problems })
+    Ok(Report { rows, verdict, problems, notes: Vec::new() })
 }
