@@ -46,6 +46,10 @@ pub(crate) struct Machine {
 }
 
 impl Machine {
+    pub(crate) fn cores(&self) -> usize {
+        self.cores
+    }
+
     pub(crate) fn here() -> Self {
         let info = read_to_string("/proc/cpuinfo").unwrap_or_default();
         let model = info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));

@@ -27,6 +27,7 @@ mod open_loop;
 mod order;
 mod origin;
 mod outcome;
+mod overload;
 mod poster;
 mod process;
 mod progress;
