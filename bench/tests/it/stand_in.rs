@@ -172,8 +172,10 @@ fn pass_on(
         counts.videos.insert(video);
         counts.viewers += 1;
     }
-    while flaw == Flaw::IsDeaf {
-        thread::park();
+    if flaw == Flaw::IsDeaf {
+        loop {
+            thread::park();
+        }
     }
     let mut ingest = TcpStream::connect(fs::read_to_string(folder.join("ingest"))?)?;
     ingest.write_all(head)?;
