@@ -1,70 +1,13 @@
 //! Hypotheses on reads: how many a herd costs, and that nobody is served anything stale for it.
 
-use std::sync::Mutex;
-
-use async_trait::async_trait;
-use common::{
-    event::{Entry, VideoEvents},
-    live_log::{Appended, Changes},
-};
 use futures_util::future::join_all;
 
 use super::*;
-use crate::test_support::{encoder, entry, position};
-
-/// A log that holds `first..=head` and counts its reads; it can be away.
-struct CountingLog {
-    held: Mutex<(u64, u64)>,
-    is_away: Mutex<bool>,
-    reads: AtomicU32,
-}
-
-#[async_trait]
-impl LiveLog for CountingLog {
-    async fn append(&self, _: Vec<VideoEvents>) -> Vec<Result<Appended, LiveLogError>> {
-        vec![]
-    }
-
-    async fn read(&self, _: &VideoId, from: From, limit: usize) -> Result<LogPage, LiveLogError> {
-        self.reads.fetch_add(1, Relaxed);
-        // Long enough for everybody else to come and wait.
-        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-        if *self.is_away.lock().unwrap() {
-            return Err(LiveLogError("away".into()));
-        }
-        let (first, head) = *self.held.lock().unwrap();
-        let From::After(after) = from else { panic!("pages know where they begin") };
-        let seqs = first.max(after.seq + 1)..=head;
-        let entries: Vec<Entry> = seqs.take(limit).map(|seq| entry(1, seq)).collect();
-        Ok(LogPage { head: position(1, head), first, entries })
-    }
-
-    async fn heads(&self, _: &[VideoId]) -> Result<Vec<Position>, LiveLogError> {
-        Ok(vec![])
-    }
-
-    async fn changed(&self, _: &[u16], _: u64) -> Result<Changes, LiveLogError> {
-        Err(LiveLogError("not here".into()))
-    }
-
-    async fn ping(&self) -> Result<(), LiveLogError> {
-        Ok(())
-    }
-}
+use crate::test_support::{CountingLog, encoder, entry, position};
 
 fn pages(first: u64, head: u64) -> (Arc<CountingLog>, Pages) {
-    let log = Arc::new(CountingLog {
-        held: Mutex::new((first, head)),
-        is_away: Mutex::new(false),
-        reads: AtomicU32::new(0),
-    });
+    let log = Arc::new(CountingLog::new(first, head));
     (log.clone(), Pages::new(log))
-}
-
-impl CountingLog {
-    fn reads(&self) -> u32 {
-        self.reads.load(Relaxed)
-    }
 }
 
 async fn ask(pages: &Pages, after: u64, until: u64) -> Result<Replay, LiveLogError> {
@@ -134,11 +77,11 @@ async fn no_more_pages_are_kept_than_allowed() {
 #[tokio::test(start_paused = true)]
 async fn a_failure_is_shared_and_not_kept() {
     let (log, pages) = pages(1, 100);
-    *log.is_away.lock().unwrap() = true;
+    log.be_away(true);
     let answers = join_all((0..50).map(|_| ask(&pages, 10, 50))).await;
     assert!(answers.iter().all(Result::is_err));
     assert_eq!(log.reads(), 1);
-    *log.is_away.lock().unwrap() = false;
+    log.be_away(false);
     assert_eq!(replay(&pages, 10, 50).await.len(), 40);
     assert_eq!(log.reads(), 2);
 }
@@ -148,7 +91,7 @@ async fn a_failure_is_shared_and_not_kept() {
 async fn a_page_that_was_not_full_is_read_again() {
     let (log, pages) = pages(1, 50);
     assert_eq!(replay(&pages, 10, 50).await.len(), 40);
-    *log.held.lock().unwrap() = (1, 120);
+    log.hold(1, 120);
     assert_eq!(replay(&pages, 10, 50).await.len(), 40);
     assert_eq!(log.reads(), 1, "it has all that is needed");
     assert_eq!(replay(&pages, 10, 100).await.len(), 90);

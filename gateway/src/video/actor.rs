@@ -124,7 +124,10 @@ impl Actor {
         pass.take(&mut messages, self.around.now());
         let mut not_before = Instant::now();
         while !pass.is_over() {
-            let wish = pass.wish(self.around.now());
+            let mut wish = pass.wish(self.around.now());
+            if matches!(wish, Wish::Read(_)) && reading.is_none() {
+                wish = self.wish_after_all(&mut pass, &mut messages);
+            }
             if let (Wish::Read(from), None) = (wish, &reading) {
                 pass.read_begins();
                 reading = Some(self.read("hole", from, READ_LEN_MAX));
@@ -149,6 +152,15 @@ impl Actor {
                 }
             }
         }
+    }
+
+    /// What fills a hole may have come in the pause after the last pass, which can be longer than a
+    /// hole may stay open: a read of the live log for it would be in vain.
+    fn wish_after_all(&mut self, pass: &mut Pass, messages: &mut Vec<Message>) -> Wish {
+        let arrived = std::iter::from_fn(|| self.mailbox.try_recv().ok());
+        messages.extend(arrived.take(PASS_LEN_MAX));
+        pass.take(messages, self.around.now());
+        pass.wish(self.around.now())
     }
 
     fn pause_after(&self, pass: &Pass) -> Duration {
@@ -234,3 +246,6 @@ async fn due(wish: Wish, started: Instant) {
         Wish::Wait | Wish::Read(_) => std::future::pending().await,
     }
 }
+
+#[cfg(test)]
+mod tests;
