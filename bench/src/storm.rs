@@ -1,7 +1,7 @@
 //! `bench storm`: a gateway with all the viewers is killed, and they come back at the other one.
 //!
 //! [`cluster`] starts the [`role`]s; [`strike`] kills one and waits for the viewers, taking the
-//! gateway's [`log_reads`]; [`report`] judges.
+//! gateway's [`counts`]; [`report`] judges.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -31,7 +31,7 @@ use cluster::Cluster;
 use strike::Strike;
 
 mod cluster;
-mod log_reads;
+mod counts;
 mod report;
 mod role;
 mod strike;

@@ -43,7 +43,7 @@ pub(super) fn report(
         Row::count("videos", "videos", args.videos as u64),
     ];
     rows.extend(back.rows()?);
-    rows.extend(strike.log_reads.rows(args.videos));
+    rows.extend(strike.counts.rows(args.videos));
     rows.push(Row::seconds("gateway_cpu_s", "CPU of the gateway meanwhile", strike.gateway_cpu));
     rows.extend(sums.rows());
     rows.extend(delivery_rows(&all.recording.viewers, &findings));
@@ -53,7 +53,7 @@ pub(super) fn report(
     rows.push(Row::seconds("client_viewers_cpu_s", "CPU of this tool's viewers", all.cpu));
     rows.extend(load_before.map(Row::load_before));
     let (mut verdict, mut problems) = judge(&all, &sums, &findings);
-    let broken = [back.problems(args), reads_problem(args, strike.log_reads.total())].concat();
+    let broken = [back.problems(args), reads_problem(args, strike.counts.log_reads())].concat();
     if !broken.is_empty() {
         verdict = Verdict::Failed;
         problems.extend(broken);

@@ -1,4 +1,4 @@
-//! How often a gateway has read the live log, as its /metrics tells it.
+//! What a gateway's /metrics count that a storm can move: reads of the live log, leases lost.
 
 use std::time::Duration;
 
@@ -11,22 +11,26 @@ use tokio::time::timeout;
 use crate::client::Client;
 use crate::report::Row;
 
-const COUNTER: &str = "chorus_gateway_log_reads_total";
+const LOG_READS: &str = "chorus_gateway_log_reads_total";
+/// One lost in a storm means that the gateway had no time left to renew it; then it reads every
+/// video's log again.
+const LEASES_LOST: &str = "chorus_gateway_leases_lost_total";
 /// A busy gateway may be slow to answer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
-/// Reads by why they were made.
+/// Counted since the gateway started, or since an earlier count.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct LogReads {
-    /// A video's first, when its first viewer comes.
+pub(crate) struct Counts {
+    /// Reads that a video began with, when its first viewer came.
     open: u64,
-    /// What no push brought in time, or what a viewer knew better.
+    /// Reads of what no push brought in time, or of what a viewer knew better.
     hole: u64,
-    /// For viewers whose position is older than what the gateway keeps.
+    /// Reads for viewers whose position is older than what the gateway keeps.
     page: u64,
+    leases_lost: u64,
 }
 
-impl LogReads {
+impl Counts {
     pub(crate) async fn fetch(gateway: &Client) -> Result<Self> {
         let request = Request::get("/metrics").body(Full::<Bytes>::default())?;
         let reply = timeout(ANSWER_WITHIN, gateway.send(request)).await;
@@ -40,19 +44,22 @@ impl LogReads {
 
     /// A reason that never came up has no line.
     fn parse(metrics: &str) -> Result<Self> {
-        let mut reads = Self::default();
+        let mut counts = Self::default();
         for line in metrics.lines() {
-            let Some(rest) = line.strip_prefix(COUNTER) else { continue };
-            let (labels, value) = rest.rsplit_once(' ').context("a counter without a value")?;
+            if !line.starts_with(LOG_READS) && !line.starts_with(LEASES_LOST) {
+                continue;
+            }
+            let (counter, value) = line.rsplit_once(' ').context("a counter without a value")?;
             let value = value.parse().with_context(|| format!("`{line}`"))?;
-            match labels {
-                r#"{why="open"}"# => reads.open = value,
-                r#"{why="hole"}"# => reads.hole = value,
-                r#"{why="page"}"# => reads.page = value,
-                _ => bail!("`{line}`: unknown to this tool"),
+            match counter.strip_prefix(LOG_READS) {
+                None => counts.leases_lost = value,
+                Some(r#"{why="open"}"#) => counts.open = value,
+                Some(r#"{why="hole"}"#) => counts.hole = value,
+                Some(r#"{why="page"}"#) => counts.page = value,
+                Some(_) => bail!("`{line}`: unknown to this tool"),
             }
         }
-        Ok(reads)
+        Ok(counts)
     }
 
     pub(crate) fn since(self, before: Self) -> Self {
@@ -60,6 +67,7 @@ impl LogReads {
             open: self.open.saturating_sub(before.open),
             hole: self.hole.saturating_sub(before.hole),
             page: self.page.saturating_sub(before.page),
+            leases_lost: self.leases_lost.saturating_sub(before.leases_lost),
         }
     }
 
@@ -68,17 +76,19 @@ impl LogReads {
         self.open >= videos as u64
     }
 
-    pub(crate) fn total(self) -> u64 {
+    pub(crate) fn log_reads(self) -> u64 {
         self.open + self.hole + self.page
     }
 
     pub(crate) fn rows(self, videos: usize) -> Vec<Row> {
-        let each = Row::count("", "", self.total()).value / Row::count("", "", videos as u64).value;
+        let each =
+            Row::count("", "", self.log_reads()).value / Row::count("", "", videos as u64).value;
         let mut rows = [
-            ("log_reads", "live-log reads, kill → all back", self.total()),
+            ("log_reads", "live-log reads, kill → back + 1 s", self.log_reads()),
             ("log_reads_open", "… to open a video", self.open),
             ("log_reads_hole", "… for what no push brought", self.hole),
             ("log_reads_page", "… for older positions", self.page),
+            ("leases_lost", "leases that it lost meanwhile", self.leases_lost),
         ]
         .map(|(key, label, value)| Row::count(key, label, value))
         .to_vec();
@@ -101,13 +111,14 @@ mod tests {
         let text = "# TYPE chorus_gateway_log_reads_total counter\n\
                     chorus_gateway_log_reads_total{why=\"open\"} 4\n\
                     chorus_gateway_log_reads_total{why=\"page\"} 17\n\
+                    chorus_gateway_leases_lost_total 1\n\
                     chorus_gateway_viewers 9\n";
-        let reads = LogReads::parse(text).unwrap();
-        assert_eq!(reads, LogReads { open: 4, hole: 0, page: 17 });
-        assert_eq!(reads.since(LogReads { open: 4, hole: 0, page: 10 }).total(), 7);
-        assert_eq!(LogReads::parse("").unwrap(), LogReads::default());
+        let counts = Counts::parse(text).unwrap();
+        assert_eq!(counts, Counts { open: 4, hole: 0, page: 17, leases_lost: 1 });
+        assert_eq!(counts.since(Counts { open: 4, page: 10, ..counts }).log_reads(), 7);
+        assert_eq!(Counts::parse("").unwrap(), Counts::default());
         for bad in ["{why=\"else\"} 1", "{why=\"open\"} x", " 3"] {
-            assert!(LogReads::parse(&format!("{COUNTER}{bad}\n")).is_err(), "{bad}");
+            assert!(Counts::parse(&format!("{LOG_READS}{bad}\n")).is_err(), "{bad}");
         }
     }
 }
