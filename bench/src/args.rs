@@ -10,8 +10,12 @@ use clap::{Args, Parser, Subcommand};
 use crate::origin::Origin;
 
 mod dispatch;
+mod overload;
+mod storm;
 
 pub(crate) use dispatch::DispatchArgs;
+pub(crate) use overload::OverloadArgs;
+pub(crate) use storm::StormArgs;
 
 /// Load generator and checker for chorus. It speaks the public HTTP interface; `dispatch` alone
 /// speaks to a role inside.
@@ -32,8 +36,12 @@ pub(crate) enum Command {
     Replay(ReplayArgs),
     /// Post as fast as answers come, so many at a time: acknowledged comments per second
     Post(PostArgs),
+    /// Offer twice what the server takes: does it still take what it can, and is it well afterwards?
+    Overload(OverloadArgs),
     /// Call one dispatcher as several ingest nodes would: comments per second, and per core-second
     Dispatch(DispatchArgs),
+    /// Kill a gateway that has all the viewers, and check them as they come back at another
+    Storm(StormArgs),
 }
 
 /// What every command has.
@@ -50,9 +58,9 @@ pub(crate) struct RunArgs {
     pub(crate) json: Option<PathBuf>,
 }
 
-/// What those have that post.
+/// Where to post, and as whom.
 #[derive(Debug, Args)]
-pub(crate) struct CommonArgs {
+pub(crate) struct TargetArgs {
     /// Where comments are posted, as http://host:port; several are taken in turn
     #[arg(long, required = true, value_name = "URL")]
     pub(crate) post: Vec<Origin>,
@@ -62,6 +70,13 @@ pub(crate) struct CommonArgs {
     /// Mint each user's own HS256 token with this secret
     #[arg(long, value_name = "SECRET", env = "BENCH_HS256_SECRET", hide_env_values = true)]
     pub(crate) hs256_secret: Option<String>,
+}
+
+/// What those have that post each comment until it is taken.
+#[derive(Debug, Args)]
+pub(crate) struct CommonArgs {
+    #[command(flatten)]
+    pub(crate) target: TargetArgs,
     /// Post with an Idempotency-Key, and again with the same key after 429, 5xx or a broken connection
     #[arg(long)]
     pub(crate) keyed: bool,

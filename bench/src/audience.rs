@@ -11,7 +11,7 @@ use tokio::runtime;
 use tokio::task::spawn_local;
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::clock::Clock;
+use crate::clock::{Clock, to_ticks};
 use crate::hall::{Hall, Mishaps, View};
 use crate::machine::thread_cpu;
 use crate::recording::Recording;
@@ -25,12 +25,16 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 pub(crate) struct Pulse {
     /// Viewers that had their first `resume`.
     pub(crate) ready: AtomicU64,
+    /// Viewers that had a `resume` since [`Pulse::count_back`].
+    pub(crate) back: AtomicU64,
     pub(crate) deliveries: AtomicU64,
     /// Comments that the slowest viewer is behind the fastest.
     pub(crate) lag: AtomicU64,
     /// Every acknowledged comment has reached every viewer.
     pub(crate) has_all: AtomicBool,
     acknowledged: OnceLock<Arc<[u128]>>,
+    /// In ticks of the clock.
+    back_since: OnceLock<u32>,
     stop: AtomicBool,
 }
 
@@ -41,11 +45,22 @@ impl Pulse {
         let _ = self.acknowledged.set(acknowledged);
     }
 
+    /// Has viewers counted whose answer began at `since_us` or later.
+    pub(crate) fn count_back(&self, since_us: u64) {
+        // Said once per run, too.
+        let _ = self.back_since.set(to_ticks(since_us));
+    }
+
     fn look(&self, recording: &Recording) {
         let counts = || recording.viewers.iter().map(|viewed| viewed.sightings.len() as u64);
-        let ready = recording.viewers.iter().filter(|viewed| viewed.resumes > 0).count() as u64;
+        let since = |ticks: u32| {
+            let viewers = recording.viewers.iter();
+            viewers.filter(|viewed| viewed.resume_since(ticks).is_some()).count() as u64
+        };
         let slowest = counts().min().unwrap_or_default();
-        self.ready.store(ready, Ordering::Relaxed);
+        self.ready.store(since(0), Ordering::Relaxed);
+        let back = self.back_since.get().map_or(0, |&ticks| since(ticks));
+        self.back.store(back, Ordering::Relaxed);
         self.deliveries.store(counts().sum(), Ordering::Relaxed);
         self.lag.store((recording.ids.len() as u64).saturating_sub(slowest), Ordering::Relaxed);
         if let Some(acknowledged) = self.acknowledged.get()
@@ -54,6 +69,14 @@ impl Pulse {
             self.has_all.store(recording.has_everywhere(acknowledged), Ordering::Relaxed);
         }
     }
+}
+
+/// Viewers of one thread.
+pub(crate) struct Party {
+    pub(crate) view: View,
+    /// Seats are numbered over all parties.
+    pub(crate) first_seat: usize,
+    pub(crate) seats: usize,
 }
 
 /// What a thread leaves behind.
@@ -65,6 +88,15 @@ pub(crate) struct Report {
     pub(crate) cpu: Duration,
 }
 
+impl Report {
+    /// Adds another thread's.
+    pub(crate) fn absorb(&mut self, other: Self) {
+        self.recording.absorb(other.recording);
+        self.mishaps.absorb(other.mishaps);
+        self.cpu += other.cpu;
+    }
+}
+
 /// The handle of a thread of viewers. Dropping it stops the thread.
 pub(crate) struct Audience {
     pub(crate) pulse: Arc<Pulse>,
@@ -72,8 +104,9 @@ pub(crate) struct Audience {
 }
 
 impl Audience {
-    /// Seats `seats` viewers, numbered from `first_seat`, who start to watch at once.
-    pub(crate) fn open(clock: Clock, view: View, first_seat: usize, seats: usize) -> Result<Self> {
+    /// Seats a party, who start to watch at once.
+    pub(crate) fn open(clock: Clock, party: Party) -> Result<Self> {
+        let Party { view, first_seat, seats } = party;
         let pulse = Arc::new(Pulse::default());
         let its_pulse = Arc::clone(&pulse);
         let run = move || run(&its_pulse, Hall::new(clock, view, first_seat, seats), seats);

@@ -19,6 +19,18 @@ pub(crate) struct Findings {
     pub(crate) unacknowledged_seen: u64,
 }
 
+impl Findings {
+    /// Adds another's: of other viewers, or of another video.
+    pub(crate) fn absorb(&mut self, other: &Self) {
+        self.lost += other.lost;
+        self.left_out += other.left_out;
+        self.duplicates += other.duplicates;
+        self.reordered += other.reordered;
+        self.viewers_hit += other.viewers_hit;
+        self.unacknowledged_seen += other.unacknowledged_seen;
+    }
+}
+
 /// Judges a finished run.
 pub(crate) fn check(recording: &Recording, acknowledged: &[u128]) -> Findings {
     Yardstick::new(recording, acknowledged).judge(&recording.viewers)
@@ -64,11 +76,7 @@ impl Yardstick {
         for viewed in viewers {
             let one = self.judge_one(viewed);
             let is_hit = one != Findings::default();
-            all.lost += one.lost;
-            all.left_out += one.left_out;
-            all.duplicates += one.duplicates;
-            all.reordered += one.reordered;
-            all.viewers_hit += u64::from(is_hit);
+            all.absorb(&Findings { viewers_hit: u64::from(is_hit), ..one });
         }
         all
     }

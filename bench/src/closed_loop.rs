@@ -1,6 +1,7 @@
 //! So many clients, each posting again as soon as it has its answer: how much the server takes.
 
 use std::cell::Cell;
+use std::ops::Range;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use crate::poster::{Draft, Poster};
 use crate::text::{Dice, compose};
 
 /// What to post, and for how long.
+#[derive(Clone)]
 pub(crate) struct Load {
     pub(crate) in_flight: usize,
     /// Not measured: connections open, caches fill.
@@ -25,6 +27,19 @@ pub(crate) struct Load {
 }
 
 impl Load {
+    /// Its measured part, when it begins at `start_us`.
+    pub(crate) fn window(&self, start_us: u64) -> Range<u64> {
+        let from = start_us + micros(self.warm_up);
+        from..from + micros(self.measured)
+    }
+
+    /// Acknowledgements per second of its measured part.
+    pub(crate) fn rate(&self, outcomes: &[Outcome], start_us: u64) -> f64 {
+        let window = self.window(start_us);
+        let good = |post: &&Outcome| post.id().is_some() && window.contains(&post.done_us);
+        outcomes.iter().filter(good).count() as f64 / self.measured.as_secs_f64()
+    }
+
     /// Posts until time is up and the last answers are in.
     pub(crate) async fn run(self: Rc<Self>, poster: &Rc<Poster>) -> Result<Vec<Outcome>> {
         let until = poster.clock().micros() + micros(self.warm_up + self.measured);
@@ -58,7 +73,7 @@ impl Load {
         }
     }
 
-    fn draft(&self, number: u64, dice: &mut Dice) -> Draft {
+    pub(crate) fn draft(&self, number: u64, dice: &mut Dice) -> Draft {
         let turn = |count: usize| usize::try_from(number % count as u64).unwrap_or_default();
         Draft {
             number,

@@ -7,49 +7,101 @@ use std::time::Duration;
 use anyhow::{Error, Result, anyhow, bail};
 use tokio::time::{Instant, sleep};
 
-use crate::args::ReplayArgs;
-use crate::audience::{self, Audience, Pulse};
+use crate::audience::{self, Audience, Party, Pulse};
 use crate::clock::Clock;
-use crate::hall::{Mishaps, View};
-use crate::open_loop::Schedule;
-use crate::outcome::Outcome;
+use crate::hall::Mishaps;
 use crate::progress;
-use crate::tally::Tally;
 
 /// How often to look whether something is there yet.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
-/// The threads.
-pub(crate) struct Crowd(Vec<Audience>);
+/// The threads, and how many sit there.
+pub(crate) struct Crowd {
+    audiences: Vec<Audience>,
+    seats: u64,
+}
 
 impl Crowd {
-    pub(crate) fn open(args: &ReplayArgs, clock: Clock, schedule: &Schedule) -> Result<Self> {
-        let threads = args.viewer_threads.min(args.viewers);
-        let first_seat = |thread: usize| thread * args.viewers / threads;
-        let open = |thread| {
-            let view = View {
-                origins: args.stream.clone(),
-                sources: args.source.clone(),
-                video: schedule.video.to_string(),
-                comments: schedule.arrivals.len(),
-            };
-            let (first, next) = (first_seat(thread), first_seat(thread + 1));
-            Audience::open(clock, view, first, next - first)
-        };
-        Ok(Self((0..threads).map(open).collect::<Result<_>>()?))
+    pub(crate) fn open(clock: Clock, parties: Vec<Party>) -> Result<Self> {
+        let seats = parties.iter().map(|party| party.seats as u64).sum();
+        let open = |party| Audience::open(clock, party);
+        Ok(Self { audiences: parties.into_iter().map(open).collect::<Result<_>>()?, seats })
     }
 
-    fn sum(&self, count: impl Fn(&Pulse) -> u64) -> u64 {
-        self.0.iter().map(|audience| count(&audience.pulse)).sum()
+    pub(crate) fn seats(&self) -> u64 {
+        self.seats
+    }
+
+    pub(crate) fn sum(&self, count: impl Fn(&Pulse) -> u64) -> u64 {
+        self.audiences.iter().map(|audience| count(&audience.pulse)).sum()
+    }
+
+    fn ready(&self) -> u64 {
+        self.sum(|pulse| pulse.ready.load(Relaxed))
+    }
+
+    pub(crate) fn back(&self) -> u64 {
+        self.sum(|pulse| pulse.back.load(Relaxed))
+    }
+
+    pub(crate) fn deliveries(&self) -> u64 {
+        self.sum(|pulse| pulse.deliveries.load(Relaxed))
+    }
+
+    /// Comments that the slowest viewer is behind.
+    pub(crate) fn lag(&self) -> u64 {
+        let lags = self.audiences.iter().map(|audience| audience.pulse.lag.load(Relaxed));
+        lags.max().unwrap_or_default()
     }
 
     /// Waits until all viewers have their first `resume`; false when that doesn't come about.
-    pub(crate) async fn gather(&self, args: &ReplayArgs) -> bool {
-        progress::note(&format!("seating {} viewers", args.viewers));
-        let ready = || self.sum(|pulse| pulse.ready.load(Relaxed));
-        let mut silence = Silence::new(ready());
-        while ready() < args.viewers as u64 {
-            if silence.lasts(ready()) > args.silence_seconds || self.has_died() {
+    pub(crate) async fn gather(&self, silence_max: Duration) -> bool {
+        if self.seats > 0 {
+            progress::note(&format!("seating {} viewers", self.seats));
+        }
+        self.reached(|crowd| crowd.ready() >= crowd.seats, Self::ready, silence_max).await
+    }
+
+    /// Has viewers counted that come back from now on.
+    pub(crate) fn count_back(&self, since_us: u64) {
+        self.audiences.iter().for_each(|audience| audience.pulse.count_back(since_us));
+    }
+
+    /// Waits until all viewers are back; false when that doesn't come about.
+    pub(crate) async fn return_all(&self, silence_max: Duration) -> bool {
+        self.reached(|crowd| crowd.back() >= crowd.seats, Self::back, silence_max).await
+    }
+
+    /// Waits until each party has every comment of its list; false when nothing more comes though
+    /// something is missing.
+    pub(crate) async fn settle(
+        &self,
+        acknowledged: &[Arc<[u128]>],
+        silence_max: Duration,
+    ) -> Result<bool> {
+        for (audience, acknowledged) in self.audiences.iter().zip(acknowledged) {
+            audience.pulse.expect(Arc::clone(acknowledged));
+        }
+        let has_all = |crowd: &Self| {
+            crowd.audiences.iter().all(|audience| audience.pulse.has_all.load(Relaxed))
+        };
+        let settled = self.reached(has_all, Self::deliveries, silence_max).await;
+        if !settled && self.has_died() {
+            bail!("the viewers' thread ended early");
+        }
+        Ok(settled)
+    }
+
+    /// Waits for `done`; false when `count` has stood still for too long, or a thread has ended.
+    async fn reached(
+        &self,
+        done: impl Fn(&Self) -> bool,
+        count: impl Fn(&Self) -> u64,
+        silence_max: Duration,
+    ) -> bool {
+        let mut silence = Silence::new(count(self));
+        while !done(self) {
+            if silence.lasts(count(self)) > silence_max || self.has_died() {
                 return false;
             }
             sleep(LOOK_EVERY).await;
@@ -57,16 +109,21 @@ impl Crowd {
         true
     }
 
+    fn has_died(&self) -> bool {
+        self.audiences.iter().any(Audience::has_died)
+    }
+
     /// Why the viewers could not be seated.
-    pub(crate) fn explain(self, args: &ReplayArgs) -> Error {
-        let ready = self.sum(|pulse| pulse.ready.load(Relaxed));
+    pub(crate) fn explain(self) -> Error {
+        let (ready, seats) = (self.ready(), self.seats);
         match self.close() {
-            Ok(watched) => {
-                let Mishaps { refused, last_error, .. } = watched.mishaps;
+            Ok(parties) => {
+                let mut all = Mishaps::default();
+                parties.into_iter().for_each(|party| all.absorb(party.mishaps));
+                let Mishaps { refused, last_error, .. } = all;
                 let error = last_error.map(|error| format!("; last error: {error}"));
                 anyhow!(
-                    "only {ready} of {} viewers got their `resume`; refused by status: {refused:?}{}",
-                    args.viewers,
+                    "only {ready} of {seats} viewers got their `resume`; refused by status: {refused:?}{}",
                     error.unwrap_or_default()
                 )
             }
@@ -74,56 +131,9 @@ impl Crowd {
         }
     }
 
-    /// Waits until every acknowledged comment is everywhere, or nothing more comes.
-    pub(crate) async fn settle(&self, args: &ReplayArgs, outcomes: &[Outcome]) -> Result<()> {
-        let acknowledged: Arc<[u128]> = outcomes.iter().filter_map(Outcome::id).collect();
-        for audience in &self.0 {
-            audience.pulse.expect(Arc::clone(&acknowledged));
-        }
-        let deliveries = || self.sum(|pulse| pulse.deliveries.load(Relaxed));
-        let mut silence = Silence::new(deliveries());
-        while !self.0.iter().all(|audience| audience.pulse.has_all.load(Relaxed)) {
-            if self.has_died() {
-                bail!("the viewers' thread ended early");
-            }
-            if silence.lasts(deliveries()) > args.silence_seconds {
-                return Ok(());
-            }
-            sleep(LOOK_EVERY).await;
-        }
-        sleep(args.linger_seconds).await;
-        Ok(())
-    }
-
-    fn has_died(&self) -> bool {
-        self.0.iter().any(Audience::has_died)
-    }
-
-    /// Progress: posts due, and a line.
-    pub(crate) fn say(&self, tally: &Tally) -> (u64, String) {
-        let lag = self.0.iter().map(|audience| audience.pulse.lag.load(Relaxed)).max();
-        let line = format!(
-            "due {} · posted {} ({} ms late) · acknowledged {} · failed {} · {} deliveries · slowest viewer {} comments behind",
-            tally.due.get(),
-            tally.posted.get(),
-            tally.behind_us.get() / 1_000,
-            tally.acknowledged.get(),
-            tally.failed.get(),
-            self.sum(|pulse| pulse.deliveries.load(Relaxed)),
-            lag.unwrap_or_default(),
-        );
-        (tally.due.get(), line)
-    }
-
-    pub(crate) fn close(self) -> Result<audience::Report> {
-        let mut all = audience::Report::default();
-        for audience in self.0 {
-            let one = audience.close()?;
-            all.recording.absorb(one.recording);
-            all.mishaps.absorb(one.mishaps);
-            all.cpu += one.cpu;
-        }
-        Ok(all)
+    /// Ends the watching; what each party saw.
+    pub(crate) fn close(self) -> Result<Vec<audience::Report>> {
+        self.audiences.into_iter().map(Audience::close).collect()
     }
 }
 

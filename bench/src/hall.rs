@@ -20,8 +20,10 @@ const READ_LEN_MAX: usize = 256 * 1024;
 /// Where to watch, and from where.
 #[derive(Clone, Debug)]
 pub(crate) struct View {
-    /// Gateways, taken in turn by the viewers.
+    /// Gateways; whoever finds nobody listening at one goes on to the next.
     pub(crate) origins: Vec<Origin>,
+    /// Viewers begin at different ones, in turn; otherwise all begin at the first.
+    pub(crate) spread: bool,
     /// Source addresses, taken in turn; empty lets the system choose.
     pub(crate) sources: Vec<IpAddr>,
     pub(crate) video: String,
@@ -79,8 +81,14 @@ impl Hall {
         }
     }
 
-    pub(crate) fn origin(&self, seat: usize) -> &Origin {
-        &self.view.origins[(self.first_seat + seat) % self.view.origins.len()]
+    /// Where this viewer watches after so many gateways were found gone.
+    pub(crate) fn origin(&self, seat: usize, gone: usize) -> &Origin {
+        let home = if self.view.spread { self.first_seat + seat } else { 0 };
+        &self.view.origins[home.wrapping_add(gone) % self.view.origins.len()]
+    }
+
+    pub(crate) fn origins(&self) -> usize {
+        self.view.origins.len()
     }
 
     pub(crate) fn source(&self, seat: usize) -> Option<IpAddr> {

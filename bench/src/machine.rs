@@ -3,6 +3,8 @@
 use std::fs::read_to_string;
 use std::time::Duration;
 
+use anyhow::{Result, bail};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde::Serialize;
 
 /// CPU time of the calling thread so far; zero where the system has no such file.
@@ -12,11 +14,27 @@ pub(crate) fn thread_cpu() -> Duration {
     Duration::from_nanos(nanos.unwrap_or_default())
 }
 
-/// How many files (and so sockets) this process may have open.
-pub(crate) fn open_files_max() -> Option<usize> {
-    let limits = read_to_string("/proc/self/limits").ok()?;
-    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
-    line.split_whitespace().next()?.parse().ok()
+/// Sees to it that this process, and each that it starts, may have so many files (and so sockets)
+/// open: raises the soft limit as far as the hard one allows.
+pub(crate) fn allow_open_files(needed: usize) -> Result<()> {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    let enough = |limit: Option<u64>| limit.is_none_or(|limit| limit >= needed as u64);
+    if enough(current) {
+        return Ok(());
+    }
+    if !enough(maximum) {
+        bail!(
+            "{needed} open files are needed and {} allowed: raise it (ulimit -Hn), or spread the \
+             viewers over several processes",
+            maximum.unwrap_or_default()
+        );
+    }
+    Ok(setrlimit(Resource::Nofile, Rlimit { current: Some(needed as u64), maximum })?)
+}
+
+/// What the kernel says of the load of the last minute: others' work is in every figure.
+pub(crate) fn load_average() -> Option<f64> {
+    read_to_string("/proc/loadavg").ok()?.split(' ').next()?.parse().ok()
 }
 
 /// The machine of a run.
@@ -28,6 +46,10 @@ pub(crate) struct Machine {
 }
 
 impl Machine {
+    pub(crate) fn cores(&self) -> usize {
+        self.cores
+    }
+
     pub(crate) fn here() -> Self {
         let info = read_to_string("/proc/cpuinfo").unwrap_or_default();
         let model = info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
@@ -49,6 +71,15 @@ impl std::fmt::Display for Machine {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn more_files_than_the_system_allows_is_an_error_that_says_what_to_do() {
+        allow_open_files(16).unwrap();
+        if getrlimit(Resource::Nofile).maximum.is_some() {
+            let error = allow_open_files(usize::MAX).unwrap_err().to_string();
+            assert!(error.contains("ulimit -Hn"), "{error}");
+        }
+    }
 
     #[test]
     fn cpu_time_grows_with_work() {

@@ -81,6 +81,7 @@ mod tests {
             rows: vec![Row::count("posted", "posted", value)],
             verdict: Verdict::Passed,
             problems: Vec::new(),
+            notes: Vec::new(),
         };
         let mut reports: Vec<_> = [9, 1, 5, 7, 3].map(report).to_vec();
         let spread = &spreads(&reports)[0];

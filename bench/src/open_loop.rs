@@ -14,11 +14,12 @@ use crate::poster::{Draft, Poster};
 use crate::text::{Dice, compose};
 use crate::trace::Arrival;
 
-/// A trace at a speed, for one video.
+/// A trace at a speed.
 pub(crate) struct Schedule {
     pub(crate) arrivals: Vec<Arrival>,
     pub(crate) speed: f64,
-    pub(crate) video: Rc<str>,
+    /// Taken in turn.
+    pub(crate) videos: Vec<Rc<str>>,
     pub(crate) seed: u64,
     /// Most posts under way; one that is due beyond that waits, and its latency counts the wait.
     pub(crate) in_flight: usize,
@@ -35,7 +36,7 @@ impl Schedule {
         Draft {
             number: index as u64,
             user: arrival.user,
-            video: Rc::clone(&self.video),
+            video: Rc::clone(&self.videos[index % self.videos.len()]),
             text: compose(dice, arrival.text_bytes),
         }
     }
@@ -91,7 +92,8 @@ mod tests {
     fn knows_what_is_due() {
         let arrivals =
             [0, 10, 10, 500].map(|at_ms| Arrival { at_ms, text_bytes: 1, user: 1 }).to_vec();
-        let schedule = Schedule { arrivals, speed: 10.0, video: "v".into(), seed: 1, in_flight: 1 };
+        let schedule =
+            Schedule { arrivals, speed: 10.0, videos: vec!["v".into()], seed: 1, in_flight: 1 };
         assert_eq!(schedule.due_us(3, 7), 50_007);
         assert_eq!(schedule.due_by(7, 7, 0), 1);
         assert_eq!(schedule.due_by(1_007, 7, 0), 3);

@@ -46,6 +46,12 @@ impl Origin {
         if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
     }
 
+    /// Whether it is this machine for certain.
+    pub(crate) fn is_local(&self) -> bool {
+        let address = self.host.parse::<IpAddr>();
+        self.host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+    }
+
     /// Connects, from `source` if given: one client address has only some 55,000 ports, and
     /// loopback has as many addresses as wanted.
     pub(crate) async fn connect(&self, source: Option<IpAddr>) -> io::Result<TcpStream> {

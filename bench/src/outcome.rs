@@ -22,6 +22,8 @@ pub(crate) enum Answer {
 /// One post, from when it was due to its last answer; times in microseconds of the run's clock.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Outcome {
+    /// The draft's number in the run.
+    pub(crate) number: u64,
     pub(crate) due_us: u64,
     /// When the attempt that was answered began.
     pub(crate) sent_us: u64,
@@ -118,7 +120,8 @@ mod tests {
 
     #[test]
     fn sums_by_answer() {
-        let ended = |answer| Outcome { due_us: 0, sent_us: 0, done_us: 0, answer, retries: 1 };
+        let ended =
+            |answer| Outcome { number: 0, due_us: 0, sent_us: 0, done_us: 0, answer, retries: 1 };
         let acknowledged = |id, status| ended(Answer::Acknowledged { id, status });
         let outcomes = [
             acknowledged(1, 201),

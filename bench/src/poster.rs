@@ -83,7 +83,8 @@ impl Poster {
             let too_late = Duration::from_micros(done_us - begun) + wait > self.policy.retry_for;
             if !self.policy.keyed || !answer.may_pass() || too_late {
                 self.tally.count(answer);
-                return Ok(Outcome { due_us, sent_us, done_us, answer, retries: attempt });
+                let number = draft.number;
+                return Ok(Outcome { number, due_us, sent_us, done_us, answer, retries: attempt });
             }
             sleep(wait).await;
             backoff = BACKOFF.1.min(backoff * 2);

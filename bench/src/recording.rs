@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::clock::to_ticks;
-use crate::scanner::Event;
+use crate::scanner::{Event, Status};
 
 /// A comment's number: comments are numbered as the audience first sees them.
 pub(crate) type Number = u32;
@@ -55,13 +55,20 @@ pub(crate) struct Gap {
     pub(crate) count: Option<u64>,
 }
 
+/// An answer that began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Resume {
+    /// When its first block was read, in ticks of the clock.
+    pub(crate) at: u32,
+    pub(crate) status: Status,
+}
+
 /// Everything one viewer saw, in its order.
 #[derive(Debug, Default)]
 pub(crate) struct Viewed {
     pub(crate) sightings: Vec<Sighting>,
     pub(crate) gaps: Vec<Gap>,
-    /// Answers that began with `resume`.
-    pub(crate) resumes: u32,
+    pub(crate) resumes: Vec<Resume>,
     /// Blocks that could not be understood.
     pub(crate) unreadable: u32,
     /// The stream said `end`.
@@ -69,6 +76,11 @@ pub(crate) struct Viewed {
 }
 
 impl Viewed {
+    /// Its first answer that began at `since` (ticks) or later.
+    pub(crate) fn resume_since(&self, since: u32) -> Option<Resume> {
+        self.resumes.iter().find(|resume| resume.at >= since).copied()
+    }
+
     /// Notes one event. This is the hot path.
     pub(crate) fn note(&mut self, event: Event, ids: &mut Ids, at_us: u64) {
         let after = self.sightings.len();
@@ -78,9 +90,9 @@ impl Viewed {
                 let number = ids.number(id, guess);
                 self.sightings.push(Sighting { number, at: to_ticks(at_us) });
             }
-            Event::Resume { reset } => {
-                self.resumes += 1;
-                if reset {
+            Event::Resume(status) => {
+                self.resumes.push(Resume { at: to_ticks(at_us), status });
+                if status == Status::Reset {
                     self.gaps.push(Gap { after, count: None });
                 }
             }

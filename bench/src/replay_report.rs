@@ -9,6 +9,7 @@ use crate::audience;
 use crate::checker::{Findings, check};
 use crate::latency::{Deliveries, Latency};
 use crate::outcome::{Outcome, Sums};
+use crate::recording::Viewed;
 use crate::report::{Report, Row, Verdict};
 
 /// All that a run left.
@@ -27,16 +28,15 @@ pub(crate) fn report(run: &Run) -> Result<Report> {
     let findings = check(&run.watched.recording, &acknowledged);
     let mut rows = vec![Row::count("viewers", "viewers", run.args.viewers as u64)];
     rows.extend(sums.rows());
-    rows.extend(delivery_rows(run, &findings));
+    rows.extend(delivery_rows(&run.watched.recording.viewers, &findings));
     rows.extend(connection_rows(&run.watched));
     rows.extend(latency_rows(run)?);
     rows.extend(client_rows(run));
-    let (verdict, problems) = judge(run, &sums, &findings);
-    Ok(Report { rows, verdict, problems })
+    let (verdict, problems) = judge(&run.watched, &sums, &findings);
+    Ok(Report { rows, verdict, problems, notes: Vec::new() })
 }
 
-fn delivery_rows(run: &Run, findings: &Findings) -> Vec<Row> {
-    let viewers = &run.watched.recording.viewers;
+pub(crate) fn delivery_rows(viewers: &[Viewed], findings: &Findings) -> Vec<Row> {
     let deliveries = viewers.iter().map(|viewed| viewed.sightings.len() as u64).sum();
     let gaps = || viewers.iter().flat_map(|viewed| &viewed.gaps);
     let skips: Vec<u64> = gaps().filter_map(|gap| gap.count).collect();
@@ -57,10 +57,10 @@ fn delivery_rows(run: &Run, findings: &Findings) -> Vec<Row> {
     .to_vec()
 }
 
-fn connection_rows(watched: &audience::Report) -> Vec<Row> {
+pub(crate) fn connection_rows(watched: &audience::Report) -> Vec<Row> {
     let viewers = &watched.recording.viewers;
-    let resumes: u64 = viewers.iter().map(|viewed| u64::from(viewed.resumes)).sum();
-    let first = viewers.iter().filter(|viewed| viewed.resumes > 0).count() as u64;
+    let resumes: u64 = viewers.iter().map(|viewed| viewed.resumes.len() as u64).sum();
+    let first = viewers.iter().filter(|viewed| !viewed.resumes.is_empty()).count() as u64;
     let fruitless = watched.mishaps.attempts - resumes.min(watched.mishaps.attempts);
     let mut rows = vec![
         Row::count("reconnects", "reconnects", resumes - first),
@@ -101,10 +101,15 @@ fn client_rows(run: &Run) -> Vec<Row> {
     ]
 }
 
-fn judge(run: &Run, sums: &Sums, findings: &Findings) -> (Verdict, Vec<String>) {
+/// What the checker, the viewers and the answers say together.
+pub(crate) fn judge(
+    watched: &audience::Report,
+    sums: &Sums,
+    findings: &Findings,
+) -> (Verdict, Vec<String>) {
     let unreadable: u64 =
-        run.watched.recording.viewers.iter().map(|viewed| u64::from(viewed.unreadable)).sum();
-    let refused: u64 = run.watched.mishaps.refused.values().sum();
+        watched.recording.viewers.iter().map(|viewed| u64::from(viewed.unreadable)).sum();
+    let refused: u64 = watched.mishaps.refused.values().sum();
     let mut problems = sums.problems();
     for (count, what) in [
         (findings.lost, "deliveries lost without a word"),

@@ -24,6 +24,12 @@ impl Row {
         Self { key: key.to_owned(), label: label.to_owned(), value, unit: "" }
     }
 
+    /// What else the machine was doing.
+    pub(crate) fn load_before(value: f64) -> Self {
+        let label = "load average before (1 min)".to_owned();
+        Self { key: "load_before".to_owned(), label, value, unit: "" }
+    }
+
     pub(crate) fn seconds(key: &str, label: &str, value: Duration) -> Self {
         let value = value.as_secs_f64();
         Self { key: key.to_owned(), label: label.to_owned(), value, unit: "s" }
@@ -58,6 +64,8 @@ pub(crate) struct Report {
     pub(crate) verdict: Verdict,
     /// Why it is not `Passed`.
     pub(crate) problems: Vec<String>,
+    /// What to know when reading the figures.
+    pub(crate) notes: Vec<String>,
 }
 
 impl Report {
@@ -65,6 +73,9 @@ impl Report {
         let mut table = String::new();
         for row in &self.rows {
             line(&mut table, &row.label, &format!("{:>14} {}", shown(row.value), row.unit));
+        }
+        for note in &self.notes {
+            line(&mut table, "note", note);
         }
         for problem in &self.problems {
             line(&mut table, "problem", problem);
@@ -76,7 +87,8 @@ impl Report {
     pub(crate) fn json(&self) -> Value {
         let figures: Map<_, _> =
             self.rows.iter().map(|row| (row.key.clone(), json!(row.value))).collect();
-        json!({ "verdict": self.verdict, "problems": self.problems, "figures": figures })
+        let Self { verdict, problems, notes, .. } = self;
+        json!({ "verdict": verdict, "problems": problems, "notes": notes, "figures": figures })
     }
 }
 

@@ -9,16 +9,16 @@ use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use tokio::runtime::Builder;
 
-use crate::args::{Command, CommonArgs, RunArgs};
+use crate::args::{Command, CommonArgs, RunArgs, TargetArgs};
 use crate::identity::Identity;
 use crate::machine::Machine;
 use crate::median;
 use crate::poster::Policy;
 use crate::report::{Report, Verdict};
-use crate::{dispatch, progress, replay, throughput};
+use crate::{dispatch, overload, progress, replay, storm, throughput};
 
 /// Options whose value must not be published.
-const SECRETS: [&str; 3] = ["--token", "--hs256-secret", "--internal-secret"];
+const SECRETS: [&str; 4] = ["--token", "--hs256-secret", "--internal-secret", "--redis"];
 
 impl Command {
     fn args(&self) -> &RunArgs {
@@ -26,6 +26,8 @@ impl Command {
             Self::Replay(args) => &args.common.run,
             Self::Post(args) => &args.common.run,
             Self::Dispatch(args) => &args.run,
+            Self::Overload(args) => &args.run,
+            Self::Storm(args) => &args.run,
         }
     }
 
@@ -34,17 +36,27 @@ impl Command {
             Self::Replay(args) => replay::run(args, number).await,
             Self::Post(args) => throughput::run(args, number).await,
             Self::Dispatch(args) => dispatch::run(args, number).await,
+            Self::Overload(args) => overload::run(args, number).await,
+            Self::Storm(args) => storm::run(args, number).await,
         }
     }
 }
 
 impl CommonArgs {
     pub(crate) fn policy(&self) -> Result<Policy> {
+        let retry_for = Duration::from_secs(self.retry_seconds);
+        Ok(Policy { keyed: self.keyed, retry_for, ..self.target.policy()? })
+    }
+}
+
+impl TargetArgs {
+    /// Nothing is posted twice.
+    pub(crate) fn policy(&self) -> Result<Policy> {
         Ok(Policy {
             origins: self.post.clone(),
             identity: Identity::new(self.token.as_deref(), self.hs256_secret.as_deref())?,
-            keyed: self.keyed,
-            retry_for: Duration::from_secs(self.retry_seconds),
+            keyed: false,
+            retry_for: Duration::ZERO,
         })
     }
 }
@@ -92,7 +104,8 @@ fn command_line() -> String {
     let mut words = Vec::new();
     let mut hide = false;
     for word in std::env::args() {
-        let is_secret = SECRETS.iter().find(|flag| word.starts_with(**flag));
+        let name = word.split('=').next().unwrap_or_default();
+        let is_secret = SECRETS.iter().find(|flag| **flag == name);
         match is_secret {
             _ if hide => words.push("…".to_owned()),
             Some(flag) if word.contains('=') => words.push(format!("{flag}=…")),

@@ -15,17 +15,27 @@ const RETRY_MS_DEFAULT: u64 = 3_000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Event {
     Comment(u128),
-    /// The first block of every answer; `reset` when the position asked for can't be given.
-    Resume {
-        reset: bool,
-    },
+    /// The first block of every answer.
+    Resume(Status),
     /// The server says that it left out this many events.
     Skipped(u64),
     /// Final: a viewer does not come back.
     End,
-    /// A comment without a readable id, or a `resume` or `skipped` that is no JSON.
+    /// A comment without a readable id, or a `resume` or `skipped` that isn't the contract's.
     Unreadable,
     Other,
+}
+
+/// What a `resume` says of the position that was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Status {
+    /// None was.
+    New,
+    /// All that came since follows.
+    Continued,
+    /// That can't be given.
+    Reset,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -163,7 +173,7 @@ impl Scanner {
                 .or_else(|| comment_id::find(&self.data))
                 .map_or(Event::Unreadable, Event::Comment),
             Kind::Resume => match self.told().and_then(|told| told.status) {
-                Some(status) => Event::Resume { reset: status == "reset" },
+                Some(status) => Event::Resume(status),
                 None => Event::Unreadable,
             },
             Kind::Skipped => match self.told().and_then(|told| told.count) {
@@ -183,7 +193,7 @@ impl Scanner {
 /// The fields of the rare events that matter here.
 #[derive(Deserialize)]
 struct Told {
-    status: Option<String>,
+    status: Option<Status>,
     count: Option<u64>,
 }
 

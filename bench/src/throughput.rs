@@ -7,7 +7,7 @@ use anyhow::Result;
 
 use crate::args::PostArgs;
 use crate::clock::Clock;
-use crate::closed_loop::{Load, micros};
+use crate::closed_loop::Load;
 use crate::latency::Latency;
 use crate::outcome::{Outcome, Sums};
 use crate::poster::Poster;
@@ -32,7 +32,7 @@ pub(crate) async fn run(args: &PostArgs, number: u32) -> Result<Report> {
     };
     let outcomes = progress::beside(total, say, Rc::clone(&load).run(&poster)).await?;
     let cpu = crate::machine::thread_cpu().saturating_sub(cpu_before);
-    report(args, &outcomes, start_us, cpu)
+    report(&load, &outcomes, start_us, cpu)
 }
 
 fn load(args: &PostArgs, number: u32) -> Result<Load> {
@@ -49,19 +49,17 @@ fn load(args: &PostArgs, number: u32) -> Result<Load> {
 }
 
 /// Figures of what was answered in the measured time; the sums are of the whole run.
-fn report(args: &PostArgs, all: &[Outcome], start_us: u64, cpu: Duration) -> Result<Report> {
-    let from = start_us + micros(args.warm_up_seconds);
-    let window = from..from + micros(args.seconds);
+fn report(load: &Load, all: &[Outcome], start_us: u64, cpu: Duration) -> Result<Report> {
+    let window = load.window(start_us);
     let measured =
         || all.iter().filter(|post| post.id().is_some() && window.contains(&post.done_us));
     let sums = Sums::of(all);
-    let rate = measured().count() as f64 / args.seconds.as_secs_f64();
     let mut rows = vec![
-        Row::count("in_flight", "posts under way", args.in_flight as u64),
+        Row::count("in_flight", "posts under way", load.in_flight as u64),
         Row {
             key: "acknowledged_per_s".into(),
             label: "acknowledged comments/s".into(),
-            value: rate.round(),
+            value: load.rate(all, start_us).round(),
             unit: "",
         },
     ];
@@ -73,5 +71,5 @@ fn report(args: &PostArgs, all: &[Outcome], start_us: u64, cpu: Duration) -> Res
     rows.push(Row::seconds("client_cpu_s", "CPU of this tool", cpu));
     let problems = sums.problems();
     let verdict = if problems.is_empty() { Verdict::Passed } else { Verdict::Failed };
-    Ok(Report { rows, verdict, problems })
+    Ok(Report { rows, verdict, problems, notes: Vec::new() })
 }

@@ -19,6 +19,8 @@ const NO_CONTENT: u16 = 204;
 pub(crate) struct Viewer {
     hall: Rc<Hall>,
     seat: usize,
+    /// Gateways found gone so far.
+    gone: usize,
     scanner: Scanner,
 }
 
@@ -39,7 +41,7 @@ impl From<io::Error> for Over {
 
 impl Viewer {
     pub(crate) fn new(hall: Rc<Hall>, seat: usize) -> Self {
-        Self { hall, seat, scanner: Scanner::new() }
+        Self { hall, seat, gone: 0, scanner: Scanner::new() }
     }
 
     /// Watches until the stream says `end` (or the task is dropped).
@@ -67,16 +69,36 @@ impl Viewer {
         }
     }
 
-    async fn open(&self) -> io::Result<TcpStream> {
+    async fn open(&mut self) -> io::Result<TcpStream> {
+        let hall = Rc::clone(&self.hall);
         // Thousands of connects at once would only overflow the server's accept queue.
-        let _turn = self.hall.connects.acquire().await.map_err(io::Error::other)?;
-        let mut stream = self.hall.origin(self.seat).connect(self.hall.source(self.seat)).await?;
+        let _turn = hall.connects.acquire().await.map_err(io::Error::other)?;
+        let mut stream = self.connect().await?;
         stream.write_all(&self.request()).await?;
         Ok(stream)
     }
 
+    /// Connects to its gateway. Where nobody listens any more a load balancer would not have sent
+    /// it, so it goes on to the next at once.
+    async fn connect(&mut self) -> io::Result<TcpStream> {
+        let source = self.hall.source(self.seat);
+        let mut left = self.hall.origins();
+        loop {
+            left -= 1;
+            match self.hall.origin(self.seat, self.gone).connect(source).await {
+                Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+                    self.gone += 1;
+                    if left == 0 {
+                        return Err(error);
+                    }
+                }
+                connected => return connected,
+            }
+        }
+    }
+
     fn request(&self) -> Vec<u8> {
-        let host = self.hall.origin(self.seat).authority();
+        let host = self.hall.origin(self.seat, self.gone).authority();
         let mut request = format!(
             "GET {} HTTP/1.1\r\nHost: {host}\r\nAccept: text/event-stream\r\nCache-Control: no-store\r\n",
             self.hall.path

@@ -1,14 +1,16 @@
-//! Reads of the live log for viewers whose cursor is older than the byte log: in aligned pages, so
-//! that a herd with neighbouring cursors shares them.
+//! Reads of the live log for viewers whose cursor is older than the byte log: in aligned pages, each
+//! read and encoded once, so that a herd with neighbouring cursors shares them.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU32, Ordering::Relaxed},
+};
 
 use bytes::{Bytes, BytesMut};
 use common::{
-    event::Entry,
     ids::VideoId,
     live_log::{From, LiveLog, LiveLogError, LogPage},
-    position::{Epoch, Position},
+    position::{Epoch, Position, Seq},
 };
 use dashmap::DashMap;
 use tokio::sync::OnceCell;
@@ -17,13 +19,34 @@ use crate::frame::Encoder;
 
 /// Entries of a page: at 300 bytes each 40 KB.
 const PAGE_LEN: u64 = 128;
+/// Sweeps for which a page is kept that nobody asks for: a herd comes back within some seconds.
+const IDLE_SWEEPS_MAX: u32 = 5;
+/// Pages kept: usually 10 MB. While there are more, none outlives those who wait for it.
+const PAGES_MAX: usize = 256;
 
 type Key = (VideoId, Epoch, u64);
 
-/// Pages that are being read or were just now.
+/// Pages that are being read or were lately.
 pub(crate) struct Pages {
     live_log: Arc<dyn LiveLog>,
-    pages: DashMap<Key, Arc<OnceCell<Arc<LogPage>>>>,
+    slots: DashMap<Key, Arc<Slot>>,
+}
+
+/// One page, or why there is none: either way all who waited for the one read get it.
+#[derive(Default)]
+struct Slot {
+    page: OnceCell<Result<Page, LiveLogError>>,
+    idle_sweeps: AtomicU32,
+}
+
+/// Part of a log, encoded.
+struct Page {
+    epoch: Epoch,
+    /// Seq of the oldest entry that the log held.
+    first: Seq,
+    frames: Bytes,
+    /// Each entry's place, and where its frame ends.
+    ends: Vec<(Position, usize)>,
 }
 
 /// The answer to a viewer.
@@ -36,7 +59,7 @@ pub(crate) enum Replay {
 
 impl Pages {
     pub(crate) fn new(live_log: Arc<dyn LiveLog>) -> Self {
-        Self { live_log, pages: DashMap::new() }
+        Self { live_log, slots: DashMap::new() }
     }
 
     /// What follows `position` up to `until`, where the byte log begins: at least one entry. What
@@ -48,100 +71,99 @@ impl Pages {
         until: Position,
         encoder: &Encoder,
     ) -> Result<Replay, LiveLogError> {
-        let page = self.page(video, position).await?;
-        let missing = page.entries.iter().filter(|e| e.position > position && e.position <= until);
-        let missing: Vec<&Entry> = missing.collect();
-        let contiguous = missing.first().is_some_and(|e| e.position.seq == position.seq + 1);
-        if position.epoch != page.head.epoch || !contiguous {
-            return Ok(Replay::Trimmed);
-        }
-        let mut frames = BytesMut::new();
-        for entry in &missing {
-            encoder.entry(&mut frames, entry);
-        }
-        let end = missing.last().map_or(position, |entry| entry.position);
-        Ok(Replay::Frames(frames.freeze(), end))
-    }
-
-    /// The page that the entry after `position` is on.
-    async fn page(
-        &self,
-        video: &VideoId,
-        position: Position,
-    ) -> Result<Arc<LogPage>, LiveLogError> {
         let number = position.seq / PAGE_LEN;
         let key = (video.clone(), position.epoch, number);
-        let cell = self.pages.entry(key.clone()).or_default().clone();
-        let page = cell
-            .get_or_try_init(|| async {
-                let before = Position { epoch: position.epoch, seq: number * PAGE_LEN };
-                let limit = usize::try_from(PAGE_LEN).unwrap_or(usize::MAX);
-                self.live_log.read(video, From::After(before), limit).await.map(Arc::new)
-            })
-            .await?;
-        if page.entries.last().is_none_or(|last| last.position.seq < (number + 1) * PAGE_LEN) {
-            // Not full yet: good for those who wait for it now, stale for the next one.
-            self.pages.remove_if(&key, |_, stored| Arc::ptr_eq(stored, &cell));
+        let needed = until.seq.min((number + 1) * PAGE_LEN);
+        let mut slot = self.read(&key, encoder).await;
+        match slot.page.get() {
+            // Whoever asks next tries again.
+            Some(Err(_)) => self.forget(&key, &slot),
+            Some(Ok(page)) if !page.settles(position, needed) => {
+                self.forget(&key, &slot);
+                slot = self.read(&key, encoder).await;
+            }
+            _ => {}
         }
-        Ok(page.clone())
+        slot.after(position, until)
     }
 
-    /// Forgets what nobody is reading. Called every second.
+    /// The page's slot, filled by whoever came first.
+    async fn read(&self, key: &Key, encoder: &Encoder) -> Arc<Slot> {
+        let slot = self.slots.entry(key.clone()).or_default().clone();
+        slot.idle_sweeps.store(0, Relaxed);
+        let (video, epoch, number) = key;
+        let read = async || {
+            metrics::counter!("chorus_gateway_log_reads_total", "why" => "page").increment(1);
+            let before = Position { epoch: *epoch, seq: number * PAGE_LEN };
+            let limit = usize::try_from(PAGE_LEN).unwrap_or(usize::MAX);
+            let page = self.live_log.read(video, From::After(before), limit).await?;
+            Ok(Page::encode(&page, encoder))
+        };
+        slot.page.get_or_init(read).await;
+        if self.slots.len() > PAGES_MAX {
+            self.forget(key, &slot);
+        }
+        slot
+    }
+
+    fn forget(&self, key: &Key, slot: &Arc<Slot>) {
+        self.slots.remove_if(key, |_, stored| Arc::ptr_eq(stored, slot));
+    }
+
+    /// Forgets what nobody has asked for lately. Called every second.
     pub(crate) fn sweep(&self) {
-        self.pages.retain(|_, cell| Arc::strong_count(cell) > 1);
+        self.slots.retain(|_, slot| {
+            let is_in_use = Arc::strong_count(slot) > 1;
+            is_in_use || slot.idle_sweeps.fetch_add(1, Relaxed) < IDLE_SWEEPS_MAX
+        });
+    }
+}
+
+impl Slot {
+    fn after(&self, position: Position, until: Position) -> Result<Replay, LiveLogError> {
+        match self.page.get() {
+            Some(Ok(page)) => Ok(page.after(position, until)),
+            Some(Err(error)) => Err(error.clone()),
+            None => Err(LiveLogError("nobody has read it".to_owned())),
+        }
+    }
+}
+
+impl Page {
+    fn encode(page: &LogPage, encoder: &Encoder) -> Self {
+        let (mut frames, mut ends) = (BytesMut::new(), Vec::with_capacity(page.entries.len()));
+        for entry in &page.entries {
+            encoder.entry(&mut frames, entry);
+            ends.push((entry.position, frames.len()));
+        }
+        Self { epoch: page.head.epoch, first: page.first, frames: frames.freeze(), ends }
+    }
+
+    /// Whether another read could tell no more of what is between `position` and `needed`: all of
+    /// it is here, or what follows `position` is gone for good.
+    fn settles(&self, position: Position, needed: Seq) -> bool {
+        let is_gone = self.epoch != position.epoch || self.first > position.seq + 1;
+        is_gone || self.ends.last().is_some_and(|(last, _)| last.seq >= needed)
+    }
+
+    fn after(&self, position: Position, until: Position) -> Replay {
+        let up_to = |position: Position| {
+            let count = self.ends.partition_point(|(place, _)| *place <= position);
+            (count, count.checked_sub(1).map_or(0, |last| self.ends[last].1))
+        };
+        let ((first, from), (next, to)) = (up_to(position), up_to(until));
+        match (self.ends.get(first), next.checked_sub(1)) {
+            (Some((place, _)), Some(last))
+                if first <= last
+                    && position.epoch == self.epoch
+                    && place.seq == position.seq + 1 =>
+            {
+                Replay::Frames(self.frames.slice(from..to), self.ends[last].0)
+            }
+            _ => Replay::Trimmed,
+        }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::atomic::Ordering;
-
-    use futures_util::future::join_all;
-
-    use super::*;
-    use crate::test_support::{encoder, log::Log, position};
-
-    fn pages(head: u64) -> (Arc<Log>, Pages) {
-        let log = Arc::new(Log { head, ..Log::default() });
-        (log.clone(), Pages::new(log))
-    }
-
-    async fn replayed(pages: &Pages, from: u64, until: u64) -> u64 {
-        let (video, encoder) = ("v".parse().unwrap(), encoder());
-        let (mut at, until) = (position(1, from), position(1, until));
-        while at < until {
-            match pages.after(&video, at, until, &encoder).await {
-                Ok(Replay::Frames(frames, end)) => {
-                    let blocks = str::from_utf8(&frames).unwrap().matches("\n\n").count();
-                    assert_eq!(blocks as u64, end.seq - at.seq);
-                    at = end;
-                }
-                Ok(Replay::Trimmed) => panic!("it is all there"),
-                Err(error) => panic!("{error}"),
-            }
-        }
-        at.seq - from
-    }
-
-    /// A herd that comes back with old cursors, each its own, costs one read per page.
-    #[tokio::test]
-    async fn a_thousand_old_cursors_share_their_reads() {
-        let (log, pages) = pages(5_000);
-        let herd = (0..1_000).map(|viewer| replayed(&pages, viewer % 300, 4_000));
-        let replayed: u64 = join_all(herd).await.iter().sum();
-        assert_eq!(replayed, (0..1_000).map(|viewer| 4_000 - viewer % 300).sum::<u64>());
-        let pages_len = 4_000_u64.div_ceil(PAGE_LEN);
-        assert_eq!(log.reads.load(Ordering::Relaxed), pages_len);
-        pages.sweep();
-        assert!(pages.pages.is_empty(), "nobody reads any more");
-    }
-
-    #[tokio::test]
-    async fn the_page_that_still_grows_is_read_again() {
-        let (log, pages) = pages(130);
-        for _ in 0..2 {
-            assert_eq!(replayed(&pages, 129, 130).await, 1);
-        }
-        assert_eq!(log.reads.load(Ordering::Relaxed), 2);
-    }
-}
+mod tests;

@@ -114,10 +114,7 @@ impl Registry {
 
 #[cfg(test)]
 mod tests {
-    use std::{
-        sync::atomic::{AtomicBool, Ordering},
-        time::Duration,
-    };
+    use std::time::Duration;
 
     use tokio::time::Instant;
     use tokio_util::sync::CancellationToken;
@@ -125,10 +122,10 @@ mod tests {
     use super::*;
     use crate::{
         lease::Lease,
-        test_support::{encoder, endpoints::Endpoints, log::Log},
+        test_support::{encoder, endpoints::Endpoints, log::CountingLog},
     };
 
-    fn registry(log: Arc<Log>) -> Arc<Registry> {
+    fn registry(log: Arc<CountingLog>) -> Arc<Registry> {
         Registry::new(Arc::new(Surroundings {
             encoder: encoder(),
             live_log: log,
@@ -143,11 +140,12 @@ mod tests {
     /// A panic in one video's actor is that video's alone, and its viewers get another actor.
     #[tokio::test(start_paused = true)]
     async fn a_video_whose_actor_panicked_gets_another() {
-        let log = Arc::new(Log { head: 3, panics_once: AtomicBool::new(true), ..Log::default() });
+        let log = Arc::new(CountingLog::new(1, 3));
+        log.panic_once();
         let registry = registry(log.clone());
         let (opening, order) =
             registry.join(&"v".parse().unwrap(), Start::Newest, 2).await.unwrap();
-        assert_eq!((opening.resume.replayed, log.reads.load(Ordering::Relaxed)), (2, 2));
+        assert_eq!((opening.resume.replayed, log.reads()), (2, 2));
         assert_eq!(registry.videos().len(), 1);
         drop(order);
     }
@@ -155,7 +153,7 @@ mod tests {
     /// Nobody watches any more: the actor goes, after a while, and takes its handle with it.
     #[tokio::test(start_paused = true)]
     async fn a_video_that_nobody_watches_goes_and_begins_anew_for_the_next() {
-        let registry = registry(Arc::new(Log { head: 3, ..Log::default() }));
+        let registry = registry(Arc::new(CountingLog::new(1, 3)));
         let video = "v".parse().unwrap();
         let joined = registry.join(&video, Start::Newest, 2).await.unwrap();
         let tick = || registry.tell_all(|_| true, || Message::Tick);

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::scanner::Event;
+use crate::scanner::{Event, Status};
 
 /// Viewers that saw these events, all at one time.
 fn recording(viewers: &[Vec<Event>]) -> Recording {
@@ -118,10 +118,10 @@ fn a_told_gap_is_left_out_and_not_lost() {
         for findings in findings_of(&gap(Event::Skipped(1), hole.clone())) {
             assert_eq!(findings, told(3, 1), "{hole:?} skipped, but told of one only");
         }
-        for findings in findings_of(&gap(Event::Resume { reset: true }, hole.clone())) {
+        for findings in findings_of(&gap(Event::Resume(Status::Reset), hole.clone())) {
             assert_eq!(findings, told(0, 4), "{hole:?} reset");
         }
-        for findings in findings_of(&gap(Event::Resume { reset: false }, hole.clone())) {
+        for findings in findings_of(&gap(Event::Resume(Status::Continued), hole.clone())) {
             assert_eq!(findings, told(4, 0), "{hole:?} continued, which it was not");
         }
     }
@@ -130,7 +130,7 @@ fn a_told_gap_is_left_out_and_not_lost() {
 #[test]
 fn a_gap_told_elsewhere_excuses_nothing() {
     let mut mutant = comments((0..20).filter(|&id| id != 15));
-    mutant.insert(3, Event::Resume { reset: true });
+    mutant.insert(3, Event::Resume(Status::Reset));
     for findings in findings_of(&mutant) {
         assert_eq!(findings.lost, 1);
     }
@@ -149,7 +149,7 @@ fn what_nobody_saw_may_have_been_told() {
 fn gaps_of_their_own_are_told_apart() {
     let away = |from: u128, to: u128| {
         let mut events = comments(0..from);
-        events.push(Event::Resume { reset: true });
+        events.push(Event::Resume(Status::Reset));
         events.extend(comments(to..20));
         events
     };
@@ -163,7 +163,7 @@ fn gaps_of_their_own_are_told_apart() {
             viewed.note(event, &mut all.ids, at_us);
         }
         if seat == 0 {
-            viewed.note(Event::Resume { reset: true }, &mut all.ids, 0);
+            viewed.note(Event::Resume(Status::Reset), &mut all.ids, 0);
         }
         all.viewers.push(viewed);
     }

@@ -26,7 +26,7 @@ fn stream() -> Vec<u8> {
 
 fn events() -> Vec<Event> {
     vec![
-        Event::Resume { reset: false },
+        Event::Resume(Status::New),
         Event::Comment(A_BITS),
         Event::Comment(B_BITS),
         Event::Skipped(7),
@@ -65,7 +65,7 @@ fn a_cut_block_is_forgotten_when_coming_back() {
         b"event: resume\nid: c6\ndata: {\"status\":\"reset\"}\n\nevent: comment\ndata:{",
         &mut |event| seen.push(event),
     );
-    assert_eq!(seen, [Event::Resume { reset: true }]);
+    assert_eq!(seen, [Event::Resume(Status::Reset)]);
 }
 
 #[test]

@@ -3,6 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "in a helper of tests it says what it says in a test")]
 
 mod dispatch;
+mod overload;
+mod stand_in;
+mod storm;
 mod stub;
 mod stub_dispatcher;
 
@@ -37,15 +40,20 @@ impl std::fmt::Display for Outcome {
     }
 }
 
+fn command(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_bench"));
+    command.args(args);
+    command
+}
+
 fn bench(args: &[&str]) -> Outcome {
+    outcome(command(args))
+}
+
+fn outcome(mut command: Command) -> Outcome {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("result.json");
-    let output = Command::new(env!("CARGO_BIN_EXE_bench"))
-        .args(args)
-        .arg("--json")
-        .arg(&file)
-        .output()
-        .unwrap();
+    let output = command.arg("--json").arg(&file).output().unwrap();
     let json = std::fs::read(&file).ok().and_then(|json| serde_json::from_slice(&json).ok());
     Outcome { code: output.status.code(), output, json: json.unwrap_or_default() }
 }

@@ -6,10 +6,12 @@ use std::convert::Infallible;
 use std::fmt::Write as _;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use axum::body::{Body, Bytes};
-use axum::extract::State;
+use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -44,10 +46,21 @@ pub(crate) enum Fault {
     BreakOff(usize),
     /// Nobody may post.
     Refuse,
+    /// Who comes back misses one, and isn't told.
+    Forget,
+    /// Who comes back gets one again.
+    Repeat,
+    /// Takes so many POSTs at a time, and refuses more.
+    Narrow(usize),
+    /// … and one too many makes it refuse all that come within so long.
+    Topple(usize, Duration),
 }
 
 /// The comment at which the first stream goes wrong.
 const WRONG_AT: usize = 5;
+
+/// What a POST takes at a server that is [`Fault::Narrow`] or can [`Fault::Topple`].
+const SERVICE: Duration = Duration::from_millis(10);
 
 #[derive(Default)]
 struct Room {
@@ -57,6 +70,16 @@ struct Room {
     streams: usize,
 }
 
+/// All videos.
+struct Server {
+    fault: Fault,
+    videos: Mutex<HashMap<String, Arc<Stub>>>,
+    /// POSTs under way.
+    posts: AtomicUsize,
+    toppled_until: Mutex<Option<Instant>>,
+}
+
+/// One video.
 struct Stub {
     fault: Fault,
     room: Mutex<Room>,
@@ -69,24 +92,59 @@ pub(crate) fn start(address: &str, fault: Fault) -> io::Result<SocketAddr> {
     let listener = std::net::TcpListener::bind(address)?;
     listener.set_nonblocking(true)?;
     let address = listener.local_addr()?;
-    let stub = Arc::new(Stub { fault, room: Mutex::default(), head: watch::Sender::default() });
-    std::thread::spawn(move || serve(listener, stub));
+    let (videos, toppled_until) = (Mutex::default(), Mutex::default());
+    let server = Arc::new(Server { fault, videos, posts: AtomicUsize::new(0), toppled_until });
+    std::thread::spawn(move || serve(listener, server));
     Ok(address)
 }
 
-fn serve(listener: std::net::TcpListener, stub: Arc<Stub>) -> io::Result<()> {
+fn serve(listener: std::net::TcpListener, server: Arc<Server>) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let router = Router::new()
             .route("/v1/videos/{video}/comments", post(take_comment))
             .route("/v1/videos/{video}/stream", get(open_stream))
-            .with_state(stub);
+            .with_state(server);
         let listener = TcpListener::from_std(listener)?.tap_io(|stream| {
             // Without it the figures are those of delayed acknowledgements.
             let _ = stream.set_nodelay(true);
         });
         axum::serve(listener, router).await
     })
+}
+
+impl Server {
+    fn video(&self, name: String) -> Arc<Stub> {
+        let mut videos = self.videos.lock().unwrap_or_else(PoisonError::into_inner);
+        let new =
+            || Stub { fault: self.fault, room: Mutex::default(), head: watch::Sender::default() };
+        Arc::clone(videos.entry(name).or_insert_with(|| Arc::new(new())))
+    }
+
+    /// Whether there is room for a POST, which the guard then takes.
+    fn admit(&self) -> Option<Place<'_>> {
+        let (places, topples) = match self.fault {
+            Fault::Narrow(places) => (places, None),
+            Fault::Topple(places, lasts) => (places, Some(lasts)),
+            _ => (usize::MAX, None),
+        };
+        let mut toppled_until = self.toppled_until.lock().unwrap_or_else(PoisonError::into_inner);
+        let place = Place(&self.posts);
+        let fits = self.posts.fetch_add(1, Ordering::Relaxed) < places;
+        if let (false, Some(lasts)) = (fits, topples) {
+            *toppled_until = Some(Instant::now() + lasts);
+        }
+        (fits && toppled_until.is_none_or(|until| Instant::now() >= until)).then_some(place)
+    }
+}
+
+/// A POST under way.
+struct Place<'a>(&'a AtomicUsize);
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Stub {
@@ -131,13 +189,24 @@ fn cut(mut bytes: Vec<u8>, frame: &[u8]) -> Vec<u8> {
 }
 
 async fn take_comment(
-    State(stub): State<Arc<Stub>>,
+    State(server): State<Arc<Server>>,
+    Path(video): Path<String>,
     headers: HeaderMap,
     Json(body): Json<Value>,
 ) -> Response {
-    if stub.fault == Fault::Refuse || !is_signed(&headers) {
+    if server.fault == Fault::Refuse || !is_signed(&headers) {
         return StatusCode::UNAUTHORIZED.into_response();
     }
+    let Some(_place) = server.admit() else {
+        return (StatusCode::SERVICE_UNAVAILABLE, [("retry-after", "1")]).into_response();
+    };
+    if matches!(server.fault, Fault::Narrow(_) | Fault::Topple(..)) {
+        tokio::time::sleep(SERVICE).await;
+    }
+    take(&server.video(video), &headers, &body)
+}
+
+fn take(stub: &Stub, headers: &HeaderMap, body: &Value) -> Response {
     let mut room = stub.room();
     room.posts += 1;
     let posts = room.posts;
@@ -173,8 +242,14 @@ fn is_signed(headers: &HeaderMap) -> bool {
         || bearer.is_some_and(|value| value.starts_with("Bearer ey"))
 }
 
-async fn open_stream(State(stub): State<Arc<Stub>>, headers: HeaderMap) -> Response {
-    let cursor = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse().ok());
+async fn open_stream(
+    State(server): State<Arc<Server>>,
+    Path(video): Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    let stub = server.video(video);
+    let cursor: Option<usize> =
+        headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse().ok());
     let head = stub.head.subscribe();
     let is_first = {
         let mut room = stub.room();
@@ -184,6 +259,8 @@ async fn open_stream(State(stub): State<Arc<Stub>>, headers: HeaderMap) -> Respo
     let (status, from) = match cursor {
         None => ("new", *head.borrow()),
         Some(_) if stub.fault == Fault::Reset => ("reset", WRONG_AT + 1),
+        Some(cursor) if stub.fault == Fault::Forget => ("continued", cursor + 1),
+        Some(cursor) if stub.fault == Fault::Repeat => ("continued", cursor.max(1) - 1),
         Some(cursor) => ("continued", cursor),
     };
     let hello = format!(

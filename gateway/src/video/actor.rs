@@ -106,7 +106,7 @@ impl Actor {
     async fn open(&self) -> (Incarnation, LogPage) {
         loop {
             let Some(incarnation) = self.subscribe().await else { continue };
-            match self.read(From::Newest, OPENING_LEN).await {
+            match self.read("open", From::Newest, OPENING_LEN).await {
                 Ok(page) => return (incarnation, page),
                 Err(error) => {
                     tracing::warn!(video = %self.video, %error, "can't begin, trying again");
@@ -126,10 +126,13 @@ impl Actor {
         pass.take(&mut messages, self.around.now());
         let mut not_before = Instant::now();
         while !pass.is_over() {
-            let wish = pass.wish(self.around.now());
+            let mut wish = pass.wish(self.around.now());
+            if matches!(wish, Wish::Read(_)) && reading.is_none() {
+                wish = self.wish_after_all(&mut pass, &mut messages);
+            }
             if let (Wish::Read(from), None) = (wish, &reading) {
                 pass.read_begins();
-                reading = Some(self.read(from, READ_LEN_MAX));
+                reading = Some(self.read("hole", from, READ_LEN_MAX));
             }
             let is_known = subscribed_as == self.around.lease.incarnation();
             if subscribing.is_none() && !(is_known && pass.is_pushed_to()) {
@@ -155,12 +158,27 @@ impl Actor {
         }
     }
 
+    /// What fills a hole may have come in the pause after the last pass, which can be longer than a
+    /// hole may stay open: a read of the live log for it would be in vain.
+    fn wish_after_all(&mut self, pass: &mut Pass, messages: &mut Vec<Message>) -> Wish {
+        let arrived = std::iter::from_fn(|| self.mailbox.try_recv().ok());
+        messages.extend(arrived.take(PASS_LEN_MAX));
+        pass.take(messages, self.around.now());
+        pass.wish(self.around.now())
+    }
+
     fn pause_after(&self, pass: &Pass) -> Duration {
         let viewers = u32::try_from(pass.viewers()).unwrap_or(u32::MAX);
         PAUSE_PER_VIEWER.saturating_mul(viewers).min(self.around.pause_max)
     }
 
-    fn read(&self, from: From, limit: usize) -> BoxFuture<'static, Result<LogPage, LiveLogError>> {
+    fn read(
+        &self,
+        why: &'static str,
+        from: From,
+        limit: usize,
+    ) -> BoxFuture<'static, Result<LogPage, LiveLogError>> {
+        metrics::counter!("chorus_gateway_log_reads_total", "why" => why).increment(1);
         let (log, video) = (self.around.live_log.clone(), self.video.clone());
         Box::pin(async move { log.read(&video, from, limit).await })
     }
@@ -239,3 +257,6 @@ async fn due(wish: Wish, started: Instant) {
         Wish::Wait | Wish::Read(_) => std::future::pending().await,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,144 @@
+//! `bench overload`: the peak by a closed loop, then twice that by an open one, then half of it.
+//!
+//! [`offer`] is the open loop, [`report`] judges.
+
+use std::cell::Cell;
+use std::ops::Range;
+use std::rc::Rc;
+
+use anyhow::{Context, Result};
+
+use crate::args::OverloadArgs;
+use crate::clock::Clock;
+use crate::closed_loop::Load;
+use crate::machine::{allow_open_files, load_average, thread_cpu};
+use crate::outcome::Outcome;
+use crate::poster::Poster;
+use crate::progress;
+use crate::replay::{FILES_SPARE, new_video};
+use crate::report::Report;
+use crate::tally::Tally;
+
+use offer::{Offer, Offered};
+
+mod offer;
+mod report;
+
+/// One run; `number` tells several apart.
+pub(crate) async fn run(args: &OverloadArgs, number: u32) -> Result<Report> {
+    // Answers to the overload may be outstanding while the calm after it needs its own.
+    allow_open_files(2 * args.connections + FILES_SPARE)?;
+    let load_before = load_average();
+    let tally = Rc::new(Tally::default());
+    let poster = Rc::new(Poster::new(args.target.policy()?, Clock::start(), Rc::clone(&tally))?);
+    let stage = Stage { args, poster, load: load(args, number)?, at: Cell::new("peak") };
+    let say = || {
+        let (taken, failed) = (tally.acknowledged.get(), tally.failed.get());
+        let line = format!("{} · acknowledged {taken} · failed {failed}", stage.at.get());
+        (stage.poster.clock().micros() / 1_000_000, line)
+    };
+    let run = progress::beside(stage.seconds(), say, stage.play()).await?;
+    report::report(args, run, load_before)
+}
+
+fn load(args: &OverloadArgs, number: u32) -> Result<Load> {
+    let video = new_video(number)?;
+    Ok(Load {
+        in_flight: args.connections,
+        warm_up: args.warm_up_seconds,
+        measured: args.seconds,
+        videos: (0..args.videos).map(|nth| format!("{video}-{nth}").into()).collect(),
+        users: args.users,
+        text_bytes: args.text_bytes,
+        seed: args.run.seed,
+    })
+}
+
+/// What was taken with so many posts under way.
+struct Level {
+    in_flight: usize,
+    /// The measured part.
+    window: Range<u64>,
+    per_s: f64,
+    outcomes: Vec<Outcome>,
+    /// CPU of this thread, in cores.
+    client_cores: f64,
+}
+
+/// An open loop, with its answers.
+struct Phase {
+    offered: Offered,
+    per_s: f64,
+    outcomes: Vec<Outcome>,
+}
+
+/// All that a run left.
+struct Run {
+    levels: Vec<Level>,
+    /// The overload and the calm; nothing when the peak is none.
+    phases: Option<(Phase, Phase)>,
+}
+
+struct Stage<'a> {
+    args: &'a OverloadArgs,
+    poster: Rc<Poster>,
+    load: Load,
+    /// What is going on.
+    at: Cell<&'static str>,
+}
+
+impl Stage<'_> {
+    fn seconds(&self) -> u64 {
+        let args = self.args;
+        let levels = u32::try_from(args.in_flight.len()).unwrap_or(u32::MAX);
+        let peak = (args.warm_up_seconds + args.peak_seconds).saturating_mul(levels);
+        (peak + 2 * args.warm_up_seconds + args.seconds + args.calm_seconds).as_secs()
+    }
+
+    async fn play(&self) -> Result<Run> {
+        let mut levels = Vec::new();
+        for &in_flight in &self.args.in_flight {
+            levels.push(self.level(in_flight).await?);
+        }
+        let peak = levels.iter().map(|level| level.per_s).fold(0.0, f64::max);
+        let phases = if peak > 0.0 { Some(self.phases(peak).await?) } else { None };
+        Ok(Run { levels, phases })
+    }
+
+    async fn level(&self, in_flight: usize) -> Result<Level> {
+        let load = Load { in_flight, measured: self.args.peak_seconds, ..self.load.clone() };
+        let load = Rc::new(load);
+        let (start_us, cpu) = (self.poster.clock().micros(), thread_cpu());
+        let outcomes = Rc::clone(&load).run(&self.poster).await?;
+        let took_s = (self.poster.clock().micros() - start_us) as f64 / 1e6;
+        let client_cores = thread_cpu().saturating_sub(cpu).as_secs_f64() / took_s;
+        let (window, per_s) = (load.window(start_us), load.rate(&outcomes, start_us));
+        Ok(Level { in_flight, window, per_s, outcomes, client_cores })
+    }
+
+    /// The calm begins at once, whatever is still unanswered.
+    async fn phases(&self, peak: f64) -> Result<(Phase, Phase)> {
+        self.at.set("overload");
+        let over_per_s = peak * self.args.times;
+        let overload = Offer { load: self.load.clone(), per_s: over_per_s };
+        let overload = overload.make(&self.poster).await.context("the overload")?;
+        self.at.set("calm");
+        let calm_per_s = peak * self.args.calm_times;
+        let load = Load { measured: self.args.calm_seconds, ..self.load.clone() };
+        let calm =
+            Offer { load, per_s: calm_per_s }.make(&self.poster).await.context("the calm")?;
+        Ok((Phase::end(overload, over_per_s).await?, Phase::end(calm, calm_per_s).await?))
+    }
+}
+
+impl Phase {
+    async fn end(mut offered: Offered, per_s: f64) -> Result<Self> {
+        let outcomes = offered.outcomes().await?;
+        Ok(Self { offered, per_s, outcomes })
+    }
+
+    /// Those that were due in the measured time.
+    fn measured(&self) -> impl Iterator<Item = &Outcome> {
+        self.outcomes.iter().filter(|post| self.offered.window.contains(&post.due_us))
+    }
+}

@@ -1,0 +1,72 @@
+//! `bench overload` against a stand-in server of few places: one that holds, and those that don't.
+
+use std::time::Duration;
+
+use crate::stub::Fault;
+use crate::{Outcome, bench, start};
+
+const PLACES: usize = 4;
+
+/// Finds the peak with all places taken, then offers twice and half of it, a second each.
+fn overload(fault: Fault, more: &[&str]) -> Outcome {
+    let url = format!("http://{}", start(fault));
+    let base = ["overload", "--post", &url, "--in-flight", "2,4", "--peak-seconds", "0.5"];
+    let time = ["--warm-up-seconds", "0.5", "--seconds", "1", "--calm-seconds", "0.5"];
+    bench(&[&base[..], &time, more].concat())
+}
+
+/// A server that takes what it can and refuses the rest at once keeps its goodput.
+#[test]
+fn a_server_that_sheds_passes() {
+    // Its timers and this machine's other work are in the ratio: how much holds is not the point.
+    let outcome = overload(Fault::Narrow(PLACES), &["--ratio", "0.5"]);
+    assert_eq!(outcome.code, Some(0), "{outcome}");
+    let [peak, offered, goodput, ratio] =
+        outcome.figures(["peak_per_s", "offered_per_s", "goodput_per_s", "goodput_ratio"]);
+    assert!((offered - 2.0 * peak).abs() <= 1.0, "{outcome}");
+    assert!((goodput / peak - ratio).abs() < 0.01, "{outcome}");
+    let best = outcome.figure("acknowledged_per_s_2").max(outcome.figure("acknowledged_per_s_4"));
+    assert_eq!(peak, best, "{outcome}");
+    let parts = ["acknowledged_201", "refused_503", "unknown", "unsent"];
+    assert_eq!(outcome.figure("offered"), outcome.figures(parts).iter().sum::<f64>(), "{outcome}");
+    assert!(outcome.figure("refused_503") > 0.0, "{outcome}");
+    assert_eq!(outcome.figure("calm_failed"), 0.0, "{outcome}");
+    let note = outcome.json["runs"][0]["notes"][0].as_str().unwrap();
+    assert!(note.contains("server and this tool share"), "{note}");
+}
+
+/// One that falls over while there is too much has no goodput, and is well again afterwards.
+#[test]
+fn a_server_that_topples_does_not_pass() {
+    let outcome = overload(Fault::Topple(PLACES, Duration::from_millis(100)), &["--ratio", "0.5"]);
+    assert_eq!(outcome.code, Some(1), "{outcome}");
+    assert!(outcome.figure("goodput_ratio") < 0.5, "{outcome}");
+    assert!(outcome.to_string().contains("of the peak, the goal is 0.5"), "{outcome}");
+    assert_eq!(outcome.figure("calm_failed"), 0.0, "{outcome}");
+}
+
+/// One that stays down though little is asked of it fails, whatever its ratio.
+#[test]
+fn a_server_that_does_not_recover_does_not_pass() {
+    let outcome = overload(Fault::Topple(PLACES, Duration::from_secs(600)), &["--ratio", "0"]);
+    assert_eq!(outcome.code, Some(1), "{outcome}");
+    assert!(outcome.figure("calm_failed") > 0.0, "{outcome}");
+    assert!(outcome.figure("calm_last_failure_ms") > 500.0, "{outcome}");
+    assert!(outcome.to_string().contains("failed though only 0.5 × was offered"), "{outcome}");
+}
+
+/// Posts for which there is no connection are told, and count as offered.
+#[test]
+fn a_post_without_a_connection_is_counted() {
+    let outcome = overload(Fault::Narrow(PLACES), &["--ratio", "0", "--connections", "1"]);
+    let [offered, unsent] = outcome.figures(["offered", "unsent"]);
+    assert!(0.0 < unsent && unsent < offered, "{outcome}");
+}
+
+/// Where nothing is taken there is no peak to compare with.
+#[test]
+fn a_server_that_takes_nothing_does_not_pass() {
+    let outcome = overload(Fault::Refuse, &[]);
+    assert_eq!(outcome.code, Some(1), "{outcome}");
+    assert!(outcome.to_string().contains("nothing was acknowledged"), "{outcome}");
+}
