@@ -10,9 +10,12 @@
 
 mod apart;
 mod arrows;
+#[path = "../support/client.rs"]
 mod client;
 mod comments;
 mod crash;
+#[expect(dead_code, reason = "signals are sent by tests/chaos alone")]
+#[path = "../support/process.rs"]
 mod process;
 mod server;
 mod slow;
