@@ -7,4 +7,24 @@
     reason = "clippy allows them in tests, but not in the functions that tests share"
 )]
 
+mod audience;
+mod checker;
+#[expect(dead_code, reason = "tests/it uses more of it")]
+#[path = "../support/client.rs"]
+mod client;
+mod cluster;
+mod commenters;
+mod event_source;
+mod front;
+mod order;
+mod outcome;
+#[expect(dead_code, reason = "tests/it uses more of it")]
+#[path = "../support/process.rs"]
+mod process;
 mod proxy;
+mod recording;
+#[path = "../support/roles.rs"]
+mod roles;
+mod scenarios;
+mod stage;
+mod viewer;

@@ -17,6 +17,8 @@ mod crash;
 #[expect(dead_code, reason = "signals are sent by tests/chaos alone")]
 #[path = "../support/process.rs"]
 mod process;
+#[path = "../support/roles.rs"]
+mod roles;
 mod server;
 mod slow;
 mod startup;
