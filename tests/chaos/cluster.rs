@@ -194,6 +194,15 @@ impl Cluster {
         }
     }
 
+    /// The one of a role that was called most so far: affinity may leave a dispatcher nearly idle.
+    pub(crate) fn busiest(&self, role: Role) -> Who {
+        let calls = |who: &Who| match role {
+            Role::Ingest => 0,
+            Role::Dispatcher | Role::Gateway => self.link_to(*who).calls.arrived(),
+        };
+        (0..COUNT).map(|n| Who(role, n)).max_by_key(calls).unwrap()
+    }
+
     /// Where commenters post.
     pub(crate) fn doors(&self) -> Vec<SocketAddr> {
         self.doors.iter().map(TcpProxy::address).collect()

@@ -14,7 +14,7 @@ use common::{ids::CommentId, task};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use serde_json::json;
 use tokio::{
-    sync::{Semaphore, watch},
+    sync::{OwnedSemaphorePermit, Semaphore, watch},
     time::{MissedTickBehavior, interval, sleep, timeout},
 };
 use tokio_util::task::AbortOnDropHandle;
@@ -58,7 +58,7 @@ struct Shared {
     videos: Vec<String>,
     ledger: Arc<Ledger>,
     posted: AtomicU64,
-    under_way: Semaphore,
+    under_way: Arc<Semaphore>,
     /// What should never be answered, and comments that were never acknowledged.
     failures: Mutex<Vec<String>>,
 }
@@ -78,7 +78,7 @@ impl Commenters {
             videos: videos.to_vec(),
             ledger,
             posted: AtomicU64::new(0),
-            under_way: Semaphore::new(UNDER_WAY_MAX),
+            under_way: Arc::new(Semaphore::new(UNDER_WAY_MAX)),
             failures: Mutex::default(),
         });
         let (running, runs) = watch::channel(false);
@@ -104,6 +104,12 @@ impl Commenters {
         posted.expect("it was never acknowledged")
     }
 
+    /// One more comment, whose acknowledgement [`Commenters::pause`] waits for.
+    pub(crate) async fn begin_post(&self, video: usize) {
+        let permit = self.shared.under_way.clone().acquire_owned().await.unwrap();
+        post_soon(self.shared.clone(), permit, video);
+    }
+
     /// What went wrong since the last call.
     pub(crate) fn failures(&self) -> Vec<String> {
         std::mem::take(&mut self.shared.failures.lock().unwrap())
@@ -117,20 +123,21 @@ async fn post_on(shared: Arc<Shared>, mut runs: watch::Receiver<bool>, load: Loa
     while runs.wait_for(|runs| *runs).await.is_ok() {
         ticks.tick().await;
         let video = drawn(&load.weights, &mut chance);
-        let shared = shared.clone();
         // Nobody closes it.
-        let permit = shared.under_way.acquire().await.unwrap();
-        if !*runs.borrow() {
-            continue; // whoever paused it counts on nothing more
-        }
-        permit.forget();
-        task::spawn("test.post", async move {
-            if timeout(GUARD, shared.post(video)).await.is_err() {
-                shared.failed("a comment was never acknowledged".to_owned());
-            }
-            shared.under_way.add_permits(1);
-        });
+        let permit = shared.under_way.clone().acquire_owned().await.unwrap();
+        if *runs.borrow() {
+            post_soon(shared.clone(), permit, video);
+        } // else whoever paused it counts on nothing more
     }
+}
+
+fn post_soon(shared: Arc<Shared>, permit: OwnedSemaphorePermit, video: usize) {
+    task::spawn("test.post", async move {
+        if timeout(GUARD, shared.post(video)).await.is_err() {
+            shared.failed("a comment was never acknowledged".to_owned());
+        }
+        drop(permit);
+    });
 }
 
 fn drawn(weights: &[u32], chance: &mut StdRng) -> usize {

@@ -14,8 +14,10 @@ mod checker;
 mod client;
 mod cluster;
 mod commenters;
+mod controls;
 mod event_source;
 mod front;
+mod mutant;
 mod order;
 mod outcome;
 #[expect(dead_code, reason = "tests/it uses more of it")]
@@ -26,5 +28,6 @@ mod recording;
 #[path = "../support/roles.rs"]
 mod roles;
 mod scenarios;
+mod soak;
 mod stage;
 mod viewer;

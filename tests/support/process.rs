@@ -1,6 +1,7 @@
 //! The real binary as a process.
 
 use std::{
+    env,
     net::SocketAddr,
     path::Path,
     process::{Output, Stdio},
@@ -17,6 +18,12 @@ use crate::client::{Client, GUARD};
 /// The binary with arguments, yet to be run; it dies with the test.
 pub(crate) fn command(folder: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_chorus"));
+    // What is configured for the tests, or for somebody's own chorus, is none of its business.
+    for (name, _) in
+        env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"CHORUS_"))
+    {
+        command.env_remove(name);
+    }
     command.current_dir(folder).args(args).stdin(Stdio::null()).kill_on_drop(true);
     command
 }

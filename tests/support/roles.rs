@@ -9,7 +9,8 @@ use common::{
 
 use crate::process::{self, stderr};
 
-const SECRET: &str = "a secret of tests";
+/// Signs commenters' tokens.
+pub(crate) const SECRET: &str = "a secret of tests";
 
 /// A variable that `deploy/dev/test` sets.
 pub(crate) fn needed(variable: &str) -> String {

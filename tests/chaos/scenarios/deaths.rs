@@ -9,21 +9,23 @@ use crate::{
     stage::Stage,
 };
 
-/// How long a process stays away at least: longer than any viewer takes to come back elsewhere.
-const AWAY: Duration = Duration::from_secs(3);
+/// How long a process that was killed stays away at least: longer than any viewer takes to come back
+/// elsewhere.
+const DEAD: Duration = Duration::from_secs(3);
+/// The same of one that ended as it was told to.
+const ENDED: Duration = Duration::from_secs(1);
 /// How long a gateway is frozen: longer than its lease.
 const GATEWAY_FROZEN: Duration = Duration::from_secs(10);
 /// How long the others are.
 const FROZEN: Duration = Duration::from_secs(3);
 
 pub(super) async fn all(stage: &mut Stage) {
-    for who in [Who(Role::Ingest, 0), Who(Role::Dispatcher, 0), Who(Role::Gateway, 0)] {
+    for role in [Role::Ingest, Role::Dispatcher, Role::Gateway] {
+        let who = stage.cluster.busiest(role);
         killed(stage, who).await;
-    }
-    frozen(stage, Who(Role::Ingest, 1), FROZEN).await;
-    frozen(stage, Who(Role::Dispatcher, 1), FROZEN).await;
-    frozen(stage, Who(Role::Gateway, 1), GATEWAY_FROZEN).await;
-    for who in [Who(Role::Ingest, 0), Who(Role::Dispatcher, 0), Who(Role::Gateway, 0)] {
+        let who = stage.cluster.busiest(role);
+        frozen(stage, who, if role == Role::Gateway { GATEWAY_FROZEN } else { FROZEN }).await;
+        let who = stage.cluster.busiest(role);
         terminated(stage, who).await;
     }
 }
@@ -33,7 +35,7 @@ pub(super) async fn all(stage: &mut Stage) {
 async fn killed(stage: &mut Stage, who: Who) {
     stage.begin().await;
     stage.cluster.kill(who).await;
-    sleep(AWAY).await;
+    sleep(DEAD).await;
     stage.settle().await;
     stage.cluster.start_again(who).await;
     tell(stage, &format!("{} killed", who.0), who, Duration::ZERO).await;
@@ -54,6 +56,7 @@ async fn frozen(stage: &mut Stage, who: Who, pause: Duration) {
 async fn terminated(stage: &mut Stage, who: Who) {
     stage.begin().await;
     stage.cluster.terminate(who).await;
+    sleep(ENDED).await;
     stage.settle().await;
     stage.cluster.start_again(who).await;
     tell(stage, &format!("{} terminated", who.0), who, Duration::ZERO).await;

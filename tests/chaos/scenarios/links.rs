@@ -22,9 +22,6 @@ const LATENCY: Duration = Duration::from_millis(200);
 /// How late a call can be: later than its repetition.
 const LATE_MAX: Duration = Duration::from_secs(1);
 
-const DISPATCHER: Who = Who(Role::Dispatcher, 0);
-const GATEWAY: Who = Who(Role::Gateway, 0);
-
 const SWALLOWED: Flow = Flow::Swallowed;
 
 /// What can happen to bytes.
@@ -46,7 +43,8 @@ const OF_CALLS: [(&str, CallFaults); 4] = [
 ];
 
 pub(super) async fn all(stage: &mut Stage) {
-    for who in [DISPATCHER, GATEWAY] {
+    let both = [Role::Dispatcher, Role::Gateway].map(|role| stage.cluster.busiest(role));
+    for who in both {
         for (what, faults) in OF_BYTES {
             bytes(stage, who, what, faults).await;
         }
@@ -56,7 +54,7 @@ pub(super) async fn all(stage: &mut Stage) {
             calls(stage, role, what, faults).await;
         }
     }
-    for who in [DISPATCHER, GATEWAY] {
+    for who in both {
         for (what, faults) in [OF_BYTES[2], OF_BYTES[5]] {
             redis(stage, who, what, faults).await;
         }
