@@ -151,7 +151,7 @@ impl Reading {
             let after = reading.sequence.len();
             let findings = &mut reading.findings;
             match seen.what {
-                What::Continued => replaying = 0,
+                What::Joined | What::Continued => replaying = 0,
                 What::Reset { replayed } => {
                     replaying = replayed;
                     findings.resets += 1;

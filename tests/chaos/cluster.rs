@@ -1,7 +1,6 @@
 //! Two of each role as processes, with a proxy in every link between them and around them.
 
 use std::{
-    fmt,
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
@@ -15,55 +14,10 @@ use crate::{
     roles::{self, needed},
 };
 use node::Node;
+pub(crate) use who::{COUNT, Role, Who};
 
 mod node;
-
-/// Of each role.
-pub(crate) const COUNT: usize = 2;
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Role {
-    Ingest,
-    Dispatcher,
-    Gateway,
-}
-
-/// One of the processes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Who(pub(crate) Role, pub(crate) usize);
-
-impl Who {
-    /// All of them.
-    pub(crate) const ALL: [Self; 3 * COUNT] = [
-        Self(Role::Ingest, 0),
-        Self(Role::Ingest, 1),
-        Self(Role::Dispatcher, 0),
-        Self(Role::Dispatcher, 1),
-        Self(Role::Gateway, 0),
-        Self(Role::Gateway, 1),
-    ];
-
-    /// The gateway whose viewers lose their streams with it.
-    pub(crate) fn gateway(self) -> Option<usize> {
-        (self.0 == Role::Gateway).then_some(self.1)
-    }
-}
-
-impl Role {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Ingest => "ingest",
-            Self::Dispatcher => "dispatcher",
-            Self::Gateway => "gateway",
-        }
-    }
-}
-
-impl fmt::Display for Role {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.pad(self.name())
-    }
-}
+mod who;
 
 /// The link to one process's internal socket: a proxy of bytes, then one of calls.
 pub(crate) struct Link {
@@ -83,11 +37,13 @@ impl Link {
 }
 
 pub(crate) struct Cluster {
+    /// Where the processes write their logs.
+    pub(crate) folder: PathBuf,
     nodes: Vec<Node>,
     /// Where the gateways' public sockets are.
     gateways: [Option<SocketAddr>; COUNT],
     /// Commenters' ways to the ingest nodes.
-    doors: Vec<TcpProxy>,
+    pub(crate) doors: Vec<TcpProxy>,
     /// Viewers' ways to the gateways.
     pub(crate) fronts: Vec<Arc<Front>>,
     pub(crate) to_dispatchers: Vec<Link>,
@@ -102,6 +58,7 @@ impl Cluster {
         roles::migrate(&folder, &roles::flags(name, &redis)).await;
         let link = |n: usize| Link::start(seed.wrapping_add(n as u64));
         let mut cluster = Self {
+            folder,
             nodes: Vec::new(),
             gateways: [None; COUNT],
             doors: (0..COUNT).map(|_| TcpProxy::start(vec![None])).collect(),
@@ -109,13 +66,13 @@ impl Cluster {
             to_dispatchers: (0..COUNT).map(link).collect(),
             to_gateways: (COUNT..2 * COUNT).map(link).collect(),
         };
-        cluster.nodes = Who::ALL.map(|who| cluster.node(who, name, &folder)).into();
+        cluster.nodes = Who::ALL.map(|who| cluster.node(who, name)).into();
         join_all(cluster.nodes.iter_mut().map(Node::start)).await;
         Who::ALL.into_iter().for_each(|who| cluster.lead(who));
         cluster
     }
 
-    fn node(&self, who: Who, name: &str, folder: &Path) -> Node {
+    fn node(&self, who: Who, name: &str) -> Node {
         let (redis, url) = proxied_redis();
         let mut args = vec![who.0.name().to_owned()];
         args.extend(roles::flags(name, &url));
@@ -133,12 +90,12 @@ impl Cluster {
                 args.extend(["--gateway.advertise".to_owned(), advertise]);
             }
         }
-        Node::new(who, args, folder, redis)
+        Node::new(who, args, &self.folder, redis)
     }
 
     /// Has the proxies lead to where a process is now, if it is up.
     fn lead(&mut self, who: Who) {
-        let Node { process, .. } = &self.nodes[place(who)];
+        let Node { process, .. } = &self.nodes[who.place()];
         let public = process.as_ref().and_then(|process| process.public);
         let internal = process.as_ref().map(|process| process.internal);
         match who.0 {
@@ -154,35 +111,35 @@ impl Cluster {
 
     /// kill -9.
     pub(crate) async fn kill(&mut self, who: Who) {
-        self.nodes[place(who)].kill().await;
+        self.nodes[who.place()].kill().await;
         self.lead(who);
     }
 
     /// SIGTERM; waits for the end.
     pub(crate) async fn terminate(&mut self, who: Who) {
-        self.nodes[place(who)].terminate().await;
+        self.nodes[who.place()].terminate().await;
         self.lead(who);
     }
 
     /// SIGSTOP.
     pub(crate) async fn pause(&self, who: Who) {
-        self.nodes[place(who)].signal("STOP").await;
+        self.nodes[who.place()].signal("STOP").await;
     }
 
     /// SIGCONT.
     pub(crate) async fn go_on(&self, who: Who) {
-        self.nodes[place(who)].signal("CONT").await;
+        self.nodes[who.place()].signal("CONT").await;
     }
 
     /// Starts what was killed or terminated, with the same configuration.
     pub(crate) async fn start_again(&mut self, who: Who) {
-        self.nodes[place(who)].start().await;
+        self.nodes[who.place()].start().await;
         self.lead(who);
     }
 
     /// A process's way to Redis.
     pub(crate) fn redis_of(&self, who: Who) -> &TcpProxy {
-        &self.nodes[place(who)].redis
+        &self.nodes[who.place()].redis
     }
 
     /// The link to a dispatcher or a gateway.
@@ -204,17 +161,12 @@ impl Cluster {
     }
 
     /// Where commenters post.
-    pub(crate) fn doors(&self) -> Vec<SocketAddr> {
+    pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
         self.doors.iter().map(TcpProxy::address).collect()
     }
 }
 
-/// Among [`Who::ALL`].
-fn place(who: Who) -> usize {
-    Who::ALL.iter().position(|other| *other == who).unwrap()
-}
-
-/// A folder for the processes' logs, which stays when a test fails.
+/// A folder of the test's own.
 fn logs(name: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     std::fs::create_dir_all(&folder).unwrap();

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use crate::proxy::tcp::TcpProxy;
 
 pub(crate) struct Front {
-    proxy: TcpProxy,
+    pub(crate) proxy: TcpProxy,
     /// The gateways, most wanted first.
     order: Vec<usize>,
 }

@@ -1,8 +1,17 @@
 //! What a chapter brought, in one line.
 
-use std::{fmt, time::Duration};
+use std::{
+    fmt,
+    io::{Write, stdout},
+    time::Duration,
+};
 
 use crate::{checker::Findings, recording::Acknowledged};
+
+/// Says what was measured, also when the test passes: what `print!` says is hidden then.
+pub(crate) fn tell(line: &str) {
+    let _ = writeln!(stdout(), "{line}");
+}
 
 /// How long each viewer of a group waited at most for a comment, once that was acknowledged.
 #[derive(Debug, Clone, Default)]

@@ -12,6 +12,8 @@ use common::ids::CommentId;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum What {
     Comment(CommentId),
+    /// `resume` said that it begins here.
+    Joined,
     /// `resume` said that its position can't be continued; so many events are replayed.
     Reset {
         replayed: u64,
@@ -47,10 +49,17 @@ pub(crate) struct Recording {
 
 impl Recording {
     pub(crate) fn add(&mut self, what: What) {
-        if let What::Comment(id) = what {
-            self.ids.insert(id);
+        let at = Instant::now();
+        match what {
+            What::Comment(id) => {
+                self.ids.insert(id);
+            }
+            What::Joined => {
+                self.joined_at.get_or_insert(at);
+            }
+            What::Continued | What::Reset { .. } | What::Skipped { .. } => {}
         }
-        self.seen.push(Seen { at: Instant::now(), what });
+        self.seen.push(Seen { at, what });
     }
 
     /// Takes what was recorded; the viewer goes on with nothing seen.

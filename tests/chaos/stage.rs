@@ -1,6 +1,5 @@
 //! The cluster, its commenters and its viewers, and what they go through in chapters: at the end of
 //! each nothing is under way, everything is checked, and the next begins with nothing seen.
-#![expect(clippy::print_stdout, reason = "what was measured is told in a line for each chapter")]
 
 use std::{
     collections::HashSet,
@@ -16,7 +15,7 @@ use crate::{
     client::Client,
     cluster::{Cluster, Who},
     commenters::{Commenters, Load},
-    outcome::{Effort, Outcome, Silence, Silences},
+    outcome::{Effort, Outcome, Silence, Silences, tell},
     recording::{Ledger, longest_silence},
     roles,
 };
@@ -50,7 +49,7 @@ pub(crate) struct Stage {
     mark: Instant,
     places: Vec<Option<usize>>,
     /// What was not as it should be.
-    pub(crate) failures: Vec<String>,
+    failures: Vec<String>,
 }
 
 impl Stage {
@@ -61,7 +60,7 @@ impl Stage {
         let videos = (0..WEIGHTS.len()).map(|n| format!("{name}-{n}")).collect::<Vec<_>>();
         let ledger = Arc::new(Ledger::of(videos.len()));
         let load = Load { per_second: COMMENTS_PER_SECOND, weights: WEIGHTS.to_vec(), seed };
-        let commenters = Commenters::start(&cluster.doors(), &videos, ledger.clone(), load);
+        let commenters = Commenters::start(&cluster.addresses(), &videos, ledger.clone(), load);
         let mut audience = Audience::start(cluster.fronts.clone(), &videos, VIEWERS);
         assert!(audience.joined(GUARD).await, "viewers can't join");
         commenters.go_on();
@@ -129,7 +128,7 @@ impl Stage {
         self.settle().await;
         let silences = self.silences(hit);
         let outcome = self.check(silences).await;
-        println!("{name}: {outcome}");
+        tell(&format!("{name}: {outcome}"));
         let failures = self.commenters.failures().into_iter();
         self.failures.extend(failures.map(|failure| format!("{name}: {failure}")));
         if !outcome.findings.is_clean() {
@@ -137,6 +136,13 @@ impl Stage {
         }
         self.commenters.go_on();
         outcome
+    }
+
+    /// Fails if anything was not as it should be; then the processes' logs stay.
+    pub(crate) fn assert_all_was_well(self) {
+        let Self { failures, cluster, .. } = self;
+        assert!(failures.is_empty(), "{failures:#?}; logs: {}", cluster.folder.display());
+        std::fs::remove_dir_all(&cluster.folder).unwrap();
     }
 
     async fn check(&mut self, silences: Silences) -> Outcome {
@@ -161,7 +167,7 @@ impl Stage {
 
 /// Every comment after `since`, with its text.
 async fn history(cluster: &Cluster, video: &str, since: CommentId) -> Vec<(CommentId, String)> {
-    let client = Client::new(cluster.doors()[0]);
+    let client = Client::new(cluster.addresses()[0]);
     let mut all = Vec::new();
     let mut after = since.to_string();
     loop {

@@ -2,7 +2,7 @@
 
 use std::{
     sync::{Arc, Mutex, MutexGuard},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use axum::http::{Request, StatusCode, header};
@@ -118,16 +118,17 @@ impl Watching {
 
 fn note(recording: &mut Recording, event: &Event) {
     match read(event) {
-        Ok(None) => {
-            recording.joined_at.get_or_insert_with(Instant::now);
-        }
         Ok(Some(what)) => recording.add(what),
+        Ok(None) => {}
         Err(why) => recording.given_up = Some(format!("{why}: {event:?}")),
     }
 }
 
-/// What the event says; `None` is the beginning of a viewer without a position.
+/// What the event says, if it is one of those that matter here.
 fn read(event: &Event) -> Result<Option<What>, String> {
+    if !["comment", "skipped", "resume"].contains(&&*event.name) {
+        return Ok(None);
+    }
     let data: Value = serde_json::from_str(&event.data).map_err(|error| error.to_string())?;
     let number = |field: &str| data[field].as_u64().ok_or_else(|| format!("no {field}"));
     let what = match (&*event.name, data["status"].as_str()) {
@@ -136,10 +137,10 @@ fn read(event: &Event) -> Result<Option<What>, String> {
             What::Comment(id.ok_or("no comment's id")?)
         }
         ("skipped", _) => What::Skipped { count: number("count")? },
-        ("resume", Some("new")) => return Ok(None),
-        ("resume", Some("continued")) => What::Continued,
-        ("resume", Some("reset")) => What::Reset { replayed: number("replayed")? },
-        _ => return Err("no such event".to_owned()),
+        (_, Some("new")) => What::Joined,
+        (_, Some("continued")) => What::Continued,
+        (_, Some("reset")) => What::Reset { replayed: number("replayed")? },
+        _ => return Err("no such verdict".to_owned()),
     };
     Ok(Some(what))
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use crate::{
-    cluster::{Role, Who},
+    cluster::{COUNT, Role, Who},
     proxy::{
         calls::CallFaults,
         tcp::{Door, Faults, Flow},
@@ -22,17 +22,17 @@ const LATENCY: Duration = Duration::from_millis(200);
 /// How late a call can be: later than its repetition.
 const LATE_MAX: Duration = Duration::from_secs(1);
 
-const SWALLOWED: Flow = Flow::Swallowed;
+/// Something that can happen to bytes, and what it is called.
+type OfBytes = (&'static str, Faults);
 
-/// What can happen to bytes.
-const OF_BYTES: [(&str, Faults); 6] = [
-    ("slow", Faults { latency: LATENCY, jitter: LATENCY, ..Faults::NONE }),
-    ("held", Faults { up: Flow::Held, down: Flow::Held, ..Faults::NONE }),
-    ("blackhole", Faults::BLACKHOLE),
-    ("no requests get through", Faults { up: SWALLOWED, ..Faults::NONE }),
-    ("no answers get through", Faults { down: SWALLOWED, ..Faults::NONE }),
-    ("reset", Faults { door: Door::Resetting, ..Faults::NONE }),
-];
+const SLOW: OfBytes = ("slow", Faults { latency: LATENCY, jitter: LATENCY, ..Faults::NONE });
+const HELD: OfBytes = ("held", Faults { up: Flow::Held, down: Flow::Held, ..Faults::NONE });
+const BLACKHOLE: OfBytes = ("blackhole", Faults::BLACKHOLE);
+const NO_REQUESTS: OfBytes =
+    ("no requests get through", Faults { up: Flow::Swallowed, ..Faults::NONE });
+const NO_ANSWERS: OfBytes =
+    ("no answers get through", Faults { down: Flow::Swallowed, ..Faults::NONE });
+const RESET: OfBytes = ("reset", Faults { door: Door::Resetting, ..Faults::NONE });
 
 /// What can happen to calls.
 const OF_CALLS: [(&str, CallFaults); 4] = [
@@ -45,37 +45,74 @@ const OF_CALLS: [(&str, CallFaults); 4] = [
 pub(super) async fn all(stage: &mut Stage) {
     let both = [Role::Dispatcher, Role::Gateway].map(|role| stage.cluster.busiest(role));
     for who in both {
-        for (what, faults) in OF_BYTES {
-            bytes(stage, who, what, faults).await;
+        for fault in [SLOW, HELD, BLACKHOLE, NO_REQUESTS, NO_ANSWERS, RESET] {
+            between_roles(stage, who, fault).await;
+        }
+        for fault in OF_CALLS {
+            calls(stage, who.0, fault).await;
+        }
+        for fault in [BLACKHOLE, RESET] {
+            to_redis(stage, who, fault).await;
         }
     }
-    for role in [Role::Dispatcher, Role::Gateway] {
-        for (what, faults) in OF_CALLS {
-            calls(stage, role, what, faults).await;
-        }
+    for fault in [BLACKHOLE, NO_ANSWERS, RESET] {
+        to_commenters(stage, fault).await;
     }
-    for who in both {
-        for (what, faults) in [OF_BYTES[2], OF_BYTES[5]] {
-            redis(stage, who, what, faults).await;
-        }
+    for fault in [HELD, BLACKHOLE, RESET] {
+        to_viewers(stage, fault).await;
     }
 }
 
 /// Whatever happens to the bytes between roles, calls go elsewhere or are made again, and what is
 /// pushed too late or never is read from the live log.
-async fn bytes(stage: &mut Stage, who: Who, what: &str, faults: Faults) {
+async fn between_roles(stage: &mut Stage, who: Who, (what, faults): OfBytes) {
+    let set = |stage: &Stage, faults| stage.cluster.link_to(who).tcp.set(faults);
+    for_a_while(stage, FAULTY, faults, set).await;
+    tell(stage, &format!("link to a {}: {what}", who.0), Some(who)).await;
+}
+
+/// One process that can't reach Redis for longer than a lease costs no comment: others take a
+/// dispatcher's work over, and a gateway takes a new incarnation and reads what it missed.
+async fn to_redis(stage: &mut Stage, who: Who, (what, faults): OfBytes) {
+    let set = |stage: &Stage, faults| stage.cluster.redis_of(who).set(faults);
+    for_a_while(stage, REDIS_AWAY, faults, set).await;
+    tell(stage, &format!("a {}'s link to Redis: {what}", who.0), Some(who)).await;
+}
+
+/// A comment whose request or answer is lost on the way is repeated at the other node under its
+/// key, and is still one comment.
+async fn to_commenters(stage: &mut Stage, (what, faults): OfBytes) {
+    let set = |stage: &Stage, faults| stage.cluster.doors[0].set(faults);
+    for_a_while(stage, FAULTY, faults, set).await;
+    tell(stage, &format!("commenters' link to an ingest: {what}"), None).await;
+}
+
+/// A viewer whose connection breaks, wherever in a frame that is, comes back with its position and
+/// misses nothing.
+async fn to_viewers(stage: &mut Stage, (what, faults): OfBytes) {
+    let set = |stage: &Stage, faults| stage.cluster.fronts[0].proxy.set(faults);
+    for_a_while(stage, FAULTY, faults, set).await;
+    let own = Who(Role::Gateway, stage.cluster.fronts[0].own());
+    tell(stage, &format!("viewers' link to a gateway: {what}"), Some(own)).await;
+}
+
+async fn for_a_while(
+    stage: &mut Stage,
+    time: Duration,
+    faults: Faults,
+    set: impl Fn(&Stage, Faults),
+) {
     stage.begin().await;
-    stage.cluster.link_to(who).tcp.set(faults);
-    sleep(FAULTY).await;
-    stage.cluster.link_to(who).tcp.set(Faults::NONE);
-    tell(stage, &format!("link to a {}: {what}", who.0), who).await;
+    set(stage, faults);
+    sleep(time).await;
+    set(stage, Faults::NONE);
 }
 
 /// Calls that are lost, doubled or late on every link to a role neither lose, double nor reorder
 /// comments.
-async fn calls(stage: &mut Stage, role: Role, what: &str, faults: CallFaults) {
+async fn calls(stage: &mut Stage, role: Role, (what, faults): (&str, CallFaults)) {
     let set = |stage: &Stage, faults| {
-        for n in 0..crate::cluster::COUNT {
+        for n in 0..COUNT {
             stage.cluster.link_to(Who(role, n)).calls.set(faults);
         }
     };
@@ -83,20 +120,10 @@ async fn calls(stage: &mut Stage, role: Role, what: &str, faults: CallFaults) {
     set(stage, faults);
     sleep(FAULTY).await;
     set(stage, CallFaults::NONE);
-    tell(stage, &format!("links to all {role}s: {what}"), Who(role, 0)).await;
+    tell(stage, &format!("links to all {role}s: {what}"), None).await;
 }
 
-/// One process that can't reach Redis for longer than a lease costs no comment: others take a
-/// dispatcher's work over, and a gateway takes a new incarnation and reads what it missed.
-async fn redis(stage: &mut Stage, who: Who, what: &str, faults: Faults) {
-    stage.begin().await;
-    stage.cluster.redis_of(who).set(faults);
-    sleep(REDIS_AWAY).await;
-    stage.cluster.redis_of(who).set(Faults::NONE);
-    tell(stage, &format!("a {}'s link to Redis: {what}", who.0), who).await;
-}
-
-async fn tell(stage: &mut Stage, name: &str, who: Who) {
-    let outcome = stage.end(name, Some(who)).await;
+async fn tell(stage: &mut Stage, name: &str, who: Option<Who>) {
+    let outcome = stage.end(name, who).await;
     stage.judge(name, &outcome.silences, REDIS_AWAY);
 }
