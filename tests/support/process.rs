@@ -80,8 +80,9 @@ impl Process {
     /// Sends a signal by its name, such as `STOP`.
     pub(crate) async fn signal(&self, name: &str) {
         let pid = self.child.id().expect("it has ended").to_string();
-        let kill = Command::new("kill").args(["-s", name, &pid]).status();
-        let status = timeout(GUARD, kill).await.expect("kill hangs").expect("no kill");
+        // The shell's own: not every system has a `kill` to be run.
+        let kill = Command::new("sh").args(["-c", &format!("kill -s {name} {pid}")]).status();
+        let status = timeout(GUARD, kill).await.expect("kill hangs").expect("no shell");
         assert!(status.success(), "kill -s {name} {pid}: {status}");
     }
 

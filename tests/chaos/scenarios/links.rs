@@ -17,6 +17,8 @@ use crate::{
 const FAULTY: Duration = Duration::from_secs(2);
 /// The same of a link to Redis: longer than a gateway's lease.
 const REDIS_AWAY: Duration = Duration::from_secs(4);
+/// By then a gateway whose lease ran out is known again.
+const KNOWN_AGAIN: Duration = Duration::from_millis(1500);
 /// What a slow link adds, and at most by chance.
 const LATENCY: Duration = Duration::from_millis(200);
 /// How late a call can be: later than its repetition.
@@ -76,6 +78,7 @@ async fn between_roles(stage: &mut Stage, who: Who, (what, faults): OfBytes) {
 async fn to_redis(stage: &mut Stage, who: Who, (what, faults): OfBytes) {
     let set = |stage: &Stage, faults| stage.cluster.redis_of(who).set(faults);
     for_a_while(stage, REDIS_AWAY, faults, set).await;
+    sleep(KNOWN_AGAIN).await;
     tell(stage, &format!("a {}'s link to Redis: {what}", who.0), Some(who)).await;
 }
 
