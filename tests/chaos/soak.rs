@@ -57,7 +57,7 @@ async fn however_often_processes_die_everyone_gets_everything_once_and_in_order(
         findings += stage.end(&format!("soak, part {chapter}"), None).await.findings;
     }
     tell(&format!("soak with CHORUS_CHAOS_SEED={seed}: {findings}\n{table}"));
-    stage.assert_all_was_well();
+    stage.finish();
 }
 
 /// One round: from everything well to everything well.

@@ -134,15 +134,20 @@ impl Stage {
         if !outcome.findings.is_clean() {
             self.failures.push(format!("{name}: {outcome}"));
         }
+        self.assert_all_was_well(); // what follows would only repeat it
         self.commenters.go_on();
         outcome
     }
 
-    /// Fails if anything was not as it should be; then the processes' logs stay.
-    pub(crate) fn assert_all_was_well(self) {
-        let Self { failures, cluster, .. } = self;
-        assert!(failures.is_empty(), "{failures:#?}; logs: {}", cluster.folder.display());
-        std::fs::remove_dir_all(&cluster.folder).unwrap();
+    fn assert_all_was_well(&self) {
+        let logs = self.cluster.folder.display();
+        assert!(self.failures.is_empty(), "{:#?}; logs: {logs}", self.failures);
+    }
+
+    /// Fails if anything was not as it should be; else the processes' logs go.
+    pub(crate) fn finish(self) {
+        self.assert_all_was_well();
+        std::fs::remove_dir_all(&self.cluster.folder).unwrap();
     }
 
     async fn check(&mut self, silences: Silences) -> Outcome {
