@@ -79,15 +79,14 @@ impl fmt::Display for Findings {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { acknowledged, lost, second, strange, missing, doubled, swapped, .. } = self;
         write!(out, "{acknowledged} acknowledged, {lost} lost, {missing} missing, ")?;
-        write!(out, "{doubled} doubled, {swapped} out of order")?;
+        write!(out, "{doubled} doubled, {swapped} out of order, ")?;
+        write!(out, "told {} resets and {} skips", self.resets, self.skips)?;
         for (count, what) in [
             (second, "SECOND UNDER A KEY"),
             (strange, "NOBODY'S"),
             (&self.given_up, "VIEWERS GAVE UP"),
             (&self.told_missing, "missing as told"),
             (&self.told_again, "again as told"),
-            (&self.resets, "resets"),
-            (&self.skips, "skips"),
         ] {
             if *count > 0 {
                 write!(out, ", {count} {what}")?;

@@ -48,7 +48,7 @@ async fn however_often_processes_die_everyone_gets_everything_once_and_in_order(
     let (mut struck, mut chapter) = (0, 0);
     while struck < kills {
         let until = kills.min(struck + CHAPTER_LEN);
-        while struck < until {
+        while struck < until && !stage.has_failed() {
             let round = Round::draw(&mut chance, until - struck);
             struck += round.blows.len();
             play(&mut stage, &round, &mut table).await;

@@ -139,6 +139,11 @@ impl Stage {
         outcome
     }
 
+    /// Whether the end of the chapter will say that something went wrong.
+    pub(crate) fn has_failed(&self) -> bool {
+        !self.failures.is_empty()
+    }
+
     fn assert_all_was_well(&self) {
         let logs = self.cluster.folder.display();
         assert!(self.failures.is_empty(), "{:#?}; logs: {logs}", self.failures);
