@@ -1,20 +1,18 @@
 //! The roles apart, as processes, on a real Redis and a real Cassandra.
 
-use std::{collections::BTreeSet, env, time::Duration};
+use std::{collections::BTreeSet, time::Duration};
 
 use axum::http::StatusCode;
-use common::auth::{self, Claims};
 use futures_util::future::join_all;
 use tempfile::{TempDir, tempdir};
 
 use crate::{
     client::{Answer, Client, Stream},
-    process::{self, Process, stderr},
+    process::Process,
+    roles::{self, needed, refs},
 };
 
-const SECRET: &str = "a secret of tests";
-
-/// Two of each role, on a keyspace and a data centre of their own.
+/// Two of each role, on a keyspace of their own.
 struct Cluster {
     folder: TempDir,
     common: Vec<String>,
@@ -23,44 +21,17 @@ struct Cluster {
     gateways: Vec<Process>,
 }
 
-fn needed(variable: &str) -> String {
-    env::var(variable).unwrap_or_else(|_| panic!("{variable} is not set: run deploy/dev/test"))
-}
-
 impl Cluster {
     async fn start() -> Self {
         let folder = tempdir().unwrap();
-        let name = format!("t{:016x}", rand_name());
-        let common = [
-            ("--internal_listen", "127.0.0.1:0".to_owned()),
-            ("--internal.secret", "inner".to_owned()),
-            ("--auth.hs256_secret", SECRET.to_owned()),
-            ("--live.kind", "redis".to_owned()),
-            ("--live.url", needed("CHORUS_TEST_REDIS")),
-            ("--store.kind", "scylla".to_owned()),
-            ("--store.nodes", needed("CHORUS_TEST_CQL")),
-            ("--store.keyspace", name.clone()),
-            ("--store.replication", "datacenter1=1".to_owned()),
-        ];
-        let common = common.into_iter().flat_map(|(flag, value)| [flag.to_owned(), value]);
-        let mut cluster = Self {
-            folder,
-            common: common.collect(),
-            ingest: vec![],
-            dispatchers: vec![],
-            gateways: vec![],
-        };
+        let common = roles::flags(&roles::unique_name(), &needed("CHORUS_TEST_REDIS"));
         for _ in 0..2 {
-            cluster.migrate().await; // twice: it is safe to repeat
+            roles::migrate(folder.path(), &common).await; // twice: it is safe to repeat
         }
+        let mut cluster =
+            Self { folder, common, ingest: vec![], dispatchers: vec![], gateways: vec![] };
         cluster.start_roles().await;
         cluster
-    }
-
-    async fn migrate(&self) {
-        let args = [&["migrate".to_owned()][..], &self.common].concat();
-        let output = process::run(self.folder.path(), &refs(&args)).await;
-        assert!(output.status.success(), "{}", stderr(&output));
     }
 
     async fn start_roles(&mut self) {
@@ -95,20 +66,11 @@ impl Cluster {
     }
 
     async fn post(&self, ingest: usize, video: &str, text: &str, key: Option<&str>) -> Answer {
-        let claims = Claims::new("u1", Duration::from_secs(60));
-        let bearer = format!("Bearer {}", auth::sign(SECRET, &claims).unwrap());
+        let bearer = roles::bearer("u1", Duration::from_secs(60));
         let mut headers = vec![("authorization", bearer.as_str())];
         headers.extend(key.map(|key| ("idempotency-key", key)));
         self.ingest[ingest].client().comment_with(video, text, &headers).await
     }
-}
-
-fn refs(args: &[String]) -> Vec<&str> {
-    args.iter().map(String::as_str).collect()
-}
-
-fn rand_name() -> u128 {
-    common::ids::CommentId::now().as_uuid().as_u128() & u128::from(u64::MAX)
 }
 
 async fn listed(client: &Client, video: &str) -> serde_json::Value {

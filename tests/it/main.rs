@@ -10,10 +10,15 @@
 
 mod apart;
 mod arrows;
+#[path = "../support/client.rs"]
 mod client;
 mod comments;
 mod crash;
+#[expect(dead_code, reason = "signals are sent by tests/chaos alone")]
+#[path = "../support/process.rs"]
 mod process;
+#[path = "../support/roles.rs"]
+mod roles;
 mod server;
 mod skipped;
 mod slow;

@@ -53,16 +53,26 @@ impl Client {
         headers: &[(&str, &str)],
         body: impl Into<Bytes>,
     ) -> Answer {
+        let answer = tokio::time::timeout(GUARD, self.try_send(method, path, headers, body)).await;
+        answer.expect("no answer").expect("not reached, or cut off")
+    }
+
+    /// As [`Client::send`], for servers that may be gone; waits for ever.
+    pub(crate) async fn try_send(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Bytes>,
+    ) -> Result<Answer, Box<dyn std::error::Error + Send + Sync>> {
         let mut builder = Request::builder().method(method).uri(format!("{}{path}", self.base));
         for (name, value) in headers {
             builder = builder.header(*name, *value);
         }
-        let request = builder.body(Full::new(body.into())).unwrap();
-        let response = tokio::time::timeout(GUARD, self.http.request(request)).await;
-        let response = response.expect("no answer").expect("not reached");
-        let (head, body) = response.into_parts();
-        let body = body.collect().await.expect("cut off").to_bytes();
-        Answer { status: head.status, headers: head.headers, body }
+        let request = builder.body(Full::new(body.into()))?;
+        let (head, body) = self.http.request(request).await?.into_parts();
+        let body = body.collect().await?.to_bytes();
+        Ok(Answer { status: head.status, headers: head.headers, body })
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {

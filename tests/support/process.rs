@@ -1,6 +1,7 @@
 //! The real binary as a process.
 
 use std::{
+    env,
     net::SocketAddr,
     path::Path,
     process::{Output, Stdio},
@@ -14,8 +15,15 @@ use tokio::{
 
 use crate::client::{Client, GUARD};
 
-fn command(folder: &Path, args: &[&str]) -> Command {
+/// The binary with arguments, yet to be run; it dies with the test.
+pub(crate) fn command(folder: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_chorus"));
+    // What is configured for the tests, or for somebody's own chorus, is none of its business.
+    for (name, _) in
+        env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"CHORUS_"))
+    {
+        command.env_remove(name);
+    }
     command.current_dir(folder).args(args).stdin(Stdio::null()).kill_on_drop(true);
     command
 }
@@ -41,7 +49,12 @@ pub(crate) struct Process {
 impl Process {
     /// Starts it and waits until it prints where it listens.
     pub(crate) async fn start(folder: &Path, args: &[&str]) -> Self {
-        let mut child = command(folder, args).stdout(Stdio::piped()).spawn().expect("can't start");
+        Self::start_command(command(folder, args)).await
+    }
+
+    /// As [`Process::start`], of a [`command`].
+    pub(crate) async fn start_command(mut command: Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().expect("can't start");
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let (mut public, mut internal) = (None, None);
         while internal.is_none() {
@@ -62,6 +75,20 @@ impl Process {
 
     pub(crate) fn client(&self) -> Client {
         Client::new(self.public.expect("no public socket"))
+    }
+
+    /// Sends a signal by its name, such as `STOP`.
+    pub(crate) async fn signal(&self, name: &str) {
+        let pid = self.child.id().expect("it has ended").to_string();
+        // The shell's own: not every system has a `kill` to be run.
+        let kill = Command::new("sh").args(["-c", &format!("kill -s {name} {pid}")]).status();
+        let status = timeout(GUARD, kill).await.expect("kill hangs").expect("no shell");
+        assert!(status.success(), "kill -s {name} {pid}: {status}");
+    }
+
+    /// Waits until it has ended by itself.
+    pub(crate) async fn ended(mut self) {
+        timeout(GUARD, self.child.wait()).await.expect("it does not end").unwrap();
     }
 
     /// kill -9.

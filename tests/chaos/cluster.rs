@@ -1,0 +1,187 @@
+//! Two of each role as processes, with a proxy in every link between them and around them.
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use futures_util::future::join_all;
+
+use crate::{
+    front::Front,
+    proxy::{calls::CallProxy, tcp::TcpProxy},
+    roles::{self, needed},
+};
+use node::Node;
+pub(crate) use who::{COUNT, Role, Who};
+
+mod node;
+mod who;
+
+/// The link to one process's internal socket: a proxy of bytes, then one of calls.
+pub(crate) struct Link {
+    pub(crate) tcp: TcpProxy,
+    pub(crate) calls: CallProxy,
+}
+
+impl Link {
+    fn start(seed: u64) -> Self {
+        let calls = CallProxy::start(None, seed);
+        Self { tcp: TcpProxy::start(vec![Some(calls.address())]), calls }
+    }
+
+    fn url(&self) -> String {
+        format!("http://{}", self.tcp.address())
+    }
+}
+
+pub(crate) struct Cluster {
+    /// Where the processes write their logs.
+    pub(crate) folder: PathBuf,
+    nodes: Vec<Node>,
+    /// Where the gateways' public sockets are.
+    gateways: [Option<SocketAddr>; COUNT],
+    /// Commenters' ways to the ingest nodes.
+    pub(crate) doors: Vec<TcpProxy>,
+    /// Viewers' ways to the gateways.
+    pub(crate) fronts: Vec<Arc<Front>>,
+    pub(crate) to_dispatchers: Vec<Link>,
+    pub(crate) to_gateways: Vec<Link>,
+}
+
+impl Cluster {
+    /// Starts all of it on a keyspace called `name`; `seed` is for the call proxies' chance.
+    pub(crate) async fn start(name: &str, seed: u64) -> Self {
+        let folder = logs(name);
+        let redis = needed("CHORUS_TEST_REDIS");
+        roles::migrate(&folder, &roles::flags(name, &redis)).await;
+        let link = |n: usize| Link::start(seed.wrapping_add(n as u64));
+        let mut cluster = Self {
+            folder,
+            nodes: Vec::new(),
+            gateways: [None; COUNT],
+            doors: (0..COUNT).map(|_| TcpProxy::start(vec![None])).collect(),
+            fronts: (0..COUNT).map(|n| Arc::new(Front::start(n, COUNT))).collect(),
+            to_dispatchers: (0..COUNT).map(link).collect(),
+            to_gateways: (COUNT..2 * COUNT).map(link).collect(),
+        };
+        cluster.nodes = Who::ALL.map(|who| cluster.node(who, name)).into();
+        join_all(cluster.nodes.iter_mut().map(Node::start)).await;
+        Who::ALL.into_iter().for_each(|who| cluster.lead(who));
+        cluster
+    }
+
+    fn node(&self, who: Who, name: &str) -> Node {
+        let (redis, url) = proxied_redis();
+        let mut args = vec![who.0.name().to_owned()];
+        args.extend(roles::flags(name, &url));
+        let public = ["--listen".to_owned(), "127.0.0.1:0".to_owned()];
+        match who.0 {
+            Role::Ingest => {
+                let dispatchers: Vec<_> = self.to_dispatchers.iter().map(Link::url).collect();
+                args.extend(public);
+                args.extend(["--ingest.dispatchers".to_owned(), dispatchers.join(",")]);
+            }
+            Role::Dispatcher => {}
+            Role::Gateway => {
+                let advertise = self.to_gateways[who.1].url();
+                args.extend(public);
+                args.extend(["--gateway.advertise".to_owned(), advertise]);
+            }
+        }
+        Node::new(who, args, &self.folder, redis)
+    }
+
+    /// Has the proxies lead to where a process is now, if it is up.
+    fn lead(&mut self, who: Who) {
+        let Node { process, .. } = &self.nodes[who.place()];
+        let public = process.as_ref().and_then(|process| process.public);
+        let internal = process.as_ref().map(|process| process.internal);
+        match who.0 {
+            Role::Ingest => self.doors[who.1].lead_to(vec![public]),
+            Role::Dispatcher => self.to_dispatchers[who.1].calls.lead_to(internal),
+            Role::Gateway => {
+                self.to_gateways[who.1].calls.lead_to(internal);
+                self.gateways[who.1] = public;
+                self.fronts.iter().for_each(|front| front.lead_to(&self.gateways));
+            }
+        }
+    }
+
+    /// kill -9.
+    pub(crate) async fn kill(&mut self, who: Who) {
+        self.nodes[who.place()].kill().await;
+        self.lead(who);
+    }
+
+    /// SIGTERM; waits for the end.
+    pub(crate) async fn terminate(&mut self, who: Who) {
+        self.nodes[who.place()].terminate().await;
+        self.lead(who);
+    }
+
+    /// SIGSTOP.
+    pub(crate) async fn pause(&self, who: Who) {
+        self.nodes[who.place()].signal("STOP").await;
+    }
+
+    /// SIGCONT.
+    pub(crate) async fn go_on(&self, who: Who) {
+        self.nodes[who.place()].signal("CONT").await;
+    }
+
+    /// Starts what was killed or terminated, with the same configuration.
+    pub(crate) async fn start_again(&mut self, who: Who) {
+        self.nodes[who.place()].start().await;
+        self.lead(who);
+    }
+
+    /// A process's way to Redis.
+    pub(crate) fn redis_of(&self, who: Who) -> &TcpProxy {
+        &self.nodes[who.place()].redis
+    }
+
+    /// The link to a dispatcher or a gateway.
+    pub(crate) fn link_to(&self, who: Who) -> &Link {
+        match who.0 {
+            Role::Ingest => panic!("nobody calls ingest"),
+            Role::Dispatcher => &self.to_dispatchers[who.1],
+            Role::Gateway => &self.to_gateways[who.1],
+        }
+    }
+
+    /// The one of a role that was called most so far: affinity may leave a dispatcher nearly idle.
+    pub(crate) fn busiest(&self, role: Role) -> Who {
+        let calls = |who: &Who| match role {
+            Role::Ingest => 0,
+            Role::Dispatcher | Role::Gateway => self.link_to(*who).calls.arrived(),
+        };
+        (0..COUNT).map(|n| Who(role, n)).max_by_key(calls).unwrap()
+    }
+
+    /// Where commenters post.
+    pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
+        self.doors.iter().map(TcpProxy::address).collect()
+    }
+}
+
+/// A folder of the test's own.
+fn logs(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+/// A way to Redis of one process's own, and its URL.
+fn proxied_redis() -> (TcpProxy, String) {
+    let url = needed("CHORUS_TEST_REDIS");
+    let (scheme, rest) = url.split_once("://").unwrap_or(("redis", &url));
+    let (login, rest) = rest.rsplit_once('@').map_or(("", rest), |(login, rest)| (login, rest));
+    let (address, database) = rest.split_once('/').unwrap_or((rest, ""));
+    let at = if login.is_empty() { "" } else { "@" };
+    let address = address.replace("localhost", "127.0.0.1").parse().unwrap();
+    let proxy = TcpProxy::start(vec![Some(address)]);
+    let url = format!("{scheme}://{login}{at}{}/{database}", proxy.address());
+    (proxy, url)
+}

@@ -1,0 +1,27 @@
+//! Scripted faults, one after another on one cluster: [`deaths`] of processes, [`links`] that fail,
+//! a [`quiet`] video that nothing later heals.
+
+use tokio::sync::Mutex;
+
+use crate::stage::Stage;
+
+mod deaths;
+mod links;
+mod quiet;
+
+/// Two clusters at a time would measure each other.
+pub(crate) static ALONE: Mutex<()> = Mutex::const_new(());
+
+/// Decides which calls the call proxies hit.
+const SEED: u64 = 4;
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Redis and Cassandra: run deploy/dev/test"]
+async fn whatever_dies_or_fails_everyone_gets_everything_once_and_in_order() {
+    let _alone = ALONE.lock().await;
+    let mut stage = Stage::start(SEED).await;
+    deaths::all(&mut stage).await;
+    quiet::all(&mut stage).await;
+    links::all(&mut stage).await;
+    stage.finish();
+}

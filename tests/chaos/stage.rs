@@ -1,0 +1,196 @@
+//! The cluster, its commenters and its viewers, and what they go through in chapters: at the end of
+//! each nothing is under way, everything is checked, and the next begins with nothing seen.
+
+use std::{
+    collections::HashSet,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use common::ids::CommentId;
+
+use crate::{
+    audience::Audience,
+    checker::{Evidence, Findings, check},
+    client::Client,
+    cluster::{Cluster, Who},
+    commenters::{Commenters, Load},
+    outcome::{Effort, Outcome, Silence, Silences, tell},
+    recording::{Ledger, longest_silence},
+    roles,
+};
+
+/// Hang guard for everybody to have what was acknowledged, or to be where they belong.
+pub(crate) const GUARD: Duration = Duration::from_secs(60);
+/// Goals: silence of viewers of live gateways, of those of the one that was hit.
+const SILENCE_LIVE: Duration = Duration::from_secs(2);
+const SILENCE_HIT: Duration = Duration::from_secs(5);
+/// A goal is for a machine of its own; a test fails at this multiple of it.
+const TOLERANCE: u32 = 10;
+
+const VIEWERS: usize = 200;
+const COMMENTS_PER_SECOND: f64 = 60.0;
+/// How often each video is commented on. The last one is quiet.
+const WEIGHTS: [u32; 4] = [3, 2, 1, 0];
+/// The video on which nobody comments unless told to.
+pub(crate) const QUIET: usize = WEIGHTS.len() - 1;
+
+pub(crate) struct Stage {
+    pub(crate) cluster: Cluster,
+    pub(crate) commenters: Commenters,
+    audience: Audience,
+    ledger: Arc<Ledger>,
+    videos: Vec<String>,
+    /// By video: the comments of the chapters that have ended.
+    earlier: Vec<HashSet<CommentId>>,
+    /// Older than every comment of this chapter.
+    since: CommentId,
+    /// When the present measurement began, and where everyone was then.
+    mark: Instant,
+    places: Vec<Option<usize>>,
+    /// What was not as it should be.
+    failures: Vec<String>,
+}
+
+impl Stage {
+    /// Everything up, everyone there, the load on.
+    pub(crate) async fn start(seed: u64) -> Self {
+        let name = roles::unique_name();
+        let cluster = Cluster::start(&name, seed).await;
+        let videos = (0..WEIGHTS.len()).map(|n| format!("{name}-{n}")).collect::<Vec<_>>();
+        let ledger = Arc::new(Ledger::of(videos.len()));
+        let load = Load { per_second: COMMENTS_PER_SECOND, weights: WEIGHTS.to_vec(), seed };
+        let commenters = Commenters::start(&cluster.addresses(), &videos, ledger.clone(), load);
+        let mut audience = Audience::start(cluster.fronts.clone(), &videos, VIEWERS);
+        assert!(audience.joined(GUARD).await, "viewers can't join");
+        commenters.go_on();
+        Self {
+            cluster,
+            commenters,
+            audience,
+            ledger,
+            earlier: vec![HashSet::new(); videos.len()],
+            videos,
+            since: CommentId::now(),
+            mark: Instant::now(),
+            places: Vec::new(),
+            failures: Vec::new(),
+        }
+    }
+
+    /// Everyone at their own gateway and with everything: from now on silence is measured.
+    pub(crate) async fn begin(&mut self) {
+        let home = self.audience.go_home(GUARD).await;
+        self.check_that("everyone comes home", home);
+        self.settle().await;
+        self.mark = Instant::now();
+        self.places = self.audience.gateways();
+    }
+
+    /// Waits until everyone has what is acknowledged by now.
+    pub(crate) async fn settle(&mut self) {
+        let settled = self.audience.has_seen_all(&self.ledger, GUARD).await;
+        self.check_that("everyone has everything", settled);
+    }
+
+    fn check_that(&mut self, what: &str, holds: bool) {
+        if !holds {
+            self.failures.push(format!("not within {GUARD:?}: {what}"));
+        }
+    }
+
+    /// Silences since [`Stage::begin`]; `hit` is what something was done to.
+    pub(crate) fn silences(&self, hit: Option<Who>) -> Silences {
+        let longest = self.audience.each(|video, recording| {
+            self.ledger.with(video, |all| longest_silence(all, recording, self.mark))
+        });
+        let hit = hit.and_then(Who::gateway);
+        let of = |is_hit: bool| {
+            let places = longest.iter().zip(&self.places);
+            let group = places.filter(|(_, at)| (hit.is_some() && **at == hit) == is_hit);
+            Silence::new(group.map(|(longest, _)| *longest).collect())
+        };
+        Silences { live: of(false), hit: of(true) }
+    }
+
+    /// Notes a failure where silences are far beyond the goals; `pause` is what was asked for.
+    pub(crate) fn judge(&mut self, name: &str, silences: &Silences, pause: Duration) {
+        let live = silences.live.longest() <= TOLERANCE * SILENCE_LIVE;
+        let hit = silences.hit.longest() <= TOLERANCE * SILENCE_HIT + pause;
+        if !live || !hit {
+            self.failures.push(format!("{name}: {silences}"));
+        }
+    }
+
+    /// Ends the chapter: no load, nothing under way, all checked and told; then the load again.
+    pub(crate) async fn end(&mut self, name: &str, hit: Option<Who>) -> Outcome {
+        self.commenters.pause().await;
+        self.settle().await;
+        let silences = self.silences(hit);
+        let outcome = self.check(silences).await;
+        tell(&format!("{name}: {outcome}"));
+        let failures = self.commenters.failures().into_iter();
+        self.failures.extend(failures.map(|failure| format!("{name}: {failure}")));
+        if !outcome.findings.is_clean() {
+            self.failures.push(format!("{name}: {outcome}"));
+        }
+        self.assert_all_was_well(); // what follows would only repeat it
+        self.commenters.go_on();
+        outcome
+    }
+
+    /// Whether the end of the chapter will say that something went wrong.
+    pub(crate) fn has_failed(&self) -> bool {
+        !self.failures.is_empty()
+    }
+
+    fn assert_all_was_well(&self) {
+        let logs = self.cluster.folder.display();
+        assert!(self.failures.is_empty(), "{:#?}; logs: {logs}", self.failures);
+    }
+
+    /// Fails if anything was not as it should be; else the processes' logs go.
+    pub(crate) fn finish(self) {
+        self.assert_all_was_well();
+        std::fs::remove_dir_all(&self.cluster.folder).unwrap();
+    }
+
+    async fn check(&mut self, silences: Silences) -> Outcome {
+        let acknowledged = self.ledger.cut();
+        let recordings = self.audience.cut(self.videos.len());
+        let effort = Effort::of(acknowledged.iter().flatten());
+        let mut findings = Findings::default();
+        for (video, name) in self.videos.iter().enumerate() {
+            let history = history(&self.cluster, name, self.since).await;
+            findings += check(&Evidence {
+                acknowledged: &acknowledged[video],
+                recordings: &recordings[video],
+                history: &history,
+                earlier: &self.earlier[video],
+            });
+            self.earlier[video].extend(acknowledged[video].iter().map(|a| a.id));
+        }
+        self.since = CommentId::now();
+        Outcome { silences, effort, findings }
+    }
+}
+
+/// Every comment after `since`, with its text.
+async fn history(cluster: &Cluster, video: &str, since: CommentId) -> Vec<(CommentId, String)> {
+    let client = Client::new(cluster.addresses()[0]);
+    let mut all = Vec::new();
+    let mut after = since.to_string();
+    loop {
+        let path = format!("/v1/videos/{video}/comments?limit=200&after={after}");
+        let page = client.get(&path).await.json();
+        let comments = page["comments"].as_array().expect("no comments").iter();
+        all.extend(comments.map(|comment| {
+            let [id, text] = ["id", "text"].map(|field| comment[field].as_str().unwrap());
+            (id.parse().unwrap(), text.to_owned())
+        }));
+        match page["next"].as_str() {
+            Some(next) => next.clone_into(&mut after),
+            None => return all,
+        }
+    }
+}
