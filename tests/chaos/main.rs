@@ -22,6 +22,7 @@ mod client;
 mod cluster;
 mod commenters;
 mod controls;
+#[path = "../support/event_source.rs"]
 mod event_source;
 mod front;
 mod mutant;

@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::{
     commenter::{Acknowledged, Posted},
     comments::Comments,
-    event_source::Block,
+    event_source::Event,
     redis::{Order, Orders},
     viewer::{Notes, Seen},
 };
@@ -91,26 +91,30 @@ struct Viewer<'a> {
 
 impl Viewer<'_> {
     fn follow(mut self, notes: &Notes) -> Result<(), String> {
-        for Seen { at_ms, block } in &notes.seen {
-            self.see(block).map_err(|why| format!("at {at_ms} ms: {why}; {block:?}"))?;
+        for Seen { at_ms, event } in &notes.seen {
+            self.see(event).map_err(|why| format!("at {at_ms} ms: {why}; {event:?}"))?;
+        }
+        if notes.seen.is_empty() {
+            return if notes.stayed { Err("it never got a verdict".into()) } else { Ok(()) };
+        }
+        if position(&notes.last_id).ok() != self.at {
+            return Err(format!("its position is {}, it has seen {:?}", notes.last_id, self.at));
         }
         let head = self.order.last_key_value().map(|(position, _)| *position);
-        match (self.at, head) {
-            (None, _) if notes.stayed => Err("it never got a verdict".into()),
-            (Some(at), Some(head)) if notes.stayed && at != head => {
-                Err(format!("it ended at {at:?}, the log at {head:?}"))
+        match head {
+            Some(head) if notes.stayed && self.at != Some(head) => {
+                Err(format!("it ended at {:?}, the log at {head:?}", self.at))
             }
             _ => Ok(()),
         }
     }
 
-    fn see(&mut self, block: &Block) -> Result<(), String> {
-        let position = block.id.as_deref().map(position).transpose()?;
-        match (&*block.name, position) {
-            ("resume", Some(from)) => self.resume(&json(block)?, from),
-            ("comment", Some(position)) => self.comment(&json(block)?, position),
-            ("skipped", None) => self.skipped(&json(block)?),
-            ("message", Some(position)) if Some(position) == self.at => Ok(()),
+    fn see(&mut self, event: &Event) -> Result<(), String> {
+        let data = serde_json::from_str(&event.data).map_err(|error| error.to_string())?;
+        match &*event.name {
+            "resume" => self.resume(&data, position(&event.last_id)?),
+            "comment" => self.comment(&data, position(&event.last_id)?),
+            "skipped" => self.skipped(&data),
             _ => Err("unexpected".into()),
         }
     }
@@ -161,10 +165,6 @@ impl Viewer<'_> {
         self.at = Some(to);
         Ok(())
     }
-}
-
-fn json(block: &Block) -> Result<Value, String> {
-    serde_json::from_str(&block.data).map_err(|error| error.to_string())
 }
 
 fn position(cursor: &str) -> Result<Position, String> {

@@ -32,6 +32,7 @@ mod cluster;
 mod commenter;
 mod comments;
 mod dice;
+#[path = "../support/event_source.rs"]
 mod event_source;
 mod faults;
 mod judge;

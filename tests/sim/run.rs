@@ -96,9 +96,9 @@ async fn simulate(seed: u64, faults: Faults, mutant: Mutant) -> Outcome {
         trace: hash((notes.iter().map(|n| (&n.video, &n.seen)).collect::<Vec<_>>(), &posted)),
         broken: judge::broken(&evidence),
         acknowledged: posted.iter().filter(|posted| !posted.acknowledged.is_empty()).count(),
-        deliveries: seen().filter(|seen| seen.block.name == "comment").count(),
+        deliveries: seen().filter(|seen| seen.event.name == "comment").count(),
         is_subscribed: cluster.redis.subscribers().iter().all(|(_, gateways)| !gateways.is_empty()),
-        told: seen().filter(|seen| seen.block.name == "skipped").count(),
+        told: seen().filter(|seen| seen.event.name == "skipped").count(),
         lateness: lateness::of(&notes, &posted),
     }
 }

@@ -18,7 +18,7 @@ use tower::ServiceExt;
 use crate::{
     cluster::{Cluster, PROCESSES},
     dice::Dice,
-    event_source::{Block, EventSource},
+    event_source::{Event, EventSource},
     network::Node,
 };
 
@@ -34,7 +34,7 @@ const FROM_HISTORY: &str = "history";
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Seen {
     pub(crate) at_ms: u64,
-    pub(crate) block: Block,
+    pub(crate) event: Event,
 }
 
 /// A viewer's notes.
@@ -45,6 +45,8 @@ pub(crate) struct Notes {
     /// The cursor that came with history, where it began with that.
     pub(crate) listed: Option<String>,
     pub(crate) seen: Vec<Seen>,
+    /// Where it stood at last.
+    pub(crate) last_id: String,
     /// It was still there at the end, and must have everything.
     pub(crate) stayed: bool,
 }
@@ -53,7 +55,7 @@ pub(crate) struct Viewer {
     cluster: Arc<Cluster>,
     dice: Dice,
     seed: u64,
-    query: &'static str,
+    query: String,
     source: EventSource,
     notes: Notes,
     /// It never leaves, and its own network never breaks.
@@ -73,16 +75,32 @@ enum End {
 impl Viewer {
     pub(crate) fn new(cluster: Arc<Cluster>, seed: u64, viewer: u64, video: VideoId) -> Self {
         let mut dice = Dice::new(seed, ("viewer", viewer));
-        let query = dice.pick(&["", "?recent=0", "?recent=200", "?after=1~dc1:7:7", FROM_HISTORY]);
-        let notes = Notes { viewer, video, listed: None, seen: Vec::new(), stayed: true };
-        Self { cluster, dice, seed, query, source: EventSource::new(), notes, is_steady: false }
+        let query: &str =
+            dice.pick(&["", "?recent=0", "?recent=200", "?after=1~dc1:7:7", FROM_HISTORY]);
+        let notes = Notes {
+            viewer,
+            video,
+            listed: None,
+            seen: Vec::new(),
+            last_id: String::new(),
+            stayed: true,
+        };
+        Self {
+            cluster,
+            dice,
+            seed,
+            query: query.to_owned(),
+            source: EventSource::new(),
+            notes,
+            is_steady: false,
+        }
     }
 
     /// Watches until `end`, or until it leaves before.
     pub(crate) async fn watch(mut self, end: Instant, calm: Instant) -> Notes {
         sleep(Duration::from_millis(self.dice.within(0..10_000))).await;
         if self.query == FROM_HISTORY {
-            self.query = "";
+            self.query.clear();
             self.read_history().await;
         }
         let leaves = (self.dice.happens(200) && !self.is_steady)
@@ -97,7 +115,7 @@ impl Viewer {
                 End::Theirs => {}
                 End::Ours => sleep(Duration::from_millis(self.dice.within(0..5_000))).await,
             }
-            let retry = sleep(Duration::from_millis(self.source.retry_ms));
+            let retry = sleep(Duration::from_millis(self.source.retry_ms()));
             tokio::select! {
                 biased;
                 () = sleep_until(until) => break,
@@ -105,6 +123,7 @@ impl Viewer {
             }
         }
         self.notes.stayed = leaves.is_none();
+        self.source.last_id().clone_into(&mut self.notes.last_id);
         self.notes
     }
 
@@ -115,7 +134,7 @@ impl Viewer {
         let answer = self.cluster.ask(Node::Viewers, Node::Ingest(0), &path, request);
         let Ok(Some((200, history))) = timeout(PATIENCE, answer).await else { return };
         let cursor = history["cursor"].as_str().unwrap();
-        self.source.last_id = cursor.to_owned();
+        self.query = format!("?after={cursor}");
         self.notes.listed = Some(cursor.to_owned());
     }
 
@@ -129,8 +148,8 @@ impl Viewer {
         };
         let uri = format!("/v1/videos/{}/stream{}", self.notes.video.as_str(), self.query);
         let mut request = Request::get(uri);
-        if !self.source.last_id.is_empty() {
-            request = request.header("last-event-id", &self.source.last_id);
+        if !self.source.last_id().is_empty() {
+            request = request.header("last-event-id", self.source.last_id());
         }
         let request = request.body(Body::empty()).unwrap();
         let dice = Dice::new(self.seed, ("stream", self.notes.viewer, attempt));
@@ -167,8 +186,8 @@ impl Viewer {
             };
             let Some(piece) = piece else { return End::Theirs };
             let at_ms = self.cluster.now_ms();
-            let blocks = self.source.feed(&piece);
-            self.notes.seen.extend(blocks.into_iter().map(|block| Seen { at_ms, block }));
+            let Self { source, notes, .. } = self;
+            source.feed(&piece, &mut |event| notes.seen.push(Seen { at_ms, event }));
         }
     }
 }

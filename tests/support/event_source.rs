@@ -4,10 +4,12 @@
 const RETRY_MS_DEFAULT: u64 = 3000;
 
 /// An event as a page would get it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Event {
     pub(crate) name: String,
     pub(crate) data: String,
+    /// The position after it.
+    pub(crate) last_id: String,
 }
 
 /// What outlives connections (the last id, the time to wait), and the block that is being read.
@@ -101,7 +103,7 @@ impl EventSource {
         let (name, mut data) = (std::mem::take(&mut self.name), std::mem::take(&mut self.data));
         if data.pop().is_some() {
             let name = if name.is_empty() { "message".to_owned() } else { name };
-            on(Event { name, data });
+            on(Event { name, data, last_id: self.last_id.clone() });
         }
     }
 }
