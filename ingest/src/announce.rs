@@ -77,9 +77,6 @@ impl Announce for Announcer {
                 match send(&outbox, announcement.clone(), deadline).await {
                     Ok(()) => return true,
                     Err(NotTaken::TooLate) => return false,
-                    Err(NotTaken::Unsent) if is_repeated => {
-                        self.budget(|budget, _| budget.refund());
-                    }
                     Err(NotTaken::Unsent) => {}
                     Err(NotTaken::Failed(_)) => is_repeated = true,
                 }

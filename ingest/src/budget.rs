@@ -17,7 +17,8 @@ const SAVED_MAX: u64 = 2 * CALL_LEN_MAX as u64;
 const SHARES_PER_S: u64 = RETRIES_PER_S * ATTEMPTS_PER_RETRY;
 const SHARES_MAX: u64 = SAVED_MAX * ATTEMPTS_PER_RETRY;
 
-/// A token bucket: filled by first attempts and by time, emptied by retries.
+/// A token bucket: filled by first attempts and by time, emptied by retries (also by one that is then
+/// not sent, since too many wait already).
 #[derive(Debug)]
 pub(crate) struct Budget {
     shares: u64,
@@ -47,11 +48,6 @@ impl Budget {
         }
     }
 
-    /// What was paid for was not made.
-    pub(crate) fn refund(&mut self) {
-        self.add(ATTEMPTS_PER_RETRY);
-    }
-
     /// Whole shares only; what is left of the time counts the next time.
     fn add_time(&mut self, now: Instant) {
         let share = std::time::Duration::from_millis(1000 / SHARES_PER_S);
@@ -78,7 +74,6 @@ mod tests {
     enum Op {
         First(u64),
         Retry(u64),
-        Unmade(u64),
         Wait(Duration),
     }
 
@@ -86,7 +81,6 @@ mod tests {
         let op = prop_oneof![
             (1..2000_u64).prop_map(Op::First),
             (1..2000_u64).prop_map(Op::Retry),
-            (1..2000_u64).prop_map(Op::Unmade),
             (0..30_000_u64).prop_map(|ms| Op::Wait(Duration::from_millis(ms))),
         ];
         prop::collection::vec(op, 1..30)
@@ -109,10 +103,6 @@ mod tests {
                 }
                 Op::Retry(count) => {
                     granted += (0..*count).filter(|_| withdraw(&mut budget, now)).count() as u64;
-                }
-                Op::Unmade(count) => {
-                    let paid = (0..*count).filter(|_| withdraw(&mut budget, now)).count();
-                    (0..paid).for_each(|_| budget.refund());
                 }
                 Op::Wait(time) => {
                     now += *time;
