@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use tokio::time::{Instant, sleep};
 
 use crate::{
-    rig::{Rig, rig},
+    rig::{self, Rig},
     stand_ins::Mood,
 };
 
@@ -15,6 +15,13 @@ use crate::{
 const SLOW: Duration = Duration::from_millis(100);
 /// Longer than a dispatcher stays suspect.
 const SUSPICION: Duration = Duration::from_secs(6);
+
+/// A rig without the drain of what is pending, which makes attempts of its own.
+fn rig() -> Rig {
+    let rig = rig::rig();
+    rig.stop.cancel();
+    rig
+}
 
 /// Posts once; tells the status and how long it took.
 async fn timed(rig: &Rig, key: &str) -> (StatusCode, Duration) {
