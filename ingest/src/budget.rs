@@ -17,7 +17,8 @@ const SAVED_MAX: u64 = 2 * CALL_LEN_MAX as u64;
 const SHARES_PER_S: u64 = RETRIES_PER_S * ATTEMPTS_PER_RETRY;
 const SHARES_MAX: u64 = SAVED_MAX * ATTEMPTS_PER_RETRY;
 
-/// A token bucket: filled by first attempts and by time, emptied by retries.
+/// A token bucket: filled by first attempts and by time, emptied by retries (also by one that is then
+/// not sent, since too many wait already).
 #[derive(Debug)]
 pub(crate) struct Budget {
     shares: u64,

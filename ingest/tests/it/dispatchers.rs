@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use tokio::time::{Instant, sleep};
 
 use crate::{
-    rig::{Rig, rig},
+    rig::{self, Rig},
     stand_ins::Mood,
 };
 
@@ -15,6 +15,13 @@ use crate::{
 const SLOW: Duration = Duration::from_millis(100);
 /// Longer than a dispatcher stays suspect.
 const SUSPICION: Duration = Duration::from_secs(6);
+
+/// A rig without the drain of what is pending, which makes attempts of its own.
+fn rig() -> Rig {
+    let rig = rig::rig();
+    rig.stop.cancel();
+    rig
+}
 
 /// Posts once; tells the status and how long it took.
 async fn timed(rig: &Rig, key: &str) -> (StatusCode, Duration) {
@@ -80,6 +87,17 @@ async fn comments_that_wait_for_the_frozen_are_seen_to_be_slow() {
     }
 }
 
+/// A dispatcher that is cut off from the live log, or is not reached at all, is passed by as well.
+#[tokio::test(start_paused = true)]
+async fn who_takes_nothing_is_passed_by() {
+    for trouble in [Mood::AppendsNothing, Mood::Fails] {
+        let (rig, first, _) = choices().await;
+        rig.dispatchers[first].set(trouble);
+        assert_eq!(slow_of(&rig, "k", 20).await, 0);
+        assert_eq!(rig.dispatchers[first].offered(), 1 + 1, "{trouble:?}");
+    }
+}
+
 /// While one comment tries the frozen dispatcher again, all others pass it by.
 #[tokio::test(start_paused = true)]
 async fn of_comments_at_once_one_tries_a_suspect() {
@@ -142,10 +160,15 @@ async fn dispatchers_without_room_are_not_hit_again_and_again() {
         }
     }
     let (posts, seconds) = (ROUNDS * AT_ONCE, 1 + began.elapsed().as_secs() as usize);
-    let offered = rig.dispatchers.iter().map(|dispatcher| dispatcher.offered()).sum::<usize>();
+    let offered = rig.offered();
     let affordable = SAVED + posts / 5 + 10 * seconds;
     assert!(offered <= posts + affordable, "{offered} offers, {affordable} retries affordable");
     assert!(quick >= posts - affordable, "{quick} of {posts} were quick");
+    // One after the other, for which no time passes while none is affordable: what they pay counts.
+    for n in 0..100 {
+        assert_eq!(rig.post("hi", &format!("later{n}")).await.0, StatusCode::ACCEPTED);
+    }
+    assert!(rig.offered() - offered >= 100 + 100 / 5 - 1, "{}", rig.offered() - offered);
 }
 
 /// A full call that is lost with its dispatcher is affordable elsewhere, twice.

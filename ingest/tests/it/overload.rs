@@ -19,6 +19,8 @@ use crate::{
 const POSTS: usize = 2048;
 const BODIES: usize = 4096;
 const READS: usize = 512;
+/// Ends what would wait for ever.
+const GUARD: Duration = Duration::from_secs(60);
 /// What counts as at once.
 const AT_ONCE: Duration = Duration::from_millis(1);
 
@@ -42,7 +44,7 @@ async fn begin<T>(all: &mut (impl Future<Output = T> + Unpin)) {
 
 async fn is_refused_at_once(rig: &Rig, request: Request<Body>) -> bool {
     let began = Instant::now();
-    let response = rig.send(request).await;
+    let Ok(response) = timeout(GUARD, rig.send(request)).await else { return false };
     let refusal = Problem::unavailable("too many requests at once", 1);
     // The layer that makes headers and body of it is not around these routes.
     let is_told = response.extensions().get() == Some(&refusal);

@@ -67,6 +67,11 @@ impl Rig {
         self.dispatchers.iter().for_each(|dispatcher| dispatcher.set(mood));
     }
 
+    /// How many events both were given, taken or not.
+    pub(crate) fn offered(&self) -> usize {
+        self.dispatchers.iter().map(|dispatcher| dispatcher.offered()).sum()
+    }
+
     pub(crate) fn announced(&self) -> usize {
         self.dispatchers.iter().map(|dispatcher| dispatcher.taken()).sum()
     }
