@@ -48,8 +48,8 @@ pub struct Pending {
     pub comment: CommentId,
 }
 
-/// Where comments, key claims, pending records and settled marks live. Every write is idempotent, and
-/// durable when the call returns: one process or node may die right after.
+/// Where comments, key claims, pending records and settled marks live. Every write is idempotent,
+/// and durable when the call returns: one process or node may die right after.
 #[async_trait]
 pub trait CommentStore: Send + Sync + 'static {
     /// Stores the comment. Writing the same comment again changes nothing.
@@ -88,10 +88,10 @@ pub trait CommentStore: Send + Sync + 'static {
     /// Strikes the record off. Unknown ones are fine.
     async fn remove_pending(&self, pending: &Pending) -> Result<(), StoreError>;
 
-    /// Marks the comment as settled: it was accepted for live delivery, or viewers were told that it
-    /// is skipped, so there is nothing left to do. Kept for 25 h at least, an hour longer than claims.
-    /// The one write that the loss of power may undo: without the mark viewers are told of one
-    /// comment too many, never of one too few.
+    /// Marks the comment as settled: it was accepted for live delivery, or viewers were told that
+    /// it is skipped, so there is nothing left to do. Kept for 25 h at least, an hour longer than
+    /// claims. The one write that the loss of power may undo: without the mark viewers are told of
+    /// one comment too many, never of one too few.
     async fn settle(&self, video: &VideoId, comment: CommentId) -> Result<(), StoreError>;
 
     /// Whether the comment is marked as settled.

@@ -23,8 +23,8 @@ impl EventId {
         Self(Uuid::from_bytes(bytes))
     }
 
-    /// Of the event that tells that `comment` is skipped: the comment's id as UUIDv8 instead of v7, the
-    /// same whoever makes it, and no comment's.
+    /// Of the event that tells that `comment` is skipped: the comment's id as UUIDv8 instead of v7,
+    /// the same whoever makes it, and no comment's.
     #[must_use]
     pub fn of_skipped(comment: CommentId) -> Self {
         let mut bytes = *comment.as_bytes();

@@ -181,8 +181,8 @@ mod tests {
         );
     }
 
-    /// An entry that tells of a skipped comment is the contract's `skipped`, which has no `id:`, and
-    /// moves the position; of an epoch that is over it leaves the position alone.
+    /// An entry that tells of a skipped comment is the contract's `skipped`, which has no `id:`,
+    /// and moves the position; of an epoch that is over it leaves the position alone.
     #[test]
     fn an_entry_of_a_skipped_comment() {
         let comment = "0190163d-8694-739b-aea5-966c26f8ad91".parse().unwrap();

@@ -29,8 +29,8 @@ pub(crate) struct Announcement {
     pub(crate) until: Until,
 }
 
-/// The way to the live log, as [`Intake`](crate::intake::Intake) knows it. `false` says nothing about
-/// whether viewers see it; announcing again is harmless within the announcement's window.
+/// The way to the live log, as [`Intake`](crate::intake::Intake) knows it. `false` says nothing
+/// about whether viewers see it; announcing again is harmless within the announcement's window.
 pub(crate) trait Announce: Send + Sync + 'static {
     /// Whether a dispatcher has taken it, tried within the deadline and the budget for retries.
     fn announce(&self, announcement: Announcement) -> impl Future<Output = bool> + Send;

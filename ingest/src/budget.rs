@@ -9,16 +9,16 @@ use crate::outbox::CALL_LEN_MAX;
 const ATTEMPTS_PER_RETRY: u64 = 5;
 /// Retries per second that come on top, so that a process with few comments can repeat any of them.
 const RETRIES_PER_S: u64 = 10;
-/// Retries saved up at most, and to begin with: a killed dispatcher takes one call with it, which has
-/// to be affordable elsewhere, and so has that of the next one killed.
+/// Retries saved up at most, and to begin with: a killed dispatcher takes one call with it, which
+/// has to be affordable elsewhere, and so has that of the next one killed.
 const SAVED_MAX: u64 = 2 * CALL_LEN_MAX as u64;
 
 /// Shares per second, a share being what one first attempt pays.
 const SHARES_PER_S: u64 = RETRIES_PER_S * ATTEMPTS_PER_RETRY;
 const SHARES_MAX: u64 = SAVED_MAX * ATTEMPTS_PER_RETRY;
 
-/// A token bucket: filled by first attempts and by time, emptied by retries (also by one that is then
-/// not sent, since too many wait already).
+/// A token bucket: filled by first attempts and by time, emptied by retries (also by one that is
+/// then not sent, since too many wait already).
 #[derive(Debug)]
 pub(crate) struct Budget {
     shares: u64,

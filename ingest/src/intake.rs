@@ -50,9 +50,9 @@ struct Claimed {
 }
 
 impl<A: Announce> Intake<A> {
-    /// Takes a comment in and replies, to nobody if the client has gone. After that, beside the answer,
-    /// a comment that was accepted under a key is marked: for a retry that comes when the live log has
-    /// forgotten it.
+    /// Takes a comment in and replies, to nobody if the client has gone. After that, beside the
+    /// answer, a comment that was accepted under a key is marked: for a retry that comes when the
+    /// live log has forgotten it.
     pub(crate) async fn post(
         &self,
         fresh: Comment,
@@ -120,8 +120,9 @@ impl<A: Announce> Intake<A> {
         Ok(Announced::Pending)
     }
 
-    /// What became of a comment that is too old to be announced. When nobody knows, as after a crash
-    /// between storing and announcing, it is put on record: viewers are told that it is skipped.
+    /// What became of a comment that is too old to be announced. When nobody knows, as after a
+    /// crash between storing and announcing, it is put on record: viewers are told that it is
+    /// skipped.
     async fn recall(&self, pending: &Pending) -> Result<Announced, StoreError> {
         // In this order: a drain sets the mark before it strikes off the record.
         if self.comments.is_pending(pending).await? {

@@ -1,14 +1,14 @@
 //! ingest: takes comments from commenters, stores them, and has a dispatcher announce them.
 //!
 //! In reading order: [`request`] is what a commenter may send, [`post`] the way from there to an
-//! answer ([`places`] who is refused before), [`intake`] what happens to a comment on it, [`announce`]
-//! the way to a dispatcher ([`budget`] how often, [`dispatchers`] who they are, [`standing`] whom to
-//! ask first, [`outbox`] the batches, [`window`] until when), [`pending`] what is announced later,
-//! [`history`] what readers get.
+//! answer ([`places`] who is refused before), [`intake`] what happens to a comment on it,
+//! [`announce`] the way to a dispatcher ([`budget`] how often, [`dispatchers`] who they are,
+//! [`standing`] whom to ask first, [`outbox`] the batches, [`window`] until when), [`pending`] what
+//! is announced later, [`history`] what readers get.
 //!
 //! Invariant: nothing is acknowledged before it is stored; 201 only when a dispatcher said that the
-//! live log has it (or viewers were told that it is skipped), 202 only when it is on record that none
-//! did yet.
+//! live log has it (or viewers were told that it is skipped), 202 only when it is on record that
+//! none did yet.
 
 use std::{sync::Arc, time::Duration};
 
@@ -47,14 +47,15 @@ mod request;
 mod standing;
 mod window;
 
-/// Posts under way at once, from the whole body to the answer and the settled mark after it; one more
-/// is answered 503, at its beginning if possible.
+/// Posts under way at once, from the whole body to the answer and the settled mark after it; one
+/// more is answered 503, at its beginning if possible.
 const POSTS_MAX: usize = 2048;
 /// Bodies being waited for at once, of commenters who have shown who they are: 64 MiB of them at
-/// most. One more is answered 503, so slow senders crowd out each other and not the posts under way.
+/// most. One more is answered 503, so slow senders crowd out each other and not the posts under
+/// way.
 const BODIES_MAX: usize = 4096;
-/// Reads of history at once; one more is answered 503. Together with the posts they stay below what a
-/// store takes on at a time, so that no flood of readers keeps comments from being stored.
+/// Reads of history at once; one more is answered 503. Together with the posts they stay below what
+/// a store takes on at a time, so that no flood of readers keeps comments from being stored.
 const READS_MAX: usize = 512;
 /// Between looks at what is pending.
 const PENDING_PERIOD: Duration = Duration::from_secs(1);

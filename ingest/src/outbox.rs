@@ -70,7 +70,8 @@ impl Outbox {
         lock(&self.record).take_trial(Instant::now())
     }
 
-    /// Sends with the next call; what became of it comes back within [`PATIENCE`], or by `deadline`.
+    /// Sends with the next call; what became of it comes back within [`PATIENCE`], or by
+    /// `deadline`.
     pub(crate) async fn send(
         &self,
         announcement: Announcement,
@@ -126,8 +127,8 @@ async fn send_all(
     }
 }
 
-/// Whoever gave up waiting has gone to another dispatcher. And a process that was paused may wake up
-/// here, long after another one has announced the same: this is the last look before it leaves.
+/// Whoever gave up waiting has gone to another dispatcher. And a process that was paused may wake
+/// up here, long after another one has announced the same: this is the last look before it leaves.
 fn drop_stale(gathered: &mut Vec<Waiting>) {
     gathered.retain(|waiting| !waiting.answer.is_closed());
     for late in gathered.extract_if(.., |waiting| waiting.announcement.until.is_past()) {

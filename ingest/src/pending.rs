@@ -1,5 +1,5 @@
-//! Comments that are stored but not announced: any node tries them again, and tells viewers of those
-//! that are too old for it.
+//! Comments that are stored but not announced: any node tries them again, and tells viewers of
+//! those that are too old for it.
 
 use std::time::Duration;
 
@@ -24,8 +24,8 @@ const LOOK_LEN: usize = 1024;
 const AT_ONCE: usize = 64;
 
 impl<A: Announce> Intake<A> {
-    /// Tries every record that is old enough, once: look by look, as long as they are full and it is
-    /// of use.
+    /// Tries every record that is old enough, once: look by look, as long as they are full and it
+    /// is of use.
     pub(crate) async fn drain_pending(&self) -> Result<(), StoreError> {
         let older_than = self.window.now_ms().saturating_sub(ms(AGE_MIN));
         loop {
@@ -54,8 +54,8 @@ impl<A: Announce> Intake<A> {
         Ok(any)
     }
 
-    /// Whether nothing is left to do for it. The mark comes before the record goes: of a comment that
-    /// is on neither list nobody knows, and viewers would be told that it is skipped.
+    /// Whether nothing is left to do for it. The mark comes before the record goes: of a comment
+    /// that is on neither list nobody knows, and viewers would be told that it is skipped.
     async fn drain_one(&self, pending: &Pending) -> Result<bool, StoreError> {
         let Pending { video, comment } = pending;
         let until = self.window.from(comment.unix_ms());

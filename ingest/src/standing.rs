@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// How long a dispatcher that failed, or did not answer in time, is asked after all others. A frozen
-/// one costs one comment [`PATIENCE`](crate::outbox::PATIENCE) in that time; one that is back is
-/// used again that much later at most.
+/// How long a dispatcher that failed, or did not answer in time, is asked after all others. A
+/// frozen one costs one comment [`PATIENCE`](crate::outbox::PATIENCE) in that time; one that is
+/// back is used again that much later at most.
 pub(crate) const SUSPICION: Duration = Duration::from_secs(5);
 /// How long others are preferred to a dispatcher that had no room: some ten calls of it.
 pub(crate) const RELIEF: Duration = Duration::from_millis(250);
@@ -66,8 +66,8 @@ impl Record {
         }
     }
 
-    /// Whether the caller is to try a suspect again: true for one caller per [`SUSPICION`]. That one
-    /// may die before it brings an outcome, so the next one's turn comes by time.
+    /// Whether the caller is to try a suspect again: true for one caller per [`SUSPICION`]. That
+    /// one may die before it brings an outcome, so the next one's turn comes by time.
     pub(crate) fn take_trial(&mut self, now: Instant) -> bool {
         match self {
             Self::Suspect { until } if now >= *until => {

@@ -55,8 +55,8 @@ impl EmbeddedStore {
 
     /// Ends when writing has failed for good (say, an fsync error) or hangs, with the reason.
     /// Nothing is acknowledged from then on, reads go on. The process should exit with an error,
-    /// and not drop the store first: that waits for the thread that may hang. (It also ends when the
-    /// store is dropped.)
+    /// and not drop the store first: that waits for the thread that may hang. (It also ends when
+    /// the store is dropped.)
     pub fn failed(&self) -> impl Future<Output = String> + Send + use<> {
         self.commit.failed()
     }

@@ -48,10 +48,11 @@ fn events() -> impl Strategy<Value = Op> {
         1 => Just(Fate::Unheard),
         1 => Just(Fate::Late),
     ];
+    let seconds = prop::sample::select(vec![1, 6, 60, 130, 1000]);
     prop_oneof![
         20 => (0..16_usize, fate).prop_map(|(nth, fate)| Op::Release { nth, fate }),
         1 => (0..16_usize).prop_map(|nth| Op::Crash { nth }),
-        2 => prop::sample::select(vec![1, 6, 60, 130, 1000]).prop_map(|seconds| Op::Pass { seconds }),
+        2 => seconds.prop_map(|seconds| Op::Pass { seconds }),
         1 => Just(Op::Land),
     ]
 }

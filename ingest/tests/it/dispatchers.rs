@@ -62,7 +62,8 @@ async fn one_of_two_in_trouble_costs_no_comment() {
     }
 }
 
-/// A frozen dispatcher costs one comment per period of suspicion, and is used again once it answers.
+/// A frozen dispatcher costs one comment per period of suspicion, and is used again once it
+/// answers.
 #[tokio::test(start_paused = true)]
 async fn a_frozen_dispatcher_costs_one_comment_per_period() {
     let (rig, first, _) = choices().await;
@@ -142,8 +143,8 @@ async fn who_has_no_room_is_left_alone_for_a_moment() {
     assert_eq!(rig.dispatchers[first].taken(), 1 + 5);
 }
 
-/// What two dispatchers without room are offered: a fifth more than was posted, once the savings are
-/// spent; and most of those who can't afford a retry are answered at once.
+/// What two dispatchers without room are offered: a fifth more than was posted, once the savings
+/// are spent; and most of those who can't afford a retry are answered at once.
 #[tokio::test(start_paused = true)]
 async fn dispatchers_without_room_are_not_hit_again_and_again() {
     const ROUNDS: usize = 3;

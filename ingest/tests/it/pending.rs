@@ -67,8 +67,8 @@ async fn what_is_too_old_is_told_and_settled() {
     assert_eq!(told, Some(Event::of_skipped(id(&comment))));
 }
 
-/// A node died between storing and announcing: a late retry puts the comment on record, since nobody
-/// knows whether viewers got it, and they are told that it is skipped.
+/// A node died between storing and announcing: a late retry puts the comment on record, since
+/// nobody knows whether viewers got it, and they are told that it is skipped.
 #[tokio::test(start_paused = true)]
 async fn a_late_retry_of_which_nobody_knows_goes_on_record() {
     let rig = rig();
@@ -82,7 +82,8 @@ async fn a_late_retry_of_which_nobody_knows_goes_on_record() {
     assert_eq!(rig.post("hi", "k").await, (StatusCode::CREATED, comment));
 }
 
-/// A record whose comment was accepted meanwhile (a retry was quicker) is struck off without a word.
+/// A record whose comment was accepted meanwhile (a retry was quicker) is struck off without a
+/// word.
 #[tokio::test(start_paused = true)]
 async fn what_is_settled_is_told_to_nobody() {
     let rig = rig();

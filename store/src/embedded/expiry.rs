@@ -1,6 +1,6 @@
 //! Claims hold for 24 hours. Older ones count as absent at once, and leave the disk when their
-//! table is compacted, which its own growth brings about. So do settled marks, which nobody asks for
-//! once the claim is gone.
+//! table is compacted, which its own growth brings about. So do settled marks, which nobody asks
+//! for once the claim is gone.
 
 use std::{
     sync::Arc,

@@ -153,9 +153,10 @@ fn insert_empty(batch: &mut OwnedWriteBatch, table: &Keyspace, key: Vec<u8>) {
     batch.insert(table, key, value);
 }
 
-/// SyncData is fdatasync: it also brings a grown file's length and blocks to the disk, and leaves out
-/// only times. The engine shows the batch to readers after that, not before. Settled marks alone are
-/// not worth one: the next batch brings them to the disk as well, and posts don't wait for them.
+/// SyncData is fdatasync: it also brings a grown file's length and blocks to the disk, and leaves
+/// out only times. The engine shows the batch to readers after that, not before. Settled marks
+/// alone are not worth one: the next batch brings them to the disk as well, and posts don't wait
+/// for them.
 fn persist_mode(writes: &[Write]) -> PersistMode {
     let marks_only = writes.iter().all(|write| matches!(write, Write::Settle { .. }));
     if marks_only { PersistMode::Buffer } else { PersistMode::SyncData }

@@ -1,4 +1,5 @@
-//! What nodes share, and the schedule that says when each operation on it happens, and whether it does.
+//! What nodes share, and the schedule that says when each operation on it happens, and whether it
+//! does.
 
 use std::{
     cell::Cell,
