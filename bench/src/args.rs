@@ -18,11 +18,12 @@ pub(crate) use overload::OverloadArgs;
 pub(crate) use storm::StormArgs;
 
 /// Load generator and checker for chorus. It speaks the public HTTP interface; `dispatch` alone
-/// speaks to a role inside.
+/// speaks to a role inside, and `storm` starts the roles itself.
 ///
 /// Exit codes: 0 all is well; 1 a comment was lost, doubled or out of order (or nothing was
-/// acknowledged, a post was answered wrongly, a stream or call was refused); 2 the run could not be
-/// made; 3 comments were left out, and every viewer concerned was told so (`skipped`, `reset`).
+/// acknowledged, a post was answered wrongly, a stream or call was refused, a goal was missed); 2 the
+/// run could not be made; 3 comments were left out, and every viewer concerned was told so
+/// (`skipped`, `reset`).
 #[derive(Debug, Parser)]
 #[command(name = "bench", version)]
 pub(crate) struct CommandLine {

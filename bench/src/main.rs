@@ -1,5 +1,5 @@
 //! `bench` puts load on a chorus and checks what comes of it, over the public HTTP interface; with
-//! [`dispatch`] it calls one role inside, as another role would.
+//! [`dispatch`] it calls one role inside, as another role would, and [`storm`] starts the roles itself.
 //!
 //! What goes in: [`trace`] (when a real chat spoke), [`text`] (what it says now), [`open_loop`] and
 //! [`closed_loop`] (when to post), [`poster`] over [`client`] as some [`identity`].

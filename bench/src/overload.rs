@@ -1,17 +1,18 @@
 //! `bench overload`: the peak by a closed loop, then twice that by an open one, then half of it.
 //!
-//! [`offer`] is the open loop, [`report`] judges.
+//! [`offer`] is the open loop, [`usage`] what tool and server cost, [`report`] judges.
 
 use std::cell::Cell;
 use std::ops::Range;
 use std::rc::Rc;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 
 use crate::args::OverloadArgs;
 use crate::clock::Clock;
 use crate::closed_loop::Load;
-use crate::machine::{allow_open_files, load_average, thread_cpu};
+use crate::machine::{allow_open_files, load_average};
 use crate::outcome::Outcome;
 use crate::poster::Poster;
 use crate::progress;
@@ -20,9 +21,11 @@ use crate::report::Report;
 use crate::tally::Tally;
 
 use offer::{Offer, Offered};
+use usage::{Meter, Usage};
 
 mod offer;
 mod report;
+mod usage;
 
 /// One run; `number` tells several apart.
 pub(crate) async fn run(args: &OverloadArgs, number: u32) -> Result<Report> {
@@ -61,14 +64,13 @@ struct Level {
     window: Range<u64>,
     per_s: f64,
     outcomes: Vec<Outcome>,
-    /// CPU of this thread, in cores.
-    client_cores: f64,
+    usage: Usage,
 }
 
 /// An open loop, with its answers.
 struct Phase {
     offered: Offered,
-    per_s: f64,
+    usage: Usage,
     outcomes: Vec<Outcome>,
 }
 
@@ -108,33 +110,36 @@ impl Stage<'_> {
     async fn level(&self, in_flight: usize) -> Result<Level> {
         let load = Load { in_flight, measured: self.args.peak_seconds, ..self.load.clone() };
         let load = Rc::new(load);
-        let (start_us, cpu) = (self.poster.clock().micros(), thread_cpu());
+        let meter = Meter::start(self.args.server_pid)?;
+        let start_us = self.poster.clock().micros();
         let outcomes = Rc::clone(&load).run(&self.poster).await?;
-        let took_s = (self.poster.clock().micros() - start_us) as f64 / 1e6;
-        let client_cores = thread_cpu().saturating_sub(cpu).as_secs_f64() / took_s;
+        let usage = meter.stop()?;
         let (window, per_s) = (load.window(start_us), load.rate(&outcomes, start_us));
-        Ok(Level { in_flight, window, per_s, outcomes, client_cores })
+        Ok(Level { in_flight, window, per_s, outcomes, usage })
     }
 
     /// The calm begins at once, whatever is still unanswered.
     async fn phases(&self, peak: f64) -> Result<(Phase, Phase)> {
-        self.at.set("overload");
-        let over_per_s = peak * self.args.times;
-        let overload = Offer { load: self.load.clone(), per_s: over_per_s };
-        let overload = overload.make(&self.poster).await.context("the overload")?;
-        self.at.set("calm");
-        let calm_per_s = peak * self.args.calm_times;
-        let load = Load { measured: self.args.calm_seconds, ..self.load.clone() };
-        let calm =
-            Offer { load, per_s: calm_per_s }.make(&self.poster).await.context("the calm")?;
-        Ok((Phase::end(overload, over_per_s).await?, Phase::end(calm, calm_per_s).await?))
+        let args = self.args;
+        let overload = self.offer("overload", peak * args.times, args.seconds).await?;
+        let calm = self.offer("calm", peak * args.calm_times, args.calm_seconds).await?;
+        Ok((overload.answered().await?, calm.answered().await?))
+    }
+
+    async fn offer(&self, name: &'static str, per_s: f64, measured: Duration) -> Result<Phase> {
+        self.at.set(name);
+        let meter = Meter::start(self.args.server_pid)?;
+        let offer = Offer { load: Load { measured, ..self.load.clone() }, per_s };
+        let offered = offer.make(&self.poster).await.context(name)?;
+        Ok(Phase { offered, usage: meter.stop()?, outcomes: Vec::new() })
     }
 }
 
 impl Phase {
-    async fn end(mut offered: Offered, per_s: f64) -> Result<Self> {
-        let outcomes = offered.outcomes().await?;
-        Ok(Self { offered, per_s, outcomes })
+    /// Waits for the last answers.
+    async fn answered(mut self) -> Result<Self> {
+        self.outcomes = self.offered.outcomes().await?;
+        Ok(self)
     }
 
     /// Those that were due in the measured time.

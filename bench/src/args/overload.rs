@@ -37,6 +37,9 @@ pub(crate) struct OverloadArgs {
     /// The goal: acknowledged under overload, of the peak
     #[arg(long, value_name = "X", default_value_t = 0.9)]
     pub(crate) ratio: f64,
+    /// The server's process on this machine: shows what CPU it used and what it took for that
+    #[arg(long, value_name = "PID")]
+    pub(crate) server_pid: Option<u32>,
     /// Videos, taken in turn
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = positive)]
     pub(crate) videos: usize,

@@ -46,7 +46,7 @@ fn remains(args: &OverloadArgs, calm: &Phase) -> Option<String> {
 fn sharing(args: &OverloadArgs, peak: &Level, overload: &Phase) -> Option<String> {
     let shared = args.target.post.iter().any(|origin| origin.is_local());
     let (cores, at_peak, under) =
-        (Machine::here().cores(), peak.client_cores, overload.offered.client_cores);
+        (Machine::here().cores(), peak.usage.client, overload.usage.client);
     shared.then(|| {
         format!(
             "server and this tool share {cores} cores, of which the tool took {at_peak:.2} at the \
@@ -69,7 +69,7 @@ impl Level {
         let good = |post: &&Outcome| post.id().is_some() && self.window.contains(&post.done_us);
         let good = self.outcomes.iter().filter(good);
         rows.extend(latency(good, "peak_ms", "… due → acknowledged")?);
-        rows.push(cores("client_cores_peak", self.client_cores));
+        rows.extend(self.usage.rows("peak", self.per_s));
         Ok(rows)
     }
 }
@@ -105,7 +105,7 @@ fn overload_rows(overload: &Phase, peak: &Level) -> Result<Vec<Row>> {
     let Sums { posted, acknowledged, refused, unknown, .. } = overload.sums();
     let unsent = overload.offered.unsent_us.len() as u64;
     let mut rows = vec![
-        rate("offered_per_s", "offered", overload.per_s),
+        rate("offered_per_s", "offered", overload.offered.per_s),
         rate("goodput_per_s", "… of which acknowledged", overload.goodput()),
         Row {
             key: "goodput_ratio".into(),
@@ -133,13 +133,13 @@ fn overload_rows(overload: &Phase, peak: &Level) -> Result<Vec<Row>> {
     let (good, bad): (Vec<&Outcome>, _) = overload.measured().partition(|post| post.id().is_some());
     rows.extend(latency(good, "accepted_ms", "… due → acknowledged")?);
     rows.extend(latency(bad, "refused_ms", "… due → refused")?);
-    rows.push(cores("client_cores_overload", overload.offered.client_cores));
+    rows.extend(overload.usage.rows("overload", overload.goodput()));
     Ok(rows)
 }
 
 fn calm_rows(calm: &Phase) -> Result<Vec<Row>> {
     let mut rows = vec![
-        rate("calm_per_s", "then offered", calm.per_s),
+        rate("calm_per_s", "then offered", calm.offered.per_s),
         rate("calm_goodput_per_s", "… of which acknowledged", calm.goodput()),
         Row::count("calm_failed", "… failed", calm.failed()),
         Row {
@@ -165,8 +165,4 @@ fn latency<'a>(
 
 fn rate(key: &str, label: &str, per_s: f64) -> Row {
     Row { key: key.to_owned(), label: label.to_owned(), value: per_s.round(), unit: "/s" }
-}
-
-fn cores(key: &str, value: f64) -> Row {
-    Row { key: key.to_owned(), label: "… CPU of this tool".to_owned(), value, unit: "core" }
 }

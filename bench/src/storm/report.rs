@@ -1,5 +1,7 @@
 //! What a storm comes to.
 
+use std::sync::Arc;
+
 use anyhow::Result;
 
 use super::Watched;
@@ -27,16 +29,7 @@ pub(super) fn report(
     let Watched { outcomes, returned, warm, strike } = watched;
     let back = Back::of(&returned, strike.killed_us);
     let sums = Sums::of(&outcomes);
-    let acknowledged = by_video(&outcomes, args.videos);
-    let mut findings = Findings::default();
-    let mut all = audience::Report::default();
-    let mut warm = warm.into_iter();
-    for (mut party, acknowledged) in returned.into_iter().zip(acknowledged) {
-        // One order for both gateways' viewers.
-        warm.by_ref().take(1).for_each(|others| party.absorb(others));
-        findings.absorb(&check(&party.recording, &acknowledged));
-        all.absorb(party);
-    }
+    let (all, findings) = check_all(returned, warm, &by_video(&outcomes, args.videos));
     let mut rows = vec![
         Row::count("viewers", "viewers of the killed gateway", args.viewers as u64),
         Row::count("warm_viewers", "viewers of the other before", args.warm_viewers as u64),
@@ -59,6 +52,22 @@ pub(super) fn report(
         problems.extend(broken);
     }
     Ok(Report { rows, verdict, problems, notes: Vec::new() })
+}
+
+/// Checks video by video: one order for both gateways' viewers.
+fn check_all(
+    returned: Vec<audience::Report>,
+    warm: Vec<audience::Report>,
+    acknowledged: &[Arc<[u128]>],
+) -> (audience::Report, Findings) {
+    let (mut all, mut findings) = (audience::Report::default(), Findings::default());
+    let mut warm = warm.into_iter();
+    for (mut party, acknowledged) in returned.into_iter().zip(acknowledged) {
+        warm.by_ref().take(1).for_each(|others| party.absorb(others));
+        findings.absorb(&check(&party.recording, acknowledged));
+        all.absorb(party);
+    }
+    (all, findings)
 }
 
 fn reads_problem(args: &StormArgs, reads: u64) -> Vec<String> {

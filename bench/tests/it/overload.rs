@@ -5,40 +5,45 @@ use std::time::Duration;
 use crate::stub::Fault;
 use crate::{Outcome, bench, start};
 
-const PLACES: usize = 4;
+/// So many that a stall of this machine's is no overload to it when little is offered.
+const PLACES: usize = 64;
 
-/// Finds the peak with all places taken, then offers twice and half of it, a second each.
+/// Finds the peak with all places taken, then offers twice that and a tenth of it, a second each.
 fn overload(fault: Fault, more: &[&str]) -> Outcome {
     let url = format!("http://{}", start(fault));
-    let base = ["overload", "--post", &url, "--in-flight", "2,4", "--peak-seconds", "0.5"];
+    let base = ["overload", "--post", &url, "--in-flight", "32,64", "--peak-seconds", "0.5"];
     let time = ["--warm-up-seconds", "0.5", "--seconds", "1", "--calm-seconds", "0.5"];
-    bench(&[&base[..], &time, more].concat())
+    bench(&[&base[..], &time, &["--calm-times", "0.1"], more].concat())
 }
 
 /// A server that takes what it can and refuses the rest at once keeps its goodput.
 #[test]
 fn a_server_that_sheds_passes() {
+    let pid = std::process::id().to_string(); // the stand-in's process is this one
     // Its timers and this machine's other work are in the ratio: how much holds is not the point.
-    let outcome = overload(Fault::Narrow(PLACES), &["--ratio", "0.5"]);
+    let outcome = overload(Fault::Narrow(PLACES), &["--ratio", "0.5", "--server-pid", &pid]);
     assert_eq!(outcome.code, Some(0), "{outcome}");
     let [peak, offered, goodput, ratio] =
         outcome.figures(["peak_per_s", "offered_per_s", "goodput_per_s", "goodput_ratio"]);
-    assert!((offered - 2.0 * peak).abs() <= 1.0, "{outcome}");
+    assert!(peak < offered && offered <= 2.0 * peak + 1.0, "{outcome}");
     assert!((goodput / peak - ratio).abs() < 0.01, "{outcome}");
-    let best = outcome.figure("acknowledged_per_s_2").max(outcome.figure("acknowledged_per_s_4"));
-    assert_eq!(peak, best, "{outcome}");
+    let [some, all] = outcome.figures(["acknowledged_per_s_32", "acknowledged_per_s_64"]);
+    assert_eq!(peak, some.max(all), "{outcome}");
     let parts = ["acknowledged_201", "refused_503", "unknown", "unsent"];
     assert_eq!(outcome.figure("offered"), outcome.figures(parts).iter().sum::<f64>(), "{outcome}");
     assert!(outcome.figure("refused_503") > 0.0, "{outcome}");
     assert_eq!(outcome.figure("calm_failed"), 0.0, "{outcome}");
+    for phase in ["peak", "overload"] {
+        assert!(outcome.figure(&format!("per_core_s_{phase}")) > 0.0, "{outcome}");
+    }
     let note = outcome.json["runs"][0]["notes"][0].as_str().unwrap();
     assert!(note.contains("server and this tool share"), "{note}");
 }
 
-/// One that falls over while there is too much has no goodput, and is well again afterwards.
+/// One that falls over while there is too much has no goodput, though it is well again afterwards.
 #[test]
 fn a_server_that_topples_does_not_pass() {
-    let outcome = overload(Fault::Topple(PLACES, Duration::from_millis(100)), &["--ratio", "0.5"]);
+    let outcome = overload(Fault::Topple(PLACES, Duration::from_millis(200)), &["--ratio", "0.5"]);
     assert_eq!(outcome.code, Some(1), "{outcome}");
     assert!(outcome.figure("goodput_ratio") < 0.5, "{outcome}");
     assert!(outcome.to_string().contains("of the peak, the goal is 0.5"), "{outcome}");
@@ -52,7 +57,7 @@ fn a_server_that_does_not_recover_does_not_pass() {
     assert_eq!(outcome.code, Some(1), "{outcome}");
     assert!(outcome.figure("calm_failed") > 0.0, "{outcome}");
     assert!(outcome.figure("calm_last_failure_ms") > 500.0, "{outcome}");
-    assert!(outcome.to_string().contains("failed though only 0.5 × was offered"), "{outcome}");
+    assert!(outcome.to_string().contains("failed though only 0.1 × was offered"), "{outcome}");
 }
 
 /// Posts for which there is no connection are told, and count as offered.

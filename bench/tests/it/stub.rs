@@ -60,7 +60,7 @@ pub(crate) enum Fault {
 const WRONG_AT: usize = 5;
 
 /// What a POST takes at a server that is [`Fault::Narrow`] or can [`Fault::Topple`].
-const SERVICE: Duration = Duration::from_millis(10);
+const SERVICE: Duration = Duration::from_millis(100);
 
 #[derive(Default)]
 struct Room {
