@@ -1,6 +1,7 @@
 //! Commenters: a steady rate of comments, each repeated under its key until it is acknowledged.
 
 use std::{
+    collections::BTreeSet,
     net::SocketAddr,
     sync::{
         Arc, Mutex,
@@ -57,7 +58,9 @@ struct Shared {
     tokens: Vec<String>,
     videos: Vec<String>,
     ledger: Arc<Ledger>,
-    posted: AtomicU64,
+    /// How many comments were begun, and which of them are not acknowledged yet.
+    begun: AtomicU64,
+    unanswered: Mutex<BTreeSet<u64>>,
     under_way: Arc<Semaphore>,
     /// What should never be answered, and comments that were never acknowledged.
     failures: Mutex<Vec<String>>,
@@ -77,7 +80,8 @@ impl Commenters {
             tokens: tokens.collect(),
             videos: videos.to_vec(),
             ledger,
-            posted: AtomicU64::new(0),
+            begun: AtomicU64::new(0),
+            unanswered: Mutex::default(),
             under_way: Arc::new(Semaphore::new(UNDER_WAY_MAX)),
             failures: Mutex::default(),
         });
@@ -96,6 +100,18 @@ impl Commenters {
         let all = u32::try_from(UNDER_WAY_MAX).unwrap();
         let idle = timeout(2 * GUARD, self.shared.under_way.acquire_many(all)).await;
         drop(idle.expect("comments hang").unwrap());
+    }
+
+    /// Waits until what is begun by now is acknowledged; `false` after `guard`.
+    pub(crate) async fn all_answered(&self, guard: Duration) -> bool {
+        let begun = self.shared.begun.load(Ordering::SeqCst);
+        let oldest = || self.shared.unanswered.lock().unwrap().first().copied();
+        let answered = async {
+            while oldest().is_some_and(|oldest| oldest < begun) {
+                sleep(RETRY_PAUSE).await;
+            }
+        };
+        timeout(guard, answered).await.is_ok()
     }
 
     /// One more comment.
@@ -152,13 +168,15 @@ fn drawn(weights: &[u32], chance: &mut StdRng) -> usize {
 
 impl Shared {
     async fn post(&self, video: usize) -> Acknowledged {
-        let n = self.posted.fetch_add(1, Ordering::Relaxed);
+        let n = self.begun.fetch_add(1, Ordering::SeqCst);
+        self.unanswered.lock().unwrap().insert(n);
         let (key, sent_at) = (format!("{}-{n}", self.videos[video]), Instant::now());
         for attempts in 1.. {
             if let Some((id, is_pending)) = self.attempt(video, n, &key, attempts).await {
                 let at = Instant::now();
                 let acknowledged = Acknowledged { id, key, sent_at, at, is_pending, attempts };
                 self.ledger.add(video, acknowledged.clone());
+                self.unanswered.lock().unwrap().remove(&n);
                 return acknowledged;
             }
             sleep(RETRY_PAUSE).await;

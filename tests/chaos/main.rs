@@ -6,7 +6,8 @@
 //! rest Rust alone. In reading order: [`stage`] is everything together; [`cluster`] the processes
 //! and the [`proxy`]s between them, [`front`] the load balancer; [`audience`] the viewers
 //! ([`viewer`], [`event_source`]), [`commenters`] the load; [`recording`] what they saw and what
-//! was acknowledged, [`checker`] and [`order`] the judgement of it, [`outcome`] how it is told;
+//! was acknowledged, [`checker`] and [`order`] the judgement of it, [`silence`] how long viewers
+//! waited, [`outcome`] how it is told;
 //! [`controls`] and [`mutant`] show that harm is seen.
 #![expect(
     clippy::unwrap_used,
@@ -36,6 +37,7 @@ mod recording;
 #[path = "../support/roles.rs"]
 mod roles;
 mod scenarios;
+mod silence;
 mod soak;
 mod stage;
 mod viewer;

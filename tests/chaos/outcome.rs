@@ -6,61 +6,11 @@ use std::{
     time::Duration,
 };
 
-use crate::{checker::Findings, recording::Acknowledged};
+use crate::{checker::Findings, recording::Acknowledged, silence::Silences};
 
 /// Says what was measured, also when the test passes: what `print!` says is hidden then.
 pub(crate) fn tell(line: &str) {
     let _ = writeln!(stdout(), "{line}");
-}
-
-/// How long each viewer of a group waited at most for a comment, once that was acknowledged.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Silence(Vec<Duration>);
-
-impl Silence {
-    pub(crate) fn new(mut viewers: Vec<Duration>) -> Self {
-        viewers.sort();
-        Self(viewers)
-    }
-
-    /// Of all viewers.
-    pub(crate) fn longest(&self) -> Duration {
-        self.0.last().copied().unwrap_or_default()
-    }
-
-    pub(crate) fn median(&self) -> Duration {
-        self.0.get(self.0.len() / 2).copied().unwrap_or_default()
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-}
-
-impl fmt::Display for Silence {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (longest, median) = (self.longest().as_secs_f64(), self.median().as_secs_f64());
-        write!(out, "{longest:.2} s (median {median:.2})")
-    }
-}
-
-/// Silences after something was done to a process or a link.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Silences {
-    /// Of viewers who were at gateways to which nothing was done.
-    pub(crate) live: Silence,
-    /// Of viewers who were at the one to which something was done.
-    pub(crate) hit: Silence,
-}
-
-impl fmt::Display for Silences {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "silence {}", self.live)?;
-        if !self.hit.is_empty() {
-            write!(out, ", at the gateway that was hit {}", self.hit)?;
-        }
-        Ok(())
-    }
 }
 
 /// What it took to have comments acknowledged.

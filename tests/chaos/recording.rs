@@ -1,10 +1,6 @@
 //! What was seen and acknowledged: all that the checker knows.
 
-use std::{
-    collections::HashSet,
-    sync::Mutex,
-    time::{Duration, Instant},
-};
+use std::{collections::HashSet, sync::Mutex, time::Instant};
 
 use common::ids::CommentId;
 
@@ -121,30 +117,4 @@ impl Ledger {
     pub(crate) fn with<T>(&self, video: usize, look: impl FnOnce(&[Acknowledged]) -> T) -> T {
         look(&self.0.lock().unwrap()[video])
     }
-}
-
-/// How long after its acknowledgement each comment came: the longest of those acknowledged since
-/// `since`. One that came before that counts as nothing, one that never came as until now.
-pub(crate) fn longest_silence(
-    acknowledged: &[Acknowledged],
-    recording: &Recording,
-    since: Instant,
-) -> Duration {
-    // Shown before it was acknowledged, perhaps by as much as a commenter keeps trying.
-    let Some(oldest) = acknowledged.iter().filter(|a| a.at >= since).map(|a| a.sent_at).min()
-    else {
-        return Duration::ZERO;
-    };
-    let recent = recording.seen.iter().rev().take_while(|seen| seen.at >= oldest);
-    let arrived = recent.filter_map(|seen| match seen.what {
-        What::Comment(id) => Some((id, seen.at)),
-        _ => None,
-    });
-    // The last written is the first arrival.
-    let arrived: std::collections::HashMap<_, _> = arrived.collect();
-    let waits = acknowledged.iter().filter(|a| a.at >= since).map(|a| {
-        let arrived = arrived.get(&a.id).copied().unwrap_or_else(Instant::now);
-        arrived.saturating_duration_since(a.at)
-    });
-    waits.max().unwrap_or_default()
 }

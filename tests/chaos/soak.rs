@@ -45,13 +45,14 @@ async fn however_often_processes_die_everyone_gets_everything_once_and_in_order(
     let mut chance = StdRng::seed_from_u64(seed);
     let mut stage = Stage::start(seed).await;
     let (mut table, mut findings) = (Table::default(), Findings::default());
-    let (mut struck, mut chapter) = (0, 0);
+    let (mut struck, mut chapter, mut before) = (0, 0, "nothing".to_owned());
     while struck < kills {
         let until = kills.min(struck + CHAPTER_LEN);
         while struck < until && !stage.has_failed() {
             let round = Round::draw(&mut chance, until - struck);
             struck += round.blows.len();
-            play(&mut stage, &round, &mut table).await;
+            play(&mut stage, &round, &mut table, &before).await;
+            before = round.to_string();
         }
         chapter += 1;
         findings += stage.end(&format!("soak, part {chapter}"), None).await.findings;
@@ -60,8 +61,8 @@ async fn however_often_processes_die_everyone_gets_everything_once_and_in_order(
     stage.finish();
 }
 
-/// One round: from everything well to everything well.
-async fn play(stage: &mut Stage, round: &Round, table: &mut Table) {
+/// One round: from everything well to everything well. What came `before` may have an aftermath.
+async fn play(stage: &mut Stage, round: &Round, table: &mut Table, before: &str) {
     stage.begin().await;
     // Nothing follows it on its video until the next round.
     stage.commenters.begin_post(QUIET).await;
@@ -77,7 +78,7 @@ async fn play(stage: &mut Stage, round: &Round, table: &mut Table) {
         sleep(AFTERMATH).await;
         stage.settle().await;
         let silences = stage.silences(Some(blow.who));
-        stage.judge(&format!("soak, {blow}"), &silences, blow.pause());
+        stage.judge(&format!("soak, {blow} after {before}"), &silences, blow.pause());
         table.add(blow, Some(&silences));
     } else {
         sleep(MISSED).await;

@@ -15,9 +15,10 @@ use crate::{
     client::Client,
     cluster::{Cluster, Who},
     commenters::{Commenters, Load},
-    outcome::{Effort, Outcome, Silence, Silences, tell},
-    recording::{Ledger, longest_silence},
+    outcome::{Effort, Outcome, tell},
+    recording::Ledger,
     roles,
+    silence::{Silence, Silences, Wait},
 };
 
 /// Hang guard for everybody to have what was acknowledged, or to be where they belong.
@@ -78,10 +79,13 @@ impl Stage {
         }
     }
 
-    /// Everyone at their own gateway and with everything: from now on silence is measured.
+    /// Everyone at their own gateway and with everything that was sent so far: from now on silence
+    /// is measured.
     pub(crate) async fn begin(&mut self) {
         let home = self.audience.go_home(GUARD).await;
         self.check_that("everyone comes home", home);
+        let answered = self.commenters.all_answered(GUARD).await;
+        self.check_that("everyone is answered", answered);
         self.settle().await;
         self.mark = Instant::now();
         self.places = self.audience.gateways();
@@ -102,23 +106,30 @@ impl Stage {
     /// Silences since [`Stage::begin`]; `hit` is what something was done to.
     pub(crate) fn silences(&self, hit: Option<Who>) -> Silences {
         let longest = self.audience.each(|video, recording| {
-            self.ledger.with(video, |all| longest_silence(all, recording, self.mark))
+            self.ledger.with(video, |all| Wait::longest(all, recording, self.mark))
         });
         let hit = hit.and_then(Who::gateway);
         let of = |is_hit: bool| {
             let places = longest.iter().zip(&self.places);
             let group = places.filter(|(_, at)| (hit.is_some() && **at == hit) == is_hit);
-            Silence::new(group.map(|(longest, _)| *longest).collect())
+            Silence::new(group.filter_map(|(wait, _)| wait.clone()).collect())
         };
         Silences { live: of(false), hit: of(true) }
     }
 
-    /// Notes a failure where silences are far beyond the goals; `pause` is what was asked for.
+    /// Notes a failure where silences are far beyond the goals, and tells why where they are beyond
+    /// them at all; `pause` is what was asked for.
     pub(crate) fn judge(&mut self, name: &str, silences: &Silences, pause: Duration) {
-        let live = silences.live.longest() <= TOLERANCE * SILENCE_LIVE;
-        let hit = silences.hit.longest() <= TOLERANCE * SILENCE_HIT + pause;
-        if !live || !hit {
-            self.failures.push(format!("{name}: {silences}"));
+        let Silences { live, hit } = silences;
+        for (silence, goal, pause) in
+            [(live, SILENCE_LIVE, Duration::ZERO), (hit, SILENCE_HIT, pause)]
+        {
+            let longest = silence.longest().saturating_sub(pause);
+            if longest > goal {
+                let why = format!("{name}: beyond {goal:?}: {}", silence.why(self.mark));
+                tell(&why);
+                self.failures.extend((longest > TOLERANCE * goal).then_some(why));
+            }
         }
     }
 

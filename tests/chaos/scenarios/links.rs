@@ -70,7 +70,7 @@ pub(super) async fn all(stage: &mut Stage) {
 async fn between_roles(stage: &mut Stage, who: Who, (what, faults): OfBytes) {
     let set = |stage: &Stage, faults| stage.cluster.link_to(who).tcp.set(faults);
     for_a_while(stage, FAULTY, faults, set).await;
-    tell(stage, &format!("link to a {}: {what}", who.0), Some(who)).await;
+    tell(stage, &format!("link to a {}: {what}", who.0), Some(who), FAULTY).await;
 }
 
 /// One process that can't reach Redis for longer than a lease costs no comment: others take a
@@ -79,7 +79,7 @@ async fn to_redis(stage: &mut Stage, who: Who, (what, faults): OfBytes) {
     let set = |stage: &Stage, faults| stage.cluster.redis_of(who).set(faults);
     for_a_while(stage, REDIS_AWAY, faults, set).await;
     sleep(KNOWN_AGAIN).await;
-    tell(stage, &format!("a {}'s link to Redis: {what}", who.0), Some(who)).await;
+    tell(stage, &format!("a {}'s link to Redis: {what}", who.0), Some(who), REDIS_AWAY).await;
 }
 
 /// A comment whose request or answer is lost on the way is repeated at the other node under its
@@ -87,7 +87,7 @@ async fn to_redis(stage: &mut Stage, who: Who, (what, faults): OfBytes) {
 async fn to_commenters(stage: &mut Stage, (what, faults): OfBytes) {
     let set = |stage: &Stage, faults| stage.cluster.doors[0].set(faults);
     for_a_while(stage, FAULTY, faults, set).await;
-    tell(stage, &format!("commenters' link to an ingest: {what}"), None).await;
+    tell(stage, &format!("commenters' link to an ingest: {what}"), None, FAULTY).await;
 }
 
 /// A viewer whose connection breaks, wherever in a frame that is, comes back with its position and
@@ -96,7 +96,7 @@ async fn to_viewers(stage: &mut Stage, (what, faults): OfBytes) {
     let set = |stage: &Stage, faults| stage.cluster.fronts[0].proxy.set(faults);
     for_a_while(stage, FAULTY, faults, set).await;
     let own = Who(Role::Gateway, stage.cluster.fronts[0].own());
-    tell(stage, &format!("viewers' link to a gateway: {what}"), Some(own)).await;
+    tell(stage, &format!("viewers' link to a gateway: {what}"), Some(own), FAULTY).await;
 }
 
 async fn for_a_while(
@@ -123,10 +123,10 @@ async fn calls(stage: &mut Stage, role: Role, (what, faults): (&str, CallFaults)
     set(stage, faults);
     sleep(FAULTY).await;
     set(stage, CallFaults::NONE);
-    tell(stage, &format!("links to all {role}s: {what}"), None).await;
+    tell(stage, &format!("links to all {role}s: {what}"), None, FAULTY).await;
 }
 
-async fn tell(stage: &mut Stage, name: &str, who: Option<Who>) {
+async fn tell(stage: &mut Stage, name: &str, who: Option<Who>, lasted: Duration) {
     let outcome = stage.end(name, who).await;
-    stage.judge(name, &outcome.silences, REDIS_AWAY);
+    stage.judge(name, &outcome.silences, lasted);
 }

@@ -55,7 +55,12 @@ impl Blow {
 
 impl fmt::Display for Blow {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{} {}", self.who.0, self.kind)
+        write!(out, "{} {} {}", self.who.0, self.who.1, self.kind)?;
+        match self.kind {
+            Kind::Frozen { pause } => write!(out, " for {pause:?}"),
+            _ if self.is_missed_long => write!(out, " for long"),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -80,5 +85,12 @@ impl Round {
         let count = if chance.random_ratio(1, DOUBLE_OF) { 2 } else { 1 };
         let whom: Vec<_> = Who::ALL.sample(chance, count.min(max)).copied().collect();
         Self { blows: whom.into_iter().map(|who| Blow::draw(who, chance)).collect() }
+    }
+}
+
+impl fmt::Display for Round {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let blows: Vec<_> = self.blows.iter().map(Blow::to_string).collect();
+        out.write_str(&blows.join(" and "))
     }
 }

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fmt, time::Duration};
 
 use super::blow::Blow;
-use crate::outcome::{Silence, Silences};
+use crate::silence::Silences;
 
 #[derive(Default)]
 pub(super) struct Table(BTreeMap<(String, String), Row>);
@@ -50,9 +50,14 @@ impl fmt::Display for Table {
 
 impl fmt::Display for Row {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let group = |silences: &Vec<Duration>| match &silences[..] {
-            [] => "-".to_owned(),
-            _ => Silence::new(silences.clone()).to_string(),
+        let group = |silences: &Vec<Duration>| {
+            let mut sorted = silences.clone();
+            sorted.sort();
+            let median = sorted.get(sorted.len() / 2).copied();
+            let both = sorted.last().copied().zip(median);
+            both.map_or("-".to_owned(), |(longest, median)| {
+                format!("{:.2} s (median {:.2})", longest.as_secs_f64(), median.as_secs_f64())
+            })
         };
         write!(out, "{:>5}  {:<34} {}", self.blows, group(&self.live), group(&self.hit))
     }
