@@ -119,6 +119,9 @@ pub struct VideoEvents {
     pub video: VideoId,
     /// Never empty; bounded by the batch limits of whoever gathers them.
     pub events: Vec<Event>,
+    /// The last moment, milliseconds since 1970, at which the live log may take those that it does
+    /// not know: later they may be some that it knew and forgot. `None`: they are certainly new.
+    pub until_ms: Option<u64>,
 }
 
 /// An event with its place in the live log.

@@ -91,7 +91,8 @@ pub struct Changes {
 #[async_trait]
 pub trait LiveLog: Send + Sync + 'static {
     /// Appends each video's events in one atomic step, all videos in one round trip. The answer's
-    /// order is that of `batches`.
+    /// order is that of `batches`. A batch that comes after its `until_ms` with an event that has no
+    /// place is refused as a whole.
     async fn append(&self, batches: Vec<VideoEvents>) -> Vec<Result<Appended, LiveLogError>>;
 
     /// Reads at most `limit` entries. A video never heard of has an empty log in a new epoch.

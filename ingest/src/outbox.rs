@@ -165,17 +165,24 @@ fn release(queue: &mut mpsc::Receiver<Waiting>) {
     }
 }
 
+fn earliest(one: Option<u64>, other: Option<u64>) -> Option<u64> {
+    one.into_iter().chain(other).min()
+}
+
 /// Groups by video, keeping the order within each; who waits for an answer in the batches' order.
 fn by_video(gathered: impl Iterator<Item = Waiting>) -> (Vec<VideoEvents>, Vec<Answer>) {
     let mut gathered: Vec<_> = gathered.collect();
     gathered.sort_by(|a, b| a.announcement.video.cmp(&b.announcement.video));
     let mut batches: Vec<VideoEvents> = Vec::new();
     let mut answers = Vec::with_capacity(gathered.len());
-    for Waiting { announcement: Announcement { video, event, .. }, answer } in gathered {
+    for Waiting { announcement: Announcement { video, event, until }, answer } in gathered {
         answers.push(answer);
         match batches.last_mut() {
-            Some(batch) if batch.video == video => batch.events.push(event),
-            _ => batches.push(VideoEvents { video, events: vec![event] }),
+            Some(batch) if batch.video == video => {
+                batch.events.push(event);
+                batch.until_ms = earliest(batch.until_ms, until.end_ms());
+            }
+            _ => batches.push(VideoEvents { video, events: vec![event], until_ms: until.end_ms() }),
         }
     }
     (batches, answers)

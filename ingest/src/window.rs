@@ -30,26 +30,31 @@ impl Window {
 
     /// Until when a comment may be announced that nobody can have announced before `since_ms`.
     pub(crate) fn from(&self, since_ms: u64) -> Until {
-        Until { end_ms: since_ms.saturating_add(self.len_ms), clock: self.clock }
+        Until { end_ms: Some(since_ms.saturating_add(self.len_ms)), clock: self.clock }
     }
 
     /// For what may be announced at any time.
     pub(crate) fn endless(&self) -> Until {
-        Until { end_ms: u64::MAX, clock: self.clock }
+        Until { end_ms: None, clock: self.clock }
     }
 }
 
 /// When a window closes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Until {
-    end_ms: u64,
+    end_ms: Option<u64>,
     clock: Clock,
 }
 
 impl Until {
     /// Whether it has closed.
     pub(crate) fn is_past(&self) -> bool {
-        (self.clock)() > self.end_ms
+        self.end_ms.is_some_and(|end_ms| (self.clock)() > end_ms)
+    }
+
+    /// The last moment, milliseconds since 1970; `None` when it never closes.
+    pub(crate) fn end_ms(&self) -> Option<u64> {
+        self.end_ms
     }
 }
 

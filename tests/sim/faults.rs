@@ -14,6 +14,8 @@ use crate::{
 /// Wall clocks go wrong by as much as ingest allows for.
 const SKEW_MS_MAX: u64 = 5_000;
 
+const DISPATCHERS: [Node; 2] = [Node::Dispatcher(0), Node::Dispatcher(1)];
+
 /// A run's faults.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Faults {
@@ -29,6 +31,8 @@ pub(crate) enum Faults {
     SubscriptionsLost,
     /// No dispatcher reaches Redis, for longer than comments may be announced late.
     LongOutage,
+    /// A dispatcher is stopped for longer than the live log knows what it has.
+    LongStop,
 }
 
 impl Faults {
@@ -47,16 +51,22 @@ impl Faults {
                 let cut = pairs.map(|(from, to)| (Node::Dispatcher(from), Node::Gateway(to)));
                 Weather { cut: cut.into(), ..Weather::fair() }
             }
-            Self::OneKill | Self::OneStop | Self::SubscriptionsLost | Self::LongOutage => {
-                Weather::fair()
-            }
+            Self::OneKill
+            | Self::OneStop
+            | Self::SubscriptionsLost
+            | Self::LongOutage
+            | Self::LongStop => Weather::fair(),
         }
     }
 
     /// A live log that keeps everything for the run, or much less.
     pub(crate) fn retention(self, dice: &mut Dice) -> Retention {
         let replay_max = if self == Self::Any { dice.pick(&[20_000, 20_000, 40]) } else { 20_000 };
-        let dedup_s = if self == Self::LongOutage { 15 } else { 120 };
+        let dedup_s = match self {
+            Self::LongOutage => 15,
+            Self::LongStop => 8,
+            _ => 120,
+        };
         Retention { replay_max, replay_ttl_s: 600, dedup_s }
     }
 
@@ -70,9 +80,9 @@ impl Faults {
         match self {
             Self::Any | Self::PushesLost => {}
             Self::OneKill => down(&cluster, dice.pick(&Cluster::nodes()), ends, Cluster::kill),
-            Self::OneStop => {
-                let dispatchers = [Node::Dispatcher(0), Node::Dispatcher(1)];
-                stopped(&cluster, dice.pick(&dispatchers), ends);
+            Self::OneStop => stopped(&cluster, dice.pick(&DISPATCHERS), ends),
+            Self::LongStop => {
+                stopped(&cluster, dice.pick(&DISPATCHERS), ends + Duration::from_secs(13));
             }
             Self::SubscriptionsLost => cluster.redis.forget_subscriptions(),
             Self::LongOutage => {

@@ -175,6 +175,14 @@ fn what_is_never_announced_is_told() {
     assert!(outcomes.iter().all(|outcome| outcome.told > 0));
 }
 
+/// A dispatcher that was stopped with a call in hand, for longer than the live log knows ids, wakes up
+/// and appends: what others had appended meanwhile gets no second place.
+#[test]
+fn a_dispatcher_that_wakes_up_late_doubles_nothing() {
+    let outcomes = outcomes(0, FEW_SEEDS, Faults::LongStop);
+    assert!(outcomes.iter().all(|outcome| outcome.broken.is_empty()), "{outcomes:?}");
+}
+
 /// The judge notices a system that does one thing wrong.
 #[test]
 fn every_mutant_is_noticed() {

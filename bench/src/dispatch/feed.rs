@@ -58,7 +58,7 @@ impl Feed {
         self.turn.set(turn.wrapping_add(1));
         let video = &self.videos[turn % self.videos.len()];
         let events = (0..count).map(|nth| self.event(video, turn.wrapping_add(nth))).collect();
-        VideoEvents { video: video.clone(), events }
+        VideoEvents { video: video.clone(), events, until_ms: None }
     }
 
     fn event(&self, video: &VideoId, turn: usize) -> Event {
@@ -117,7 +117,7 @@ mod tests {
         let feed = feed(&["--text-bytes", "60"]);
         let batches: Vec<_> = (0..10).flat_map(|_| feed.batches()).collect();
         let mut ids = HashSet::new();
-        for VideoEvents { video, events } in &batches {
+        for VideoEvents { video, events, .. } in &batches {
             for event in events {
                 let comment: Comment = serde_json::from_slice(&event.data).unwrap();
                 assert_eq!((&comment.video, event.id), (video, comment.id.into()));

@@ -95,7 +95,7 @@ impl StubDispatcher {
     /// Whether it is what ingest would send: comments of the batch's video, each of them new.
     fn is_well_made(&self, batches: &[VideoEvents]) -> bool {
         let mut seen = self.0.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        batches.iter().all(|VideoEvents { video, events }| {
+        batches.iter().all(|VideoEvents { video, events, .. }| {
             !events.is_empty()
                 && events.iter().all(|event| {
                     let comment = serde_json::from_slice::<Comment>(&event.data).unwrap();

@@ -57,7 +57,9 @@ impl TryFrom<VideoEventsMessage> for VideoEvents {
     type Error = WireError;
 
     fn try_from(message: VideoEventsMessage) -> Result<Self, WireError> {
-        Ok(Self { video: parse_video(&message.video)?, events: collect(message.events)? })
+        let until_ms = (message.until_ms > 0).then_some(message.until_ms);
+        let events = collect(message.events)?;
+        Ok(Self { video: parse_video(&message.video)?, events, until_ms })
     }
 }
 
@@ -66,6 +68,7 @@ impl From<&[VideoEvents]> for DispatchRequest {
         let batch = |batch: &VideoEvents| VideoEventsMessage {
             video: batch.video.to_string(),
             events: batch.events.iter().map(EventMessage::from).collect(),
+            until_ms: batch.until_ms.unwrap_or_default(),
         };
         Self { batches: batches.iter().map(batch).collect() }
     }

@@ -26,6 +26,9 @@ pub struct VideoEventsMessage {
     pub video: String,
     #[prost(message, repeated, tag = "2")]
     pub events: Vec<EventMessage>,
+    /// Milliseconds since 1970; 0 for none.
+    #[prost(uint64, tag = "3")]
+    pub until_ms: u64,
 }
 
 /// ingest → dispatcher.

@@ -21,7 +21,7 @@ fn entry() -> Entry {
 }
 
 fn events() -> Vec<VideoEvents> {
-    vec![VideoEvents { video: "v".parse().unwrap(), events: vec![event()] }]
+    vec![VideoEvents { video: "v".parse().unwrap(), events: vec![event()], until_ms: None }]
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -50,9 +50,11 @@ fn golden_bytes_of_version_1() {
 
 #[test]
 fn reads_back_what_it_wrote() {
-    let request = encode(&DispatchRequest::from(&events()[..]));
+    let limited = VideoEvents { until_ms: Some(7), ..events().remove(0) };
+    let batches = [events(), vec![limited]].concat();
+    let request = encode(&DispatchRequest::from(&batches[..]));
     let back: Vec<VideoEvents> = decode::<DispatchRequest>(request).unwrap().try_into().unwrap();
-    assert_eq!(back, events());
+    assert_eq!(back, batches);
     let batch = VideoEntries { video: "v".parse().unwrap(), entries: vec![entry()] };
     let envelope =
         encode(&DeliverRequest::new(&Incarnation("g".into()), std::slice::from_ref(&batch)));

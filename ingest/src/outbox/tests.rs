@@ -106,3 +106,25 @@ async fn what_gathers_goes_in_the_next_call() {
         .collect();
     assert_eq!(sent, [vec![ids[1]], vec![ids[0], ids[2]]]);
 }
+
+/// A call that a dispatcher takes up late must not be taken as new: it says until when, for each
+/// video, the first of its events may be.
+#[tokio::test(start_paused = true)]
+async fn a_call_says_until_when_its_events_are_new() {
+    NOW_MS.store(0, Ordering::SeqCst);
+    let dispatcher = Arc::new(Dispatcher::default());
+    let outbox = outbox(&dispatcher);
+    let deadline = Instant::now() + PATIENCE;
+    let busy = dispatcher.gate.lock().await;
+    let sent = [("a", 9), ("b", 5), ("b", 3), ("b", 4)]
+        .map(|(video, until_ms)| outbox.send(announcement(video, until_ms), deadline));
+    let all = futures_util::future::join_all(sent);
+    let let_through = async {
+        sleep(Duration::from_millis(1)).await;
+        drop(busy);
+    };
+    tokio::join!(all, let_through);
+    let calls = dispatcher.calls.lock().unwrap();
+    let until_ms: Vec<_> = calls.iter().flatten().map(|batch| batch.until_ms).collect();
+    assert_eq!(until_ms, [Some(9), Some(3)]);
+}

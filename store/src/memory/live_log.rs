@@ -15,10 +15,10 @@ use super::{HISTORY_LEN, MemoryStore, Slot, Video, lock};
 impl LiveLog for MemoryStore {
     async fn append(&self, batches: Vec<VideoEvents>) -> Vec<Result<Appended, LiveLogError>> {
         let mut answers = Vec::with_capacity(batches.len());
-        for VideoEvents { video, events } in batches {
-            answers.push(
-                self.with(&video, |video, now_ms| self.append_all(video, events, now_ms)).await,
-            );
+        for batch in batches {
+            let video = batch.video.clone();
+            let append = |video: &mut Video, now_ms| self.append_all(video, batch, now_ms);
+            answers.push(self.with(&video, append).await.flatten());
         }
         answers
     }
@@ -100,11 +100,20 @@ impl MemoryStore {
         Ok(())
     }
 
-    fn append_all(&self, video: &mut Video, events: Vec<Event>, now_ms: u64) -> Appended {
+    fn append_all(
+        &self,
+        video: &mut Video,
+        VideoEvents { events, until_ms, .. }: VideoEvents,
+        now_ms: u64,
+    ) -> Result<Appended, LiveLogError> {
         self.trim(&mut video.log, now_ms);
+        let is_late = until_ms.is_some_and(|until_ms| now_ms > until_ms);
+        if is_late && !events.iter().all(|event| video.log.knows(event)) {
+            return Err(LiveLogError("these events are too old to be taken as new".into()));
+        }
         let append = |event| video.log.append(&self.origin, event, now_ms);
         let entries = events.into_iter().map(append).collect();
         self.trim(&mut video.log, now_ms);
-        Appended { entries, subscribers: video.subscribers.iter().cloned().collect() }
+        Ok(Appended { entries, subscribers: video.subscribers.iter().cloned().collect() })
     }
 }

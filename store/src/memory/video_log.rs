@@ -37,6 +37,11 @@ impl VideoLog {
         self.appended_ms
     }
 
+    /// Whether the event has a place.
+    pub(super) fn knows(&self, event: &Event) -> bool {
+        self.ids.get(&event.id).is_some()
+    }
+
     /// The event's entry: a new one, or the place that it has had already.
     pub(super) fn append(&mut self, origin: &Arc<Origin>, event: Event, now_ms: u64) -> Entry {
         let known = self.ids.get(&event.id);

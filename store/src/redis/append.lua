@@ -1,9 +1,10 @@
 -- Gives events of one video their places.
 --   KEYS[5] subs     SET   incarnations of gateways with viewers of the video
 --   KEYS[6] changed  ZSET  video -> milliseconds of its last append, the bucket's last minute
---   ARGV: replay_ttl ms, replay_max, dedup ms, video, then id, payload, id, payload, …
+--   ARGV: replay_ttl ms, replay_max, dedup ms, video, until ms (0: none), then id, payload, id, …
 -- Answers {epoch, now, place of each event, members of subs}. An id that has a place gets it again
 -- whatever stands there, so that a deletion can leave a mark of its own to refuse the id by.
+-- After `until` nothing is appended if an id is unknown: it may be one that was forgotten.
 -- Each call costs a microsecond or two, so what needs no call per append has none. The first write
 -- is one that Redis refuses when memory or disk is full, and once a script has written it is not
 -- stopped: it happens as a whole or not at all.
@@ -13,7 +14,8 @@ local KEPT_MS = 60000 -- what `changed` remembers
 local SPARE = 64 -- trimmed beyond what was added, so that a backlog shrinks without a long stop
 
 local replay_ttl, replay_max = tonumber(ARGV[1]), tonumber(ARGV[2])
-local dedup, video = tonumber(ARGV[3]), ARGV[4]
+local dedup, video, until_ms = tonumber(ARGV[3]), ARGV[4], tonumber(ARGV[5])
+local FIRST = 6 -- of the ids and payloads in ARGV
 local now_us = server_us()
 local now = math.floor(now_us / 1000)
 local log = open(now_us)
@@ -36,7 +38,7 @@ end
 -- Places of all events; entries and id fields to be written for the new ones.
 local function assign()
   local ids, ms = {}, string.format('%013d', now)
-  for i = 5, #ARGV, 2 do
+  for i = FIRST, #ARGV, 2 do
     ids[#ids + 1] = ARGV[i]
   end
   local recent, older = with_all('HMGET', KEYS[3], ids), with_all('HMGET', KEYS[4], ids)
@@ -47,7 +49,7 @@ local function assign()
       seq = seq + 1
       place = ms .. int(seq)
       fresh[id] = place
-      entries[#entries + 1] = ms .. ARGV[4 + 2 * i]
+      entries[#entries + 1] = ms .. ARGV[FIRST - 1 + 2 * i]
       fields[#fields + 1] = id
       fields[#fields + 1] = place
     end
@@ -102,6 +104,9 @@ local function note()
 end
 
 local seq, places, entries, fields = assign()
+if seq > log.seq and until_ms > 0 and now > until_ms then
+  return redis.error_reply('LATE these events are too old to be taken as new')
+end
 if seq > log.seq then
   local begins = advance(seq)
   local _, length = with_all('RPUSH', KEYS[2], entries)

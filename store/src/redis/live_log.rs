@@ -106,13 +106,15 @@ impl RedisStore {
         self.link.call(commands).await.map_err(LiveLogError)
     }
 
-    fn append_command(&self, VideoEvents { video, events }: &VideoEvents) -> Cmd {
+    fn append_command(&self, batch: &VideoEvents) -> Cmd {
+        let VideoEvents { video, events, until_ms } = batch;
         let mut keys = keys::log(video).to_vec();
         keys.push(keys::subs(video));
         keys.push(keys::changed(bucket_of(video)));
         let mut command = script::APPEND.call(&keys);
         command.arg(self.replay_ttl_ms()).arg(self.retention.replay_max);
         command.arg(1_000 * self.retention.dedup_s).arg(video.as_str());
+        command.arg(until_ms.unwrap_or_default());
         for event in events {
             let payload = wire::encode(&LoggedEvent::new(&self.origin, event));
             command.arg(event.id.as_bytes()).arg(&payload[..]);

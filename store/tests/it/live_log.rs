@@ -47,6 +47,7 @@ suite! {
     videos_do_not_touch_each_other,
     answers_stand_in_the_order_of_batches,
     one_video_twice_in_a_call,
+    what_comes_too_late_is_refused,
     concurrent_appenders_leave_no_hole,
     changes_tell_of_appends_alone,
     heads_stand_in_the_order_asked,
@@ -227,7 +228,7 @@ async fn videos_do_not_touch_each_other(open: impl AsyncFn(Retention) -> Log) {
 
 async fn answers_stand_in_the_order_of_batches(open: impl AsyncFn(Retention) -> Log) {
     let log = open(AMPLE).await;
-    let batch = |count| VideoEvents { video: video(), events: events(count) };
+    let batch = |count| VideoEvents { video: video(), events: events(count), until_ms: None };
     let batches: Vec<VideoEvents> = (0..60).map(|n| batch(1 + n % 3)).collect();
     let answers = log.append(batches.clone()).await;
     assert_eq!(answers.len(), batches.len());
@@ -242,10 +243,29 @@ async fn answers_stand_in_the_order_of_batches(open: impl AsyncFn(Retention) -> 
 
 async fn one_video_twice_in_a_call(open: impl AsyncFn(Retention) -> Log) {
     let (log, video) = (open(AMPLE).await, video());
-    let batch = |count| VideoEvents { video: video.clone(), events: events(count) };
+    let batch = |count| VideoEvents { video: video.clone(), events: events(count), until_ms: None };
     let answers = log.append(vec![batch(2), batch(3)]).await;
     let places: Vec<_> = answers.iter().map(|answer| seqs(answer.as_ref().unwrap())).collect();
     assert_eq!(places, [vec![1, 2], vec![3, 4, 5]]);
+}
+
+/// What comes too late may have been known and forgotten: nothing of it is taken, but for what is
+/// known still, which gets its place again.
+async fn what_comes_too_late_is_refused(open: impl AsyncFn(Retention) -> Log) {
+    let (log, video) = (open(AMPLE).await, video());
+    let (known, unknown) = (event(), event());
+    append(&*log, &video, &[known.clone()]).await;
+    let append_until = async |events: &[&Event], until_ms| {
+        let events = events.iter().copied().cloned().collect();
+        let batch = VideoEvents { video: video.clone(), events, until_ms: Some(until_ms) };
+        log.append(vec![batch]).await.remove(0)
+    };
+    let now_ms = known.id.as_bytes()[..6].iter().fold(0, |ms, byte| ms << 8 | u64::from(*byte));
+    let (past_ms, future_ms) = (now_ms - 60_000, now_ms + 600_000);
+    assert_eq!(seqs(&append_until(&[&known], past_ms).await.unwrap()), [1]);
+    assert!(append_until(&[&known, &unknown], past_ms).await.is_err());
+    assert_eq!(log.read(&video, From::Newest, 9).await.unwrap().head.seq, 1);
+    assert_eq!(seqs(&append_until(&[&known, &unknown], future_ms).await.unwrap()), [1, 2]);
 }
 
 async fn concurrent_appenders_leave_no_hole(open: impl AsyncFn(Retention) -> Log) {
