@@ -254,7 +254,7 @@ async fn one_video_twice_in_a_call(open: impl AsyncFn(Retention) -> Log) {
 async fn what_comes_too_late_is_refused(open: impl AsyncFn(Retention) -> Log) {
     let (log, video) = (open(AMPLE).await, video());
     let (known, unknown) = (event(), event());
-    append(&*log, &video, &[known.clone()]).await;
+    append(&*log, &video, std::slice::from_ref(&known)).await;
     let append_until = async |events: &[&Event], until_ms| {
         let events = events.iter().copied().cloned().collect();
         let batch = VideoEvents { video: video.clone(), events, until_ms: Some(until_ms) };
