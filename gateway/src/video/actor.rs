@@ -1,12 +1,13 @@
 //! The actor of one video: its mailbox, its reads of the live log, its subscription.
 
-use std::{sync::Arc, time::Duration};
+use std::{cmp::Reverse, sync::Arc, time::Duration};
 
 use common::{
     endpoint_store::EndpointStore,
     ids::VideoId,
     link::Incarnation,
     live_log::{From, LiveLog, LiveLogError, LogPage},
+    position::Position,
 };
 use futures_util::future::BoxFuture;
 use tokio::{
@@ -16,8 +17,8 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Message, VideoHandle,
-    order::{Millis, Order, Wish},
+    Join, Message, VideoHandle,
+    order::{Millis, Order, Start, Wish},
     pass::Pass,
 };
 use crate::{frame::Encoder, lease::Lease};
@@ -29,6 +30,9 @@ const PASS_LEN_MAX: usize = 512;
 const PAUSE_PER_VIEWER: Duration = Duration::from_micros(10);
 /// Newest events read when a video begins: covers every `recent`.
 const OPENING_LEN: usize = 256;
+/// Events read at most so that the byte log begins before those who come first: the others of a
+/// herd that lost its gateway were about as far. At 300 bytes each 600 KB, of busy videos alone.
+const OPENING_LEN_MAX: usize = 2048;
 /// Entries of one read that heals a hole.
 const READ_LEN_MAX: usize = 512;
 /// Wait between attempts to subscribe, or to unsubscribe.
@@ -83,9 +87,11 @@ impl Actor {
 
     /// Subscribes, serves, unsubscribes; again when somebody came meanwhile.
     async fn serve_all(&mut self) {
+        // Nobody starts an actor but to join.
         let mut joins = Vec::new();
+        self.mailbox.recv_many(&mut joins, PASS_LEN_MAX).await;
         loop {
-            let (subscribed_as, page) = self.open().await;
+            let (subscribed_as, page) = self.open(self.back_to(&joins)).await;
             let (viewers, _) = watch::channel(Order::new(self.around.encoder.clone(), page));
             viewers.send_if_modified(Order::seal);
             self.serve(Pass::new(viewers), joins, subscribed_as).await;
@@ -102,11 +108,21 @@ impl Actor {
         messages.filter(|message| matches!(message, Message::Join(_))).collect()
     }
 
+    /// The oldest position that somebody continues from, of the newest epoch that any is in.
+    fn back_to(&self, joins: &[Message]) -> Option<Position> {
+        let origin = self.around.encoder.origin();
+        let positions = joins.iter().filter_map(|message| match message {
+            Message::Join(Join { start: Start::After(Some(cursor)), .. }) => cursor.at(origin),
+            _ => None,
+        });
+        positions.max_by_key(|position| (position.epoch, Reverse(position.seq)))
+    }
+
     /// Subscribe, *then* read: what comes in between is pushed.
-    async fn open(&self) -> (Incarnation, LogPage) {
+    async fn open(&self, back_to: Option<Position>) -> (Incarnation, LogPage) {
         loop {
             let Some(incarnation) = self.subscribe().await else { continue };
-            match self.read("open", From::Newest, OPENING_LEN).await {
+            match self.read_opening(back_to).await {
                 Ok(page) => return (incarnation, page),
                 Err(error) => {
                     tracing::warn!(video = %self.video, %error, "can't begin, trying again");
@@ -165,6 +181,19 @@ impl Actor {
         messages.extend(arrived.take(PASS_LEN_MAX));
         pass.take(messages, self.around.now());
         pass.wish(self.around.now())
+    }
+
+    /// What the byte log begins with: the newest events, and those back to a position, with some
+    /// before it, unless they are too many or gone.
+    async fn read_opening(&self, back_to: Option<Position>) -> Result<LogPage, LiveLogError> {
+        if let Some(Position { epoch, seq }) = back_to {
+            let before = Position { epoch, seq: seq.saturating_sub(OPENING_LEN as u64) };
+            let page = self.read("open", From::After(before), OPENING_LEN_MAX).await?;
+            if page.entries.last().is_some_and(|last| last.position == page.head) {
+                return Ok(page);
+            }
+        }
+        self.read("open", From::Newest, OPENING_LEN).await
     }
 
     fn pause_after(&self, pass: &Pass) -> Duration {

@@ -1,17 +1,19 @@
 //! Hypotheses on an actor's reads of the live log, on a clock that is moved by hand.
 
-use common::position::Seq;
+use common::position::{Cursor, Seq};
 use futures_util::future::join_all;
 use tokio::sync::oneshot;
+use tokio_util::sync::DropGuard;
 
 use super::*;
 use crate::{
-    test_support::{encoder, endpoints::Endpoints, entry, log::CountingLog, position},
-    video::{Join, Joined, order::Start},
+    frame::Status,
+    test_support::{encoder, endpoints::Endpoints, entry, log::CountingLog, origin, position},
+    video::{Joined, order::Opening},
 };
 
-/// A running actor of a log that ends at `head`.
-fn actor(head: Seq) -> (Arc<CountingLog>, VideoHandle, CancellationToken) {
+/// An actor of a log that ends at `head`; it runs until the guard goes.
+fn actor(head: Seq) -> (Arc<CountingLog>, VideoHandle, DropGuard) {
     let log = Arc::new(CountingLog::new(1, head));
     let stop = CancellationToken::new();
     let around = Arc::new(Surroundings {
@@ -25,14 +27,21 @@ fn actor(head: Seq) -> (Arc<CountingLog>, VideoHandle, CancellationToken) {
     });
     let (handle, actor) = Actor::new("v".parse().unwrap(), around);
     common::task::spawn("test", actor.run(|| ()));
-    (log, handle, stop)
+    (log, handle, stop.drop_guard())
+}
+
+async fn join_at(handle: &VideoHandle, start: Start) -> Joined {
+    let (reply, joined) = oneshot::channel();
+    handle.send(Message::Join(Join { start, recent: 200, reply })).await.unwrap();
+    joined.await.unwrap()
 }
 
 async fn join(handle: &VideoHandle) -> Joined {
-    let (reply, joined) = oneshot::channel();
-    let join = Join { start: Start::Newest, recent: 0, reply };
-    handle.send(Message::Join(join)).await.unwrap();
-    joined.await.unwrap()
+    join_at(handle, Start::Newest).await
+}
+
+fn after(seq: Seq) -> Start {
+    Start::After(Some(Cursor::single(origin(), position(1, seq))))
 }
 
 async fn pass_time(ms: u64) {
@@ -66,4 +75,30 @@ async fn a_hole_that_nothing_fills_is_read() {
     pass_time(200).await;
     assert_eq!(viewer.1.borrow().log().end().position, position(1, 7));
     assert_eq!(log.reads(), 2);
+}
+
+/// A herd that comes to a busy video which nobody watched here costs the one read that opens it,
+/// though all of it is further back than a video usually begins.
+#[tokio::test(start_paused = true)]
+async fn a_video_begins_before_those_who_come_first() {
+    let (log, handle, _stop) = actor(3_000);
+    for seq in [2_000, 1_990, 1_800, 2_500] {
+        let (opening, _) = join_at(&handle, after(seq)).await;
+        let Opening { resume, older, .. } = opening;
+        let told = (resume.status, resume.from.seq, resume.replayed, older);
+        assert_eq!(told, (Status::Continued, seq, 3_000 - seq, None));
+    }
+    assert_eq!(log.reads(), 1);
+}
+
+/// A position that is too far back, or that nobody gave, has the video begin as it usually does.
+#[tokio::test(start_paused = true)]
+async fn an_odd_position_does_not_move_the_beginning() {
+    for (seq, older) in [(100, Some(position(1, 100))), (4_000, None)] {
+        let (_, handle, _stop) = actor(3_000);
+        let (opening, order) = join_at(&handle, after(seq)).await;
+        assert_eq!((opening.resume.status, opening.older), (Status::Reset, older), "{seq}");
+        assert_eq!(opening.resume.replayed, 200, "`recent`");
+        assert_eq!(order.borrow().log().start().position, position(1, 3_000 - 256));
+    }
 }
