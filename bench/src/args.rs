@@ -22,7 +22,7 @@ pub(crate) use storm::StormArgs;
 ///
 /// Exit codes: 0 all is well; 1 a comment was lost, doubled or out of order (or nothing was
 /// acknowledged, a post was answered wrongly, a stream or call was refused, a goal was missed); 2 the
-/// run could not be made; 3 comments were left out, and every viewer concerned was told so
+/// run could not be made, or the tool was its limit; 3 comments were left out, and every viewer concerned was told so
 /// (`skipped`, `reset`).
 #[derive(Debug, Parser)]
 #[command(name = "bench", version)]

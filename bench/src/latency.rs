@@ -30,6 +30,10 @@ impl Latency {
         self.0.saturating_record(micros);
     }
 
+    pub(crate) fn median_us(&self) -> u64 {
+        self.0.value_at_quantile(0.5)
+    }
+
     /// Its figures; `key` as in `post_ms`, `label` as in `post`.
     pub(crate) fn rows(&self, key: &str, label: &str) -> Vec<Row> {
         let at = |quantile: f64| self.0.value_at_quantile(quantile);

@@ -2,7 +2,8 @@
 //! [`dispatch`] it calls one role inside, as another role would, and [`storm`] starts the roles itself.
 //!
 //! What goes in: [`trace`] (when a real chat spoke), [`text`] (what it says now), [`open_loop`] and
-//! [`closed_loop`] (when to post), [`poster`] over [`client`] as some [`identity`].
+//! [`closed_loop`] (when to post; [`overload`] has a loop of its own), [`poster`] over [`client`] as some
+//! [`identity`].
 //! What comes out: the [`crowd`]'s [`audience`]s (threads of [`viewer`]s sharing a [`hall`]) read each
 //! [`response`] through [`chunks`] and [`scanner`] into a [`recording`]; [`checker`] judges it
 //! against the [`order`] that the viewers agree on.

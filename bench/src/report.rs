@@ -43,6 +43,8 @@ pub(crate) enum Verdict {
     Passed,
     /// Something is missing, and every viewer that misses something was told so.
     GapsTold,
+    /// A goal was missed, and this tool may be why.
+    Unclear,
     Failed,
 }
 
@@ -51,7 +53,8 @@ impl Verdict {
         match self {
             Self::Passed => 0,
             Self::Failed => 1,
-            // 2 is for commands that could not run.
+            // As for commands that could not run: it says nothing about the server.
+            Self::Unclear => crate::COULD_NOT_RUN,
             Self::GapsTold => 3,
         }
     }
@@ -125,5 +128,6 @@ mod tests {
     fn the_worst_verdict_counts() {
         assert_eq!([Verdict::GapsTold, Verdict::Passed].into_iter().max(), Some(Verdict::GapsTold));
         assert_eq!([Verdict::GapsTold, Verdict::Failed].into_iter().max(), Some(Verdict::Failed));
+        assert_eq!([Verdict::Failed, Verdict::Unclear].into_iter().max(), Some(Verdict::Failed));
     }
 }

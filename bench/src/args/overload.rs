@@ -40,6 +40,9 @@ pub(crate) struct OverloadArgs {
     /// The server's process on this machine: shows what CPU it used and what it took for that
     #[arg(long, value_name = "PID")]
     pub(crate) server_pid: Option<u32>,
+    /// A missed goal says nothing when this tool's own delay, from due to sent, was more in the median
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub(crate) late_ms_max: u64,
     /// Videos, taken in turn
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = positive)]
     pub(crate) videos: usize,

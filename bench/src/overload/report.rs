@@ -1,5 +1,7 @@
 //! What an overload comes to.
 
+use std::time::Duration;
+
 use anyhow::Result;
 
 use super::{Level, Phase, Run};
@@ -15,6 +17,7 @@ pub(super) fn report(args: &OverloadArgs, run: Run, load_before: Option<f64>) ->
     let all = levels.iter().map(|level| &level.outcomes);
     let all = all.chain(phases.iter().flat_map(|(over, calm)| [&over.outcomes, &calm.outcomes]));
     let mut problems = Sums::of(all.flatten()).problems();
+    let mut worst = Verdict::Failed;
     let mut rows: Vec<Row> = levels.iter().map(Level::row).collect();
     let mut notes = Vec::new();
     let best = levels.iter().max_by(|one, other| one.per_s.total_cmp(&other.per_s));
@@ -22,12 +25,17 @@ pub(super) fn report(args: &OverloadArgs, run: Run, load_before: Option<f64>) ->
         rows.extend(peak.rows()?);
         rows.extend(overload_rows(overload, peak)?);
         rows.extend(calm_rows(calm)?);
-        problems.extend(shortfall(args, overload.goodput() / peak.per_s));
-        problems.extend(remains(args, calm));
+        let misses = [shortfall(args, overload.goodput() / peak.per_s), remains(args, calm)];
+        let misses: Vec<String> = misses.into_iter().flatten().collect();
+        let lateness = lateness(args, overload)?.filter(|_| !misses.is_empty());
+        if lateness.is_some() && problems.is_empty() {
+            worst = Verdict::Unclear;
+        }
+        problems.extend(misses.into_iter().chain(lateness));
         notes.extend(sharing(args, peak, overload));
     }
     rows.extend(load_before.map(Row::load_before));
-    let verdict = if problems.is_empty() { Verdict::Passed } else { Verdict::Failed };
+    let verdict = if problems.is_empty() { Verdict::Passed } else { worst };
     Ok(Report { rows, verdict, problems, notes })
 }
 
@@ -40,6 +48,19 @@ fn remains(args: &OverloadArgs, calm: &Phase) -> Option<String> {
     let failed = calm.failed();
     let times = args.calm_times;
     (failed > 0).then(|| format!("{failed} posts failed though only {times} × was offered again"))
+}
+
+/// A tool that has no time to send has none to take answers either: places stay taken, and what was
+/// acknowledged long ago counts late.
+fn lateness(args: &OverloadArgs, overload: &Phase) -> Result<Option<String>> {
+    let late_us = overload.late()?.median_us();
+    let is_late = Duration::from_micros(late_us) > Duration::from_millis(args.late_ms_max);
+    Ok(is_late.then(|| {
+        let late_ms = late_us / 1_000;
+        format!(
+            "this tool was late itself, by {late_ms} ms in the median: give it a core of its own"
+        )
+    }))
 }
 
 /// What the tool takes on the server's own machine, the server lacks.
@@ -81,6 +102,11 @@ impl Phase {
         let good = |post: &&Outcome| post.id().is_some() && window.contains(&post.done_us);
         let seconds = (window.end - window.start) as f64 / 1e6;
         self.outcomes.iter().filter(good).count() as f64 / seconds
+    }
+
+    /// How late this tool was.
+    fn late(&self) -> Result<Latency> {
+        Latency::of(self.measured().map(|post| post.sent_us.saturating_sub(post.due_us)))
     }
 
     fn sums(&self) -> Sums {
@@ -128,8 +154,7 @@ fn overload_rows(overload: &Phase, peak: &Level) -> Result<Vec<Row>> {
     }
     rows.push(Row::count("unknown", "… no answer (outcome unknown)", unknown));
     rows.push(Row::count("unsent", "… not sent: no connection free", unsent));
-    let late = overload.measured().map(|post| post.sent_us.saturating_sub(post.due_us));
-    rows.extend(Latency::of(late)?.rows("late_ms", "… due → sent"));
+    rows.extend(overload.late()?.rows("late_ms", "… due → sent"));
     let (good, bad): (Vec<&Outcome>, _) = overload.measured().partition(|post| post.id().is_some());
     rows.extend(latency(good, "accepted_ms", "… due → acknowledged")?);
     rows.extend(latency(bad, "refused_ms", "… due → refused")?);
