@@ -141,13 +141,16 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_video_whose_actor_panicked_gets_another() {
         let log = Arc::new(CountingLog::new(1, 3));
-        log.panic_once();
         let registry = registry(log.clone());
-        let (opening, order) =
-            registry.join(&"v".parse().unwrap(), Start::Newest, 2).await.unwrap();
-        assert_eq!((opening.resume.replayed, log.reads()), (2, 2));
-        assert_eq!(registry.videos().len(), 1);
-        drop(order);
+        let join = async |video: &str| {
+            registry.join(&video.parse().unwrap(), Start::Newest, 2).await.unwrap()
+        };
+        let (_, other) = join("other").await;
+        log.panic_once();
+        let (opening, _order) = join("v").await;
+        assert_eq!((opening.resume.replayed, log.reads()), (2, 3));
+        assert_eq!(registry.videos().len(), 2);
+        assert!(other.has_changed().is_ok(), "the other video's actor goes on");
     }
 
     /// Nobody watches any more: the actor goes, after a while, and takes its handle with it.

@@ -44,8 +44,8 @@ pub(crate) fn broken(evidence: &Evidence<'_>) -> Vec<String> {
     broken
 }
 
-/// Acknowledged means stored and, by the end, in the order, or told as skipped there; one key is one comment; nothing has two
-/// places.
+/// Acknowledged means stored and, by the end, in the order, or told as skipped there; one key is one
+/// comment; nothing has two places.
 fn posts(Evidence { orders, comments, posted, .. }: &Evidence<'_>) -> Vec<String> {
     let mut broken = Vec::new();
     let mut placed_ms: HashMap<(&VideoId, EventId), u64> = HashMap::new();
