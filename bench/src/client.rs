@@ -1,6 +1,7 @@
-//! HTTP/1.1 over kept connections: one per request in flight, no more.
+//! HTTP/1.1 over kept connections: one per request in flight, and as many more as are asked for.
 
 use std::cell::RefCell;
+use std::collections::VecDeque;
 
 use anyhow::{Context, Result};
 use bytes::Bytes;
@@ -29,7 +30,8 @@ pub(crate) struct Reply {
 pub(crate) struct Client {
     origin: Origin,
     host: HeaderValue,
-    idle: RefCell<Vec<Sender>>,
+    /// The one that was used longest ago first: each of many commenters has their own connection.
+    idle: RefCell<VecDeque<Sender>>,
 }
 
 impl Client {
@@ -47,7 +49,7 @@ impl Client {
             match sender.try_send_request(request).await {
                 Ok(response) => {
                     let reply = read(response).await?;
-                    self.idle.borrow_mut().push(sender);
+                    self.keep(sender);
                     return Ok(reply);
                 }
                 Err(mut error) => match error.take_message() {
@@ -61,17 +63,34 @@ impl Client {
     async fn sender(&self) -> Result<(Sender, bool)> {
         loop {
             // Not in the `while let`: the borrow would last through the await.
-            let kept = self.idle.borrow_mut().pop();
+            let kept = self.idle.borrow_mut().pop_front();
             let Some(mut sender) = kept else { break };
             if sender.ready().await.is_ok() {
                 return Ok((sender, false));
             }
         }
+        Ok((self.connect().await?, true))
+    }
+
+    /// Opens so many connections, to be taken in turn.
+    pub(crate) async fn open(&self, count: usize) -> Result<()> {
+        for _ in 0..count {
+            let sender = self.connect().await?;
+            self.keep(sender);
+        }
+        Ok(())
+    }
+
+    fn keep(&self, sender: Sender) {
+        self.idle.borrow_mut().push_back(sender);
+    }
+
+    async fn connect(&self) -> Result<Sender> {
         let stream = self.origin.connect(None).await.context("cannot connect")?;
         let (sender, connection) = handshake(TokioIo::new(stream)).await?;
         // Its errors reach the sender too; it ends when the sender is dropped.
         spawn_local(connection);
-        Ok((sender, true))
+        Ok(sender)
     }
 }
 

@@ -124,5 +124,5 @@ fn report(
     rows.push(Row::seconds("client_cpu_s", "CPU of this tool", tool));
     let problems = measured.problems();
     let verdict = if problems.is_empty() { Verdict::Passed } else { Verdict::Failed };
-    Ok(Report { rows, verdict, problems, notes: Vec::new() })
+    Ok(Report { rows, verdict, goals: Vec::new(), problems, notes: Vec::new() })
 }

@@ -19,6 +19,7 @@ mod closed_loop;
 mod comment_id;
 mod crowd;
 mod dispatch;
+mod goal;
 mod hall;
 mod identity;
 mod latency;

@@ -80,6 +80,7 @@ mod tests {
         let report = |value| Report {
             rows: vec![Row::count("posted", "posted", value)],
             verdict: Verdict::Passed,
+            goals: Vec::new(),
             problems: Vec::new(),
             notes: Vec::new(),
         };

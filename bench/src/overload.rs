@@ -98,6 +98,8 @@ impl Stage<'_> {
     }
 
     async fn play(&self) -> Result<Run> {
+        // The peak over as many connections as the overload: few warm ones would do better.
+        self.poster.open(self.args.connections).await?;
         let mut levels = Vec::new();
         for &in_flight in &self.args.in_flight {
             levels.push(self.level(in_flight).await?);

@@ -67,6 +67,17 @@ impl Poster {
         &self.tally
     }
 
+    /// Opens so many connections, over all origins.
+    ///
+    /// # Errors
+    /// When one can't be opened.
+    pub(crate) async fn open(&self, connections: usize) -> Result<()> {
+        for client in &self.clients {
+            client.open(connections.div_ceil(self.clients.len())).await?;
+        }
+        Ok(())
+    }
+
     /// Posts until there is an answer to keep. Another attempt goes to the next origin, as a load
     /// balancer would have it.
     pub(crate) async fn post(&self, draft: &Draft, due_us: u64) -> Result<Outcome> {

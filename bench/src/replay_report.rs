@@ -33,7 +33,7 @@ pub(crate) fn report(run: &Run) -> Result<Report> {
     rows.extend(latency_rows(run)?);
     rows.extend(client_rows(run));
     let (verdict, problems) = judge(&run.watched, &sums, &findings);
-    Ok(Report { rows, verdict, problems, notes: Vec::new() })
+    Ok(Report { rows, verdict, goals: Vec::new(), problems, notes: Vec::new() })
 }
 
 pub(crate) fn delivery_rows(viewers: &[Viewed], findings: &Findings) -> Vec<Row> {

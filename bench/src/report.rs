@@ -6,6 +6,8 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use crate::goal::Goal;
+
 /// One figure.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Row {
@@ -65,6 +67,8 @@ impl Verdict {
 pub(crate) struct Report {
     pub(crate) rows: Vec<Row>,
     pub(crate) verdict: Verdict,
+    /// What its figures should come to, judged over all runs.
+    pub(crate) goals: Vec<Goal>,
     /// Why it is not `Passed`.
     pub(crate) problems: Vec<String>,
     /// What to know when reading the figures.

@@ -10,9 +10,10 @@ use serde_json::{Value, json};
 use tokio::runtime::Builder;
 
 use crate::args::{Command, CommonArgs, RunArgs, TargetArgs};
+use crate::goal::{self, Goal, Judged};
 use crate::identity::Identity;
 use crate::machine::Machine;
-use crate::median;
+use crate::median::{self, Spread};
 use crate::poster::Policy;
 use crate::report::{Report, Verdict};
 use crate::{dispatch, overload, progress, replay, storm, throughput};
@@ -61,7 +62,7 @@ impl TargetArgs {
     }
 }
 
-/// Runs as often as asked; the worst verdict counts.
+/// Runs as often as asked; the worst verdict counts, and for goals the median.
 pub(crate) fn run(command: &Command) -> Result<Verdict> {
     let args = command.args();
     let mut reports = Vec::new();
@@ -75,27 +76,30 @@ pub(crate) fn run(command: &Command) -> Result<Verdict> {
         println!("{}", report.table());
         reports.push(report);
     }
+    let spreads = median::spreads(&reports);
     if args.runs > 1 {
-        println!(
-            "median, minimum – maximum of {} runs\n{}",
-            args.runs,
-            median::table(&median::spreads(&reports))
-        );
+        let table = median::table(&spreads);
+        println!("median, minimum – maximum of {} runs\n{table}", args.runs);
     }
+    let goals: Vec<Goal> = reports.iter().flat_map(|report| report.goals.clone()).collect();
+    let judged = goal::judge(&goals, &spreads);
+    judged.iter().for_each(|goal| println!("goal {goal}"));
     println!("on {}", Machine::here());
     if let Some(file) = &args.json {
-        let text = serde_json::to_string_pretty(&as_json(&reports))?;
+        let text = serde_json::to_string_pretty(&as_json(&reports, &spreads, &judged))?;
         write(file, text + "\n").with_context(|| format!("writing {}", file.display()))?;
     }
-    Ok(reports.iter().map(|report| report.verdict).max().unwrap_or(Verdict::Failed))
+    let verdicts = reports.iter().map(|report| report.verdict);
+    Ok(verdicts.chain(judged.iter().map(Judged::verdict)).max().unwrap_or(Verdict::Failed))
 }
 
-fn as_json(reports: &[Report]) -> Value {
+fn as_json(reports: &[Report], spreads: &[Spread], judged: &[Judged]) -> Value {
     json!({
         "command": command_line(),
         "machine": Machine::here(),
         "runs": reports.iter().map(Report::json).collect::<Vec<_>>(),
-        "median": median::json(&median::spreads(reports)),
+        "median": median::json(spreads),
+        "goals": judged.iter().map(Judged::json).collect::<Vec<_>>(),
     })
 }
 

@@ -71,5 +71,5 @@ fn report(load: &Load, all: &[Outcome], start_us: u64, cpu: Duration) -> Result<
     rows.push(Row::seconds("client_cpu_s", "CPU of this tool", cpu));
     let problems = sums.problems();
     let verdict = if problems.is_empty() { Verdict::Passed } else { Verdict::Failed };
-    Ok(Report { rows, verdict, problems, notes: Vec::new() })
+    Ok(Report { rows, verdict, goals: Vec::new(), problems, notes: Vec::new() })
 }

@@ -46,7 +46,7 @@ pub(crate) async fn list(
     Query(params): Query<Params>,
 ) -> Result<Json<Listed>, Problem> {
     let (page, limit) = wanted(&params).map_err(|error| Problem::invalid(vec![error]))?;
-    let _place = ingest.reads.enter()?;
+    let _place = ingest.reads.enter().await?;
     // The position first: what is accepted between the two reads stands in both, never in none.
     let cursor = ingest.position(&video).await;
     let mut comments = ingest.comments.list(&video, page, limit + 1).await.map_err(refusal)?;
@@ -61,7 +61,7 @@ pub(crate) async fn one(
     State(ingest): State<Arc<Ingest>>,
     CommentPath(video, id): CommentPath,
 ) -> Result<Json<Comment>, Problem> {
-    let _place = ingest.reads.enter()?;
+    let _place = ingest.reads.enter().await?;
     let comment = ingest.comments.get(&video, id).await.map_err(refusal)?;
     comment.map(Json).ok_or_else(|| Problem::new(Code::NotFound, "there is no such comment"))
 }

@@ -1,7 +1,7 @@
 //! ingest: takes comments from commenters, stores them, and has a dispatcher announce them.
 //!
 //! In reading order: [`request`] is what a commenter may send, [`post`] the way from there to an
-//! answer ([`places`] who is refused before), [`intake`] what happens to a comment on it,
+//! answer ([`places`] who waits or is refused before), [`intake`] what happens to a comment on it,
 //! [`announce`] the way to a dispatcher ([`budget`] how often, [`dispatchers`] who they are,
 //! [`standing`] whom to ask first, [`outbox`] the batches, [`window`] until when), [`pending`] what
 //! is announced later, [`history`] what readers get.
@@ -47,16 +47,18 @@ mod request;
 mod standing;
 mod window;
 
-/// Posts under way at once, from the whole body to the answer and the settled mark after it; one
-/// more is answered 503, at its beginning if possible.
+/// Posts under way at once, from the whole body to the answer and the settled mark after it.
 const POSTS_MAX: usize = 2048;
 /// Bodies being waited for at once, of commenters who have shown who they are: 64 MiB of them at
 /// most. One more is answered 503, so slow senders crowd out each other and not the posts under
 /// way.
 const BODIES_MAX: usize = 4096;
-/// Reads of history at once; one more is answered 503. Together with the posts they stay below what
-/// a store takes on at a time, so that no flood of readers keeps comments from being stored.
+/// Reads of history at once. Together with the posts they stay below what a store takes on at a
+/// time, so that no flood of readers keeps comments from being stored.
 const READS_MAX: usize = 512;
+/// Posts that wait for a place, and as many reads: about as many connections as a process has, so
+/// that clients which wait for each answer are all held back. Texts of 64 MiB at most.
+const ROOM: usize = 16_384;
 /// Between looks at what is pending.
 const PENDING_PERIOD: Duration = Duration::from_secs(1);
 
@@ -103,9 +105,9 @@ impl Ingest {
             intake: intake.clone(),
             authenticator: Authenticator::new(config),
             origin: Arc::new(config.dc.name.parse()?),
-            posts: Places::new("posts", POSTS_MAX),
-            bodies: Places::new("bodies", BODIES_MAX),
-            reads: Places::new("reads", READS_MAX),
+            posts: Places::new("posts", POSTS_MAX, ROOM),
+            bodies: Places::new("bodies", BODIES_MAX, 0),
+            reads: Places::new("reads", READS_MAX, ROOM),
         });
         let drain = task::spawn("ingest.pending", drain(intake, stop));
         Ok((ingest, drain))

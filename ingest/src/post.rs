@@ -16,11 +16,12 @@ use common::{
     problem::{Code, Problem},
     task,
 };
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::sync::oneshot;
 
 use crate::{
     Ingest,
     intake::{Announced, Taken},
+    places::Place,
     request::{self, Draft},
 };
 
@@ -38,10 +39,10 @@ pub(crate) async fn post(
     principal.check_commenter(&video)?;
     request::check_headers(&headers)?;
     let Draft { text, reply_to } = {
-        let _place = ingest.bodies.enter()?;
+        let _place = ingest.bodies.enter().await?;
         request::draft(body).await?
     };
-    let place = ingest.posts.enter()?;
+    let place = ingest.posts.enter().await?;
     let author = principal.author;
     let fresh = Comment { id: CommentId::now(), video, author, text, reply_to };
     let (comment, announced) = ingest.take(fresh, key, place).await?;
@@ -66,7 +67,7 @@ impl Ingest {
         &self,
         fresh: Comment,
         key: Option<IdempotencyKey>,
-        place: OwnedSemaphorePermit,
+        place: Place,
     ) -> Taken {
         let intake = self.intake.clone();
         let (reply, answered) = oneshot::channel();

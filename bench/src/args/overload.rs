@@ -11,7 +11,7 @@ pub(crate) struct OverloadArgs {
     #[command(flatten)]
     pub(crate) target: TargetArgs,
     /// Posts under way at a time while the peak is looked for; the best of them is the peak
-    #[arg(long, value_name = "N,…", default_value = "32,64,128,256", value_delimiter = ',', value_parser = positive)]
+    #[arg(long, value_name = "N,…", default_value = "64,128,256,1024", value_delimiter = ',', value_parser = positive)]
     pub(crate) in_flight: Vec<usize>,
     /// How long to measure with each of them
     #[arg(long, value_name = "N", default_value = "5", value_parser = seconds)]
@@ -25,7 +25,7 @@ pub(crate) struct OverloadArgs {
     /// … for so long
     #[arg(long, value_name = "N", default_value = "10", value_parser = seconds)]
     pub(crate) seconds: Duration,
-    /// Most connections; a post that is due when none is free is not sent, and counted
+    /// Connections, each used in its turn; a post that is due when none is free is not sent, and counted
     #[arg(long, value_name = "N", default_value_t = 4_096, value_parser = positive)]
     pub(crate) connections: usize,
     /// Then offer so many times the peak, of which all must be acknowledged

@@ -6,10 +6,14 @@ use anyhow::Result;
 
 use super::{Level, Phase, Run};
 use crate::args::OverloadArgs;
+use crate::goal::{Bound, Goal};
 use crate::latency::Latency;
 use crate::machine::Machine;
 use crate::outcome::{Outcome, Sums};
 use crate::report::{Report, Row, Verdict};
+
+/// What was acknowledged under overload, of the peak.
+const GOODPUT_RATIO: &str = "goodput_ratio";
 
 /// Puts the figures together, and says whether the goal was met.
 pub(super) fn report(args: &OverloadArgs, run: Run, load_before: Option<f64>) -> Result<Report> {
@@ -17,31 +21,21 @@ pub(super) fn report(args: &OverloadArgs, run: Run, load_before: Option<f64>) ->
     let all = levels.iter().map(|level| &level.outcomes);
     let all = all.chain(phases.iter().flat_map(|(over, calm)| [&over.outcomes, &calm.outcomes]));
     let mut problems = Sums::of(all.flatten()).problems();
-    let mut worst = Verdict::Failed;
     let mut rows: Vec<Row> = levels.iter().map(Level::row).collect();
-    let mut notes = Vec::new();
+    let (mut goals, mut notes) = (Vec::new(), Vec::new());
     let best = levels.iter().max_by(|one, other| one.per_s.total_cmp(&other.per_s));
     if let (Some(peak), Some((overload, calm))) = (best, &phases) {
         rows.extend(peak.rows()?);
         rows.extend(overload_rows(overload, peak)?);
         rows.extend(calm_rows(calm)?);
-        let misses = [shortfall(args, overload.goodput() / peak.per_s), remains(args, calm)];
-        let misses: Vec<String> = misses.into_iter().flatten().collect();
-        let lateness = lateness(args, overload)?.filter(|_| !misses.is_empty());
-        if lateness.is_some() && problems.is_empty() {
-            worst = Verdict::Unclear;
-        }
-        problems.extend(misses.into_iter().chain(lateness));
+        problems.extend(remains(args, calm));
+        let (bound, doubt) = (Bound::AtLeast(args.ratio), lateness(args, overload)?);
+        goals.push(Goal { key: GOODPUT_RATIO, bound, doubt });
         notes.extend(sharing(args, peak, overload));
     }
     rows.extend(load_before.map(Row::load_before));
-    let verdict = if problems.is_empty() { Verdict::Passed } else { worst };
-    Ok(Report { rows, verdict, problems, notes })
-}
-
-fn shortfall(args: &OverloadArgs, ratio: f64) -> Option<String> {
-    let goal = args.ratio;
-    (ratio < goal).then(|| format!("goodput was {ratio:.3} of the peak, the goal is {goal}"))
+    let verdict = if problems.is_empty() { Verdict::Passed } else { Verdict::Failed };
+    Ok(Report { rows, verdict, goals, problems, notes })
 }
 
 fn remains(args: &OverloadArgs, calm: &Phase) -> Option<String> {
@@ -134,7 +128,7 @@ fn overload_rows(overload: &Phase, peak: &Level) -> Result<Vec<Row>> {
         rate("offered_per_s", "offered", overload.offered.per_s),
         rate("goodput_per_s", "… of which acknowledged", overload.goodput()),
         Row {
-            key: "goodput_ratio".into(),
+            key: GOODPUT_RATIO.into(),
             label: "… of the peak".into(),
             value: overload.goodput() / peak.per_s,
             unit: "",

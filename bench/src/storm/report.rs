@@ -51,7 +51,7 @@ pub(super) fn report(
         verdict = Verdict::Failed;
         problems.extend(broken);
     }
-    Ok(Report { rows, verdict, problems, notes: Vec::new() })
+    Ok(Report { rows, verdict, goals: Vec::new(), problems, notes: Vec::new() })
 }
 
 /// Checks video by video: one order for both gateways' viewers.

@@ -6,4 +6,4 @@ mod store;
 
 pub(crate) use dispatcher::{Dispatcher, Mood};
 pub(crate) use log::Log;
-pub(crate) use store::Store;
+pub(crate) use store::{SLOWNESS, Store};

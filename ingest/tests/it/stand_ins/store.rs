@@ -6,6 +6,7 @@ use std::{
         Mutex,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -14,6 +15,9 @@ use common::{
     comment_store::{Claim, CommentStore, Page, Pending, StoreError},
     ids::{CommentId, IdempotencyKey, UserId, VideoId},
 };
+
+/// How long a store that dawdles takes.
+pub(crate) const SLOWNESS: Duration = Duration::from_millis(500);
 
 /// A comment store.
 #[derive(Default)]
@@ -25,6 +29,7 @@ pub(crate) struct Store {
     damaged: Mutex<Vec<CommentId>>,
     fails: AtomicBool,
     sticks: AtomicBool,
+    dawdles: AtomicBool,
 }
 
 impl Store {
@@ -35,6 +40,11 @@ impl Store {
     /// Pages never come.
     pub(crate) fn stick_reads(&self, sticks: bool) {
         self.sticks.store(sticks, Ordering::SeqCst);
+    }
+
+    /// Comments take [`SLOWNESS`] to be stored.
+    pub(crate) fn dawdle(&self) {
+        self.dawdles.store(true, Ordering::SeqCst);
     }
 
     /// The comment can't be read any more.
@@ -90,6 +100,9 @@ impl Store {
 impl CommentStore for Store {
     async fn put(&self, comment: &Comment) -> Result<(), StoreError> {
         self.checked(())?;
+        if self.dawdles.load(Ordering::SeqCst) {
+            tokio::time::sleep(SLOWNESS).await;
+        }
         self.comments.lock().unwrap().insert(comment.id, comment.clone());
         Ok(())
     }
