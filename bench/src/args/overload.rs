@@ -10,11 +10,11 @@ use super::{RunArgs, TargetArgs, positive, seconds, speed};
 pub(crate) struct OverloadArgs {
     #[command(flatten)]
     pub(crate) target: TargetArgs,
-    /// Posts under way at a time while the peak is looked for; the best of them is the peak
+    /// Posts under way at a time while the peak is looked for; the best of them is measured again
     #[arg(long, value_name = "N,…", default_value = "64,128,256,1024", value_delimiter = ',', value_parser = positive)]
     pub(crate) in_flight: Vec<usize>,
     /// How long to measure with each of them
-    #[arg(long, value_name = "N", default_value = "5", value_parser = seconds)]
+    #[arg(long, value_name = "N", default_value = "2", value_parser = seconds)]
     pub(crate) peak_seconds: Duration,
     /// How long to post before anything is measured, each time
     #[arg(long, value_name = "N", default_value = "1", value_parser = seconds)]
@@ -22,7 +22,7 @@ pub(crate) struct OverloadArgs {
     /// Then offer so many times the peak
     #[arg(long, value_name = "X", default_value_t = 2.0, value_parser = speed)]
     pub(crate) times: f64,
-    /// … for so long
+    /// … for so long, and for as long the peak before it
     #[arg(long, value_name = "N", default_value = "10", value_parser = seconds)]
     pub(crate) seconds: Duration,
     /// Connections, each used in its turn; a post that is due when none is free is not sent, and counted

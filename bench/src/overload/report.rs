@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::{Level, Phase, Run};
+use super::{Level, Phase, Phases, Run};
 use crate::args::OverloadArgs;
 use crate::goal::{Bound, Goal};
 use crate::latency::Latency;
@@ -19,12 +19,11 @@ const GOODPUT_RATIO: &str = "goodput_ratio";
 pub(super) fn report(args: &OverloadArgs, run: Run, load_before: Option<f64>) -> Result<Report> {
     let Run { levels, phases } = run;
     let all = levels.iter().map(|level| &level.outcomes);
-    let all = all.chain(phases.iter().flat_map(|(over, calm)| [&over.outcomes, &calm.outcomes]));
+    let all = all.chain(phases.iter().flat_map(Phases::outcomes));
     let mut problems = Sums::of(all.flatten()).problems();
     let mut rows: Vec<Row> = levels.iter().map(Level::row).collect();
     let (mut goals, mut notes) = (Vec::new(), Vec::new());
-    let best = levels.iter().max_by(|one, other| one.per_s.total_cmp(&other.per_s));
-    if let (Some(peak), Some((overload, calm))) = (best, &phases) {
+    if let Some(Phases { peak, overload, calm }) = &phases {
         rows.extend(peak.rows()?);
         rows.extend(overload_rows(overload, peak)?);
         rows.extend(calm_rows(calm)?);
@@ -68,6 +67,12 @@ fn sharing(args: &OverloadArgs, peak: &Level, overload: &Phase) -> Option<String
              peak and {under:.2} under overload: the server had that much less"
         )
     })
+}
+
+impl Phases {
+    fn outcomes(&self) -> [&Vec<Outcome>; 3] {
+        [&self.peak.outcomes, &self.overload.outcomes, &self.calm.outcomes]
+    }
 }
 
 impl Level {
