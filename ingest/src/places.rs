@@ -68,7 +68,9 @@ mod tests {
         let places = Places::new("test", 1, 2);
         let held = places.enter().await.unwrap();
         let (mut first, mut second) = (Box::pin(places.enter()), Box::pin(places.enter()));
-        assert!(timeout(LITTLE, &mut first).await.is_err() && (&mut second).now_or_never().is_none());
+        assert!(
+            timeout(LITTLE, &mut first).await.is_err() && (&mut second).now_or_never().is_none()
+        );
         drop(held);
         assert!(timeout(LITTLE, &mut second).await.is_err(), "the place is the first one's");
         drop(first.await.unwrap());

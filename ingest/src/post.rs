@@ -63,12 +63,7 @@ fn answer(comment: &Comment, announced: Announced) -> Response {
 impl Ingest {
     /// Takes a comment in beside the request: a client that leaves does not leave a comment behind
     /// that is stored but neither announced nor on record.
-    async fn take(
-        &self,
-        fresh: Comment,
-        key: Option<IdempotencyKey>,
-        place: Place,
-    ) -> Taken {
+    async fn take(&self, fresh: Comment, key: Option<IdempotencyKey>, place: Place) -> Taken {
         let intake = self.intake.clone();
         let (reply, answered) = oneshot::channel();
         task::spawn("ingest.post", async move {

@@ -24,11 +24,9 @@ const QUEUE_LEN_MAX: usize = 4_096;
 const BATCH_LEN_MAX: usize = 1_024;
 /// Longest a write may take, queue and commit together.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// After a commit the thread rests this many times as long as it took, at most [`REST_MAX`]: the
-/// busier the processor, the fewer writes would wait for a thread that is always ready, and each
-/// commit costs an fsync and two switches. A write that comes alone finds the thread awake.
-const REST: u32 = 3;
-/// Longest rest, and so the longest that one write waits for the sake of others.
+/// After a commit the thread rests for as long as that took, at most this long: the busier the
+/// processor, the fewer writes would wait for a thread that is always ready, and each commit costs
+/// an fsync and two switches. A write that comes alone finds the thread awake.
 const REST_MAX: Duration = Duration::from_millis(2);
 /// A commit that lasts longer, at most twice that, is a failure: the engine waits for ever when its
 /// own threads died, and a disk may hang.
@@ -191,7 +189,8 @@ fn run<S: Sink>(
                 return refuse(replies, &why);
             }
         }
-        std::thread::sleep(REST_MAX.min(took * REST));
+        #[expect(clippy::disallowed_methods, reason = "a thread of its own, which nothing awaits")]
+        std::thread::sleep(took.min(REST_MAX));
     }
 }
 
