@@ -90,8 +90,11 @@ impl System {
 }
 
 fn bind(config: &Config) -> Result<Sockets> {
-    let public = config.listen.map(|address| serve::bind(address, "listen")).transpose()?;
-    let internal = serve::bind(config.internal_listen, "internal_listen")?;
+    let public = config
+        .listen
+        .map(|address| serve::bind(address, "listen", Audience::Public))
+        .transpose()?;
+    let internal = serve::bind(config.internal_listen, "internal_listen", Audience::Internal)?;
     Ok(Sockets { public, internal })
 }
 

@@ -3,7 +3,7 @@
 //! In reading order: what things are called ([`ids`], [`comment`], [`event`], [`position`]), the
 //! contracts between the roles and their surroundings ([`comment_store`], [`live_log`],
 //! [`endpoint_store`], [`link`]), the bytes between processes ([`wire`], [`peer`]), and what every
-//! server needs ([`config`], [`auth`], [`problem`], [`path`], [`serve`], [`health`], [`ambient`],
+//! server needs ([`config`], [`auth`], [`problem`], [`path`], [`serve`], [`handover`], [`health`], [`ambient`],
 //! [`task`], [`telemetry`]).
 
 pub mod ids;
@@ -35,6 +35,8 @@ pub mod problem;
 pub mod path;
 
 pub mod serve;
+
+pub mod handover;
 
 pub mod health;
 

@@ -11,16 +11,20 @@ use std::{
     time::Duration,
 };
 
-use axum::{Router, body::Body};
+use axum::{Router, body::Body, response::Response};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::{conn::auto, graceful::GracefulShutdown},
 };
+use socket2::SockRef;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-use crate::task;
+use crate::{
+    handover::{self, HandedOver, Handover, Io},
+    task,
+};
 
 /// Connections that may wait to be accepted; the kernel's own bound (somaxconn) is often this.
 const BACKLOG: u32 = 4096;
@@ -36,6 +40,12 @@ const HTTP2_STREAMS_MAX: u32 = 250;
 const HTTP2_WINDOW_PUBLIC: u32 = 64 * 1024;
 /// The same between roles, whose batches are up to megabytes.
 const HTTP2_WINDOW_INTERNAL: u32 = 4 * 1024 * 1024;
+/// What the kernel keeps for a public client that doesn't read (it doubles this): without a bound
+/// that grows to megabytes for each. With half of it a client on the same machine, where segments
+/// are 64 KiB, waits 40 ms for every window.
+const SEND_BUFFER_PUBLIC: u32 = 64 * 1024;
+/// How long a public client may leave what it was sent unacknowledged before it is taken for gone.
+const UNACKNOWLEDGED_MAX: Duration = Duration::from_secs(10);
 /// How long an end waits for requests under way.
 const GRACE: Duration = Duration::from_secs(5);
 /// Pause after a failed accept: without it a process out of descriptors spins.
@@ -66,20 +76,31 @@ pub enum BindError {
     },
 }
 
-/// Listens on `address`, which configuration key `key` gave.
+/// Listens on `address`, which configuration key `key` gave, for such an audience.
 ///
 /// # Errors
 /// When the address is taken, not ours or not allowed.
-pub fn bind(address: SocketAddr, key: &'static str) -> Result<TcpListener, BindError> {
-    listen(address).map_err(|error| match error.kind() {
+pub fn bind(
+    address: SocketAddr,
+    key: &'static str,
+    audience: Audience,
+) -> Result<TcpListener, BindError> {
+    listen(address, audience).map_err(|error| match error.kind() {
         io::ErrorKind::AddrInUse => BindError::InUse { address, key },
         _ => BindError::Other { address, key, error },
     })
 }
 
-fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+/// Accepted sockets inherit the options.
+fn listen(address: SocketAddr, audience: Audience) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     socket.set_reuseaddr(true)?;
+    // A small answer must not wait for the acknowledgement of an earlier one.
+    socket.set_nodelay(true)?;
+    if audience == Audience::Public {
+        socket.set_send_buffer_size(SEND_BUFFER_PUBLIC)?;
+        SockRef::from(&socket).set_tcp_user_timeout(Some(UNACKNOWLEDGED_MAX))?;
+    }
     socket.bind(address)?;
     socket.listen(BACKLOG)
 }
@@ -151,16 +172,16 @@ fn accept(
     router: &Router,
     connections: &GracefulShutdown,
 ) {
-    // A small answer must not wait for the acknowledgement of an earlier one.
-    let _ = stream.set_nodelay(true);
+    let io = Io::new(stream);
+    let handover = io.handover();
     let router = router.clone();
     let asked = Arc::new(AtomicBool::new(false));
     let asking = asked.clone();
     let service = hyper::service::service_fn(move |request: hyper::Request<_>| {
         asking.store(true, Ordering::Relaxed);
-        router.clone().oneshot(request.map(Body::new))
+        answer(router.clone(), request.map(Body::new), handover.clone())
     });
-    let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
+    let connection = builder.serve_connection(TokioIo::new(io), service).into_owned();
     let watched = connections.watch(connection);
     task::spawn("connection", async move {
         tokio::pin!(watched);
@@ -177,6 +198,19 @@ fn accept(
     });
 }
 
+async fn answer(
+    router: Router,
+    mut request: axum::extract::Request,
+    handover: Handover,
+) -> Result<Response, HandedOver> {
+    let handover = Handover::suits(&request).then_some(handover);
+    if let Some(handover) = handover.clone() {
+        handover.offer(&mut request);
+    }
+    let Ok(response) = router.oneshot(request).await;
+    handover::finish(response, handover.as_ref())
+}
+
 #[cfg(test)]
 mod tests {
     use axum::routing::get;
@@ -185,7 +219,7 @@ mod tests {
     use super::*;
 
     async fn served() -> SocketAddr {
-        let listener = bind("127.0.0.1:0".parse().unwrap(), "listen").unwrap();
+        let listener = bind("127.0.0.1:0".parse().unwrap(), "listen", Audience::Public).unwrap();
         let address = listener.local_addr().unwrap();
         let router = Router::new().route("/", get(|| async { "hi" }));
         let stop = CancellationToken::new();
@@ -215,7 +249,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_port_in_use_says_what_to_do() {
-        let error = bind(served().await, "listen").unwrap_err().to_string();
+        let error = bind(served().await, "listen", Audience::Public).unwrap_err().to_string();
         assert!(error.contains("in use") && error.contains("`listen`"), "{error}");
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! In reading order: [`video`] is one video's actor, [`video::order`] its decisions, [`byte_log`]
 //! what they produce, [`frame`] the bytes; [`registry`] holds the actors, [`stream`] is the viewers'
-//! side, [`pages`] replays what is older than the byte log; [`lease`] keeps the gateway known,
+//! side, [`viewer`] one of them, [`crowd`] those of a video, [`pages`] replays what is older than the byte log; [`lease`] keeps the gateway known,
 //! [`changes`] heals what no push told of; [`deliver`] is the dispatchers' side, [`page`] the web
 //! page.
 //!
@@ -22,7 +22,7 @@ use common::{
     task,
 };
 use tokio::{task::JoinHandle, time::Instant};
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use changes::Watcher;
 pub use deliver::OwnFirst;
@@ -34,16 +34,20 @@ use video::{Message, Surroundings};
 
 mod byte_log;
 mod changes;
+mod chunked;
+mod crowd;
 mod deliver;
 mod frame;
 mod lease;
 mod page;
 mod pages;
+mod reading;
 mod registry;
 mod stream;
 #[cfg(test)]
 mod test_support;
 mod video;
+mod viewer;
 
 /// Seconds between a viewer's heartbeats.
 const HEARTBEAT_S: u64 = 15;
@@ -104,6 +108,8 @@ impl Gateway {
             lease: lease.clone(),
             started: Instant::now(),
             pause_max: Duration::from_millis(config.gateway.flush_interval_ms_max),
+            slow_viewer: config.gateway.slow_viewer,
+            tasks: TaskTracker::new(),
             stop: stop.clone(),
         });
         let registry = Registry::new(around);

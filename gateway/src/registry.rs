@@ -5,7 +5,6 @@ use std::sync::Arc;
 use common::{event::VideoEntries, ids::VideoId, position::Position, task};
 use dashmap::{DashMap, Entry};
 use tokio::sync::oneshot;
-use tokio_util::task::TaskTracker;
 
 use crate::video::{Actor, Join, Joined, Message, Surroundings, VideoHandle, order::Start};
 
@@ -13,18 +12,17 @@ use crate::video::{Actor, Join, Joined, Message, Surroundings, VideoHandle, orde
 pub(crate) struct Registry {
     videos: DashMap<VideoId, VideoHandle>,
     around: Arc<Surroundings>,
-    actors: TaskTracker,
 }
 
 impl Registry {
     pub(crate) fn new(around: Arc<Surroundings>) -> Arc<Self> {
-        Arc::new(Self { videos: DashMap::new(), around, actors: TaskTracker::new() })
+        Arc::new(Self { videos: DashMap::new(), around })
     }
 
-    /// Waits until the last actor has ended, after the gateway was told to stop.
+    /// Waits until the last actor and shard has ended, after the gateway was told to stop.
     pub(crate) async fn ended(&self) {
-        self.actors.close();
-        self.actors.wait().await;
+        self.around.tasks.close();
+        self.around.tasks.wait().await;
     }
 
     /// Brings a viewer in; waits until the video's actor has begun. `None`: the gateway stops.
@@ -94,7 +92,7 @@ impl Registry {
                 vacant.insert(handle.clone());
                 metrics::gauge!("chorus_gateway_videos").increment(1);
                 let leave = self.leave(video.clone(), handle.clone());
-                task::spawn("gateway.video", self.actors.track_future(actor.run(leave)));
+                task::spawn("gateway.video", self.around.tasks.track_future(actor.run(leave)));
                 handle
             }
         }
@@ -116,8 +114,9 @@ impl Registry {
 mod tests {
     use std::time::Duration;
 
+    use common::config::SlowViewer;
     use tokio::time::Instant;
-    use tokio_util::sync::CancellationToken;
+    use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
     use super::*;
     use crate::{
@@ -133,6 +132,8 @@ mod tests {
             lease: Arc::new(Lease::new("http://127.0.0.1:1".into())),
             started: Instant::now(),
             pause_max: Duration::ZERO,
+            slow_viewer: SlowViewer::Skip,
+            tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
         }))
     }
@@ -147,10 +148,10 @@ mod tests {
         };
         let (_, other) = join("other").await;
         log.panic_once();
-        let (opening, _order) = join("v").await;
+        let (opening, _seat) = join("v").await;
         assert_eq!((opening.resume.replayed, log.reads()), (2, 3));
         assert_eq!(registry.videos().len(), 2);
-        assert!(other.has_changed().is_ok(), "the other video's actor goes on");
+        assert!(other.crowd().order().has_changed().is_ok(), "the other video's actor goes on");
     }
 
     /// Nobody watches any more: the actor goes, after a while, and takes its handle with it.

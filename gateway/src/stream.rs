@@ -1,32 +1,23 @@
-//! `GET /v1/videos/{video}/stream`: from the request to the bytes of the response's body.
+//! `GET /v1/videos/{video}/stream`: from the request to a [`Viewer`], and how its bytes go out.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use async_stream::stream;
 use axum::{
+    Extension,
     body::Body,
     extract::{Query, State},
     http::{HeaderMap, HeaderName, HeaderValue, header},
     response::{IntoResponse, Response},
 };
-use bytes::{Bytes, BytesMut};
 use common::{
-    config::SlowViewer,
-    ids::VideoId,
+    handover::{Handover, Taker},
     path::VideoPath,
-    position::Position,
     problem::{FieldError, Problem},
+    task,
 };
-use futures_util::Stream;
-use tokio::{sync::watch, time::Instant};
+use tokio::time::timeout;
 
-use crate::{
-    Gateway,
-    byte_log::{Place, Read},
-    frame::{self, Resume, Status},
-    pages::Replay,
-    video::order::{Opening, Order, Start},
-};
+use crate::{Gateway, frame, video::order::Start, viewer::Viewer};
 
 /// Newest events that a new viewer gets unless it says otherwise, and at most.
 const RECENT_DEFAULT: u64 = 20;
@@ -101,16 +92,26 @@ pub(crate) async fn stream(
     State(gateway): State<Arc<Gateway>>,
     VideoPath(video): VideoPath,
     Query(pairs): Query<Vec<(String, String)>>,
+    handover: Option<Extension<Handover>>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     gateway.admit(&video, &headers)?;
-    let wanted = Wanted::parse(Params::from(pairs), &headers)?;
-    let viewer = tokio::time::timeout(JOIN_TIMEOUT, Viewer::begin(gateway, video, wanted)).await;
-    let Ok(Some(viewer)) = viewer else {
+    let Wanted { start, recent, poll } = Wanted::parse(Params::from(pairs), &headers)?;
+    let viewer = Viewer::begin(gateway, video, start, recent, poll);
+    let Ok(Some(viewer)) = timeout(JOIN_TIMEOUT, viewer).await else {
         metrics::counter!("chorus_gateway_shed_total").increment(1);
         return Ok(event_stream(Body::from(frame::come_back().freeze())));
     };
-    Ok(event_stream(Body::from_stream(viewer.frames())))
+    // A long poll's connection is kept for the next one.
+    let takes_over = poll.is_none() && handover.is_some_and(|offered| offered.is_possible());
+    if !takes_over {
+        return Ok(event_stream(Body::from_stream(viewer.frames())));
+    }
+    let mut response = event_stream(Body::empty());
+    response.extensions_mut().insert(Taker::new(|socket, head| {
+        task::spawn("gateway.opening", viewer.move_in(socket, head));
+    }));
+    Ok(response)
 }
 
 fn event_stream(body: Body) -> Response {
@@ -121,153 +122,3 @@ fn event_stream(body: Body) -> Response {
     ];
     (HEADERS, body).into_response()
 }
-
-/// Counts a viewer for as long as its stream lives.
-struct Counted(metrics::Gauge);
-
-impl Counted {
-    fn new() -> Self {
-        metrics::counter!("chorus_gateway_streams_total").increment(1);
-        let gauge = metrics::gauge!("chorus_gateway_viewers");
-        gauge.increment(1);
-        Self(gauge)
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.0.decrement(1);
-    }
-}
-
-/// One viewer's response: a head of its own, perhaps pages of the live log, then the byte log.
-struct Viewer {
-    gateway: Arc<Gateway>,
-    video: VideoId,
-    order: watch::Receiver<Order>,
-    resume: Resume,
-    /// First bytes of a replay that begins before the byte log.
-    first_page: Option<(Bytes, Position)>,
-    place: Place,
-    deadline: Option<Instant>,
-    _counted: Counted,
-}
-
-impl Viewer {
-    /// `None` when there is no honest verdict to be had: the gateway stops, or the live log can't be
-    /// read and may hold what the viewer missed.
-    async fn begin(gateway: Arc<Gateway>, video: VideoId, wanted: Wanted) -> Option<Self> {
-        let deadline = wanted.poll.map(|poll| Instant::now() + poll);
-        let (opening, order) = gateway.registry.join(&video, wanted.start, wanted.recent).await?;
-        let Opening { mut resume, place, older } = opening;
-        let mut first_page = None;
-        if let Some(from) = older {
-            let until = order.borrow().log().start().position;
-            match gateway.pages.after(&video, from, until, &gateway.encoder).await {
-                Ok(Replay::Frames(frames, end)) => {
-                    let replayed = resume.to.seq.saturating_sub(from.seq);
-                    resume = Resume { status: Status::Continued, from, replayed, ..resume };
-                    first_page = Some((frames, end));
-                }
-                Ok(Replay::Trimmed) => {}
-                Err(error) => {
-                    tracing::warn!(%error, "can't replay");
-                    return None;
-                }
-            }
-        }
-        let _counted = Counted::new();
-        Some(Self { gateway, video, order, resume, first_page, place, deadline, _counted })
-    }
-
-    fn frames(mut self) -> impl Stream<Item = Result<Bytes, Infallible>> {
-        stream! {
-            yield Ok(self.gateway.encoder.head(self.resume).freeze());
-            let mut sent = false;
-            while let Some((frames, end)) = self.first_page.take() {
-                sent = true;
-                yield Ok(frames);
-                self.first_page = match self.next_page(end).await {
-                    Ok(page) => page,
-                    Err(EndOfStream) => {
-                        yield Ok(frame::come_back().freeze());
-                        return;
-                    }
-                };
-            }
-            loop {
-                let before = self.place.ordinal;
-                match self.read() {
-                    Some(chunks) if !chunks.is_empty() => {
-                        sent |= self.place.ordinal > before;
-                        for chunk in chunks {
-                            yield Ok(chunk);
-                        }
-                    }
-                    Some(_) if self.deadline.is_some() && sent => break,
-                    Some(_) if self.more().await => {}
-                    _ => break,
-                }
-            }
-            yield Ok(frame::come_back().freeze());
-        }
-    }
-
-    /// After a page of the live log: the next one, or `None` once the byte log has what follows.
-    async fn next_page(&mut self, end: Position) -> Result<Option<(Bytes, Position)>, EndOfStream> {
-        let until = {
-            let order = self.order.borrow();
-            if let Some(place) = order.log().place_after(end) {
-                self.place = place;
-                return Ok(None);
-            }
-            order.log().start().position
-        };
-        let Gateway { pages, encoder, .. } = &*self.gateway;
-        match pages.after(&self.video, end, until, encoder).await {
-            Ok(Replay::Frames(frames, end)) => Ok(Some((frames, end))),
-            // Trimmed while it was being read: its cursor stands where it got to, and coming back
-            // with it gives an honest verdict.
-            Ok(Replay::Trimmed) | Err(_) => Err(EndOfStream),
-        }
-    }
-
-    /// What the byte log has for this viewer, moved past what it lost by being slow. `None` ends
-    /// the stream.
-    fn read(&mut self) -> Option<Vec<Bytes>> {
-        let order = self.order.borrow();
-        match order.log().read(self.place) {
-            Read::Bytes(chunks, place) => {
-                self.place = place;
-                Some(chunks)
-            }
-            Read::FellOff if self.gateway.slow_viewer == SlowViewer::Disconnect => None,
-            Read::FellOff => {
-                let end = order.log().end();
-                let count = end.ordinal - self.place.ordinal;
-                metrics::counter!("chorus_gateway_slow_viewers_total").increment(1);
-                let mut notice = BytesMut::new();
-                let encoder = &self.gateway.encoder;
-                encoder.skipped(&mut notice, count, self.place.position, end.position);
-                encoder.bare(&mut notice, end.position);
-                self.place = end;
-                Some(vec![notice.freeze()])
-            }
-        }
-    }
-
-    /// Waits for more to read; `false` when the stream ends: the actor is gone (the gateway stops),
-    /// or the poll's time is up.
-    async fn more(&mut self) -> bool {
-        let changed = self.order.changed();
-        match self.deadline {
-            None => changed.await.is_ok(),
-            Some(deadline) => {
-                tokio::time::timeout_at(deadline, changed).await.is_ok_and(|more| more.is_ok())
-            }
-        }
-    }
-}
-
-/// A replay that can't go on.
-struct EndOfStream;

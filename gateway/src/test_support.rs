@@ -4,11 +4,15 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use common::{
+    config::SlowViewer,
     event::{Entry, Event, EventId, Kind},
     position::{Epoch, Origin, Position, Seq},
 };
 
-use crate::frame::Encoder;
+use tokio::sync::watch;
+use tokio_util::task::TaskTracker;
+
+use crate::{crowd::Crowd, frame::Encoder, video::order::Order};
 
 pub(crate) mod endpoints;
 pub(crate) mod log;
@@ -33,4 +37,9 @@ pub(crate) fn entry(epoch: u64, seq: Seq) -> Entry {
     let data = Bytes::from(format!("{{\"n\":{seq},\"e\":{epoch}}}"));
     let event = Event { id: EventId::from_bytes(id), kind: Kind::COMMENT, data };
     Entry { origin: origin(), position: position(epoch, seq), at_ms: 0, event }
+}
+
+/// A crowd of nobody.
+pub(crate) fn crowd(order: watch::Receiver<Order>) -> Arc<Crowd> {
+    Crowd::new(order, SlowViewer::Skip, TaskTracker::new())
 }

@@ -1,12 +1,13 @@
 //! One video: the messages its actor takes, and the way to it. What to do is decided in [`order`],
 //! done in [`actor`].
 
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot};
 
 use common::{event::Entry, position::Position};
 
+use crate::crowd::Seat;
 pub(crate) use actor::{Actor, Surroundings};
-use order::{Opening, Order, Start};
+use order::{Opening, Start};
 
 mod actor;
 pub(crate) mod order;
@@ -38,8 +39,8 @@ pub(crate) struct Join {
     pub(crate) reply: oneshot::Sender<Joined>,
 }
 
-/// Where a viewer begins, and what it reads from then on.
-pub(crate) type Joined = (Opening, watch::Receiver<Order>);
+/// Where a viewer begins, and its place among those who read the same.
+pub(crate) type Joined = (Opening, Seat);
 
 /// The way to an actor; it ends when it has had no viewer for a while.
 #[derive(Debug, Clone)]

@@ -46,7 +46,8 @@ struct Behind {
 
 impl Mutant {
     pub(crate) fn start(gateway: SocketAddr, harm: Harm) -> Self {
-        let listener = serve::bind("127.0.0.1:0".parse().unwrap(), "test").unwrap();
+        let listener =
+            serve::bind("127.0.0.1:0".parse().unwrap(), "test", Audience::Public).unwrap();
         let address = listener.local_addr().unwrap();
         let http = Client::builder(TokioExecutor::new()).build_http();
         let router = Router::new().fallback(pass_on).with_state(Behind { gateway, harm, http });

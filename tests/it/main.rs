@@ -14,6 +14,7 @@ mod arrows;
 mod client;
 mod comments;
 mod crash;
+mod kinds;
 #[expect(dead_code, reason = "signals are sent by tests/chaos alone")]
 #[path = "../support/process.rs"]
 mod process;

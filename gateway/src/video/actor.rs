@@ -3,6 +3,7 @@
 use std::{cmp::Reverse, sync::Arc, time::Duration};
 
 use common::{
+    config::SlowViewer,
     endpoint_store::EndpointStore,
     ids::VideoId,
     link::Incarnation,
@@ -10,18 +11,15 @@ use common::{
     position::Position,
 };
 use futures_util::future::BoxFuture;
-use tokio::{
-    sync::{mpsc, watch},
-    time::Instant,
-};
-use tokio_util::sync::CancellationToken;
+use tokio::{sync::mpsc, time::Instant};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     Join, Message, VideoHandle,
     order::{Millis, Order, Start, Wish},
     pass::Pass,
 };
-use crate::{frame::Encoder, lease::Lease};
+use crate::{crowd::Crowd, frame::Encoder, lease::Lease};
 
 /// Messages handled in one pass.
 const PASS_LEN_MAX: usize = 512;
@@ -49,6 +47,9 @@ pub(crate) struct Surroundings {
     pub(crate) started: Instant,
     /// Longest pause between two passes.
     pub(crate) pause_max: Duration,
+    pub(crate) slow_viewer: SlowViewer,
+    /// What has to end before the gateway has.
+    pub(crate) tasks: TaskTracker,
     pub(crate) stop: CancellationToken,
 }
 
@@ -92,9 +93,10 @@ impl Actor {
         self.mailbox.recv_many(&mut joins, PASS_LEN_MAX).await;
         loop {
             let (subscribed_as, page) = self.open(self.back_to(&joins)).await;
-            let (viewers, _) = watch::channel(Order::new(self.around.encoder.clone(), page));
-            viewers.send_if_modified(Order::seal);
-            self.serve(Pass::new(viewers), joins, subscribed_as).await;
+            let Surroundings { encoder, slow_viewer, tasks, .. } = &*self.around;
+            let order = Order::new(encoder.clone(), page);
+            let crowd = |reading| Crowd::new(reading, *slow_viewer, tasks.clone());
+            self.serve(Pass::new(order, crowd), joins, subscribed_as).await;
             self.unsubscribe().await;
             joins = self.joins_meanwhile();
             if joins.is_empty() {

@@ -84,6 +84,11 @@ impl Order {
         order
     }
 
+    /// What writes the frames.
+    pub(crate) fn encoder(&self) -> &Encoder {
+        &self.encoder
+    }
+
     /// The bytes, for viewers to read.
     pub(crate) fn log(&self) -> &ByteLog {
         &self.log

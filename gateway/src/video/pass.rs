@@ -1,5 +1,7 @@
 //! What an actor does between two waits: takes what has come, then wakes the viewers once.
 
+use std::sync::Arc;
+
 use common::live_log::{LiveLogError, LogPage};
 use tokio::sync::{oneshot, watch};
 
@@ -7,6 +9,7 @@ use super::{
     Join, Joined, Message,
     order::{Millis, Opening, Order, Wish},
 };
+use crate::crowd::{Crowd, Seat};
 
 /// Ticks without a viewer after which a video goes.
 const LINGER_TICKS: u32 = 2;
@@ -17,7 +20,8 @@ const UNPUSHED_LOOKS_MAX: u32 = 3;
 
 /// A video's order among its viewers.
 pub(super) struct Pass {
-    viewers: watch::Sender<Order>,
+    order: watch::Sender<Order>,
+    crowd: Arc<Crowd>,
     /// Viewers that may know more than this gateway, each with the number of reads that had begun
     /// when it came: answered after a later one.
     waiting: Vec<(u64, Join)>,
@@ -27,8 +31,15 @@ pub(super) struct Pass {
 }
 
 impl Pass {
-    pub(super) fn new(viewers: watch::Sender<Order>) -> Self {
-        Self { viewers, waiting: Vec::new(), reads_begun: 0, idle_ticks: 0, unpushed_looks: 0 }
+    /// An order, and the crowd that reads it.
+    pub(super) fn new(
+        order: Order,
+        crowd: impl FnOnce(watch::Receiver<Order>) -> Arc<Crowd>,
+    ) -> Self {
+        let (order, reading) = watch::channel(order);
+        order.send_if_modified(Order::seal);
+        let (crowd, waiting) = (crowd(reading), Vec::new());
+        Self { order, crowd, waiting, reads_begun: 0, idle_ticks: 0, unpushed_looks: 0 }
     }
 
     /// Whether nobody has watched for long enough.
@@ -48,11 +59,11 @@ impl Pass {
 
     /// How many watch.
     pub(super) fn viewers(&self) -> usize {
-        self.viewers.receiver_count()
+        self.crowd.viewers()
     }
 
     pub(super) fn wish(&self, now: Millis) -> Wish {
-        self.viewers.borrow().wish(now)
+        self.order.borrow().wish(now)
     }
 
     /// Has the live log read once more, whatever is known.
@@ -67,7 +78,7 @@ impl Pass {
     }
 
     fn decide(&self, decide: impl FnOnce(&mut Order)) {
-        self.viewers.send_if_modified(|order| {
+        self.order.send_if_modified(|order| {
             decide(order);
             order.seal()
         });
@@ -75,10 +86,10 @@ impl Pass {
 
     /// Takes all messages in one pass; viewers that come see what it brought.
     pub(super) fn take(&mut self, messages: &mut Vec<Message>, now: Millis) {
-        let Self { viewers, idle_ticks, unpushed_looks, .. } = self;
-        let nobody = viewers.receiver_count() == 0;
+        let Self { order, crowd, idle_ticks, unpushed_looks, .. } = self;
+        let nobody = crowd.viewers() == 0;
         let mut joins = Vec::new();
-        viewers.send_if_modified(|order| {
+        order.send_if_modified(|order| {
             for message in messages.drain(..) {
                 match message {
                     Message::Join(join) => joins.push(join),
@@ -104,7 +115,7 @@ impl Pass {
 
     fn join(&mut self, join: Join) {
         self.idle_ticks = 0;
-        let opening = self.viewers.borrow().resume(&join.start, join.recent);
+        let opening = self.order.borrow().resume(&join.start, join.recent);
         if let Some(opening) = opening {
             self.answer(join.reply, opening);
         } else {
@@ -134,18 +145,18 @@ impl Pass {
     /// Answers those who waited, as far as the last read says all there is to say: it began after
     /// they came, and it left nothing unread.
     fn settle(&mut self) {
-        let behind = self.viewers.borrow().is_behind();
+        let behind = self.order.borrow().is_behind();
         let settled = |(begun, _): &mut (u64, Join)| !behind && *begun < self.reads_begun;
         let settled: Vec<_> = self.waiting.extract_if(.., settled).collect();
         for (_, join) in settled {
-            let opening = self.viewers.borrow().resume_settled(&join.start, join.recent);
+            let opening = self.order.borrow().resume_settled(&join.start, join.recent);
             self.answer(join.reply, opening);
         }
     }
 
     fn answer(&self, reply: oneshot::Sender<Joined>, opening: Opening) {
-        // A viewer that has gone meanwhile takes its receiver with it.
-        let _ = reply.send((opening, self.viewers.subscribe()));
+        // A viewer that has gone meanwhile leaves its seat.
+        let _ = reply.send((opening, Seat::new(self.crowd.clone())));
     }
 }
 
@@ -156,7 +167,7 @@ mod tests {
     use super::*;
     use crate::{
         frame::Status,
-        test_support::{encoder, entry, origin, position},
+        test_support::{crowd, encoder, entry, origin, position},
         video::order::Start,
     };
 
@@ -170,7 +181,7 @@ mod tests {
     }
 
     fn pass() -> Pass {
-        Pass::new(watch::channel(Order::new(encoder(), page(1, 1..=5, 5))).0)
+        Pass::new(Order::new(encoder(), page(1, 1..=5, 5)), crowd)
     }
 
     /// A viewer that comes from another gateway, which was further.

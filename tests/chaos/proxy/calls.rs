@@ -99,7 +99,8 @@ pub(crate) struct CallProxy {
 impl CallProxy {
     /// On a free port; `seed` decides which calls are hit.
     pub(crate) fn start(target: Option<SocketAddr>, seed: u64) -> Self {
-        let listener = serve::bind("127.0.0.1:0".parse().unwrap(), "test").unwrap();
+        let listener =
+            serve::bind("127.0.0.1:0".parse().unwrap(), "test", Audience::Internal).unwrap();
         let address = listener.local_addr().unwrap();
         let http = Client::builder(TokioExecutor::new())
             .timer(TokioTimer::new())

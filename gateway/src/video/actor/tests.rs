@@ -23,6 +23,8 @@ fn actor(head: Seq) -> (Arc<CountingLog>, VideoHandle, DropGuard) {
         lease: Arc::new(Lease::new("http://here".into())),
         started: Instant::now(),
         pause_max: Duration::from_millis(50),
+        slow_viewer: SlowViewer::Skip,
+        tasks: TaskTracker::new(),
         stop: stop.clone(),
     });
     let (handle, actor) = Actor::new("v".parse().unwrap(), around);
@@ -60,7 +62,7 @@ async fn a_push_that_came_in_the_pause_needs_no_read() {
     pass_time(5).await;
     handle.tell(Message::Pushed(vec![entry(1, 6)]));
     pass_time(200).await;
-    assert_eq!(viewers[0].1.borrow().log().end().position, position(1, 6));
+    assert_eq!(viewers[0].1.crowd().order().borrow().log().end().position, position(1, 6));
     assert_eq!(log.reads(), 1, "the one that opened it");
 }
 
@@ -73,7 +75,7 @@ async fn a_hole_that_nothing_fills_is_read() {
     log.hold(1, 7);
     handle.tell(Message::Pushed(vec![entry(1, 7)]));
     pass_time(200).await;
-    assert_eq!(viewer.1.borrow().log().end().position, position(1, 7));
+    assert_eq!(viewer.1.crowd().order().borrow().log().end().position, position(1, 7));
     assert_eq!(log.reads(), 2);
 }
 
@@ -96,9 +98,9 @@ async fn a_video_begins_before_those_who_come_first() {
 async fn an_odd_position_does_not_move_the_beginning() {
     for (seq, older) in [(100, Some(position(1, 100))), (4_000, None)] {
         let (_, handle, _stop) = actor(3_000);
-        let (opening, order) = join_at(&handle, after(seq)).await;
+        let (opening, seat) = join_at(&handle, after(seq)).await;
         assert_eq!((opening.resume.status, opening.older), (Status::Reset, older), "{seq}");
         assert_eq!(opening.resume.replayed, 200, "`recent`");
-        assert_eq!(order.borrow().log().start().position, position(1, 3_000 - 256));
+        assert_eq!(seat.crowd().order().borrow().log().start().position, position(1, 3_000 - 256));
     }
 }

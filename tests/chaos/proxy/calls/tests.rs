@@ -22,7 +22,8 @@ impl Target {
             got.lock().unwrap().push(body.clone());
             body
         };
-        let listener = serve::bind("127.0.0.1:0".parse().unwrap(), "test").unwrap();
+        let listener =
+            serve::bind("127.0.0.1:0".parse().unwrap(), "test", Audience::Internal).unwrap();
         let address = listener.local_addr().unwrap();
         let router = Router::new().route("/call", post(echo));
         let served = serve::serve(listener, router, Audience::Internal, CancellationToken::new());

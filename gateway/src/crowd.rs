@@ -1,0 +1,144 @@
+//! Everybody who watches one video. Those whose sockets were taken over from hyper are spread over
+//! [`Shard`]s, tasks that write to many sockets each; the others are response bodies, which hyper
+//! polls. Both read the video's one byte log.
+
+use std::sync::{
+    Arc, Mutex, PoisonError,
+    atomic::{AtomicUsize, Ordering::Relaxed},
+};
+
+use common::{config::SlowViewer, task};
+use tokio::{
+    net::TcpStream,
+    sync::{mpsc, watch},
+};
+use tokio_util::task::TaskTracker;
+
+use crate::{byte_log::Place, chunked::last_chunk, frame, video::order::Order};
+use shard::Shard;
+
+mod shard;
+#[cfg(test)]
+mod tests;
+
+/// Viewers of a video whom one shard serves before it is worth having another one.
+const SHARD_LEN: usize = 512;
+/// Viewers on their way to a shard.
+const NEWCOMERS_MAX: usize = 256;
+
+/// A video's viewers.
+pub(crate) struct Crowd {
+    order: watch::Receiver<Order>,
+    slow_viewer: SlowViewer,
+    viewers: AtomicUsize,
+    shards: Mutex<Vec<Desk>>,
+    tasks: TaskTracker,
+}
+
+/// The way to a shard.
+#[derive(Clone)]
+struct Desk {
+    newcomers: mpsc::Sender<Newcomer>,
+    /// How many viewers the shard has, those on their way included.
+    len: Arc<AtomicUsize>,
+}
+
+/// A viewer whose socket was taken over and who has reached the byte log.
+struct Newcomer {
+    socket: TcpStream,
+    place: Place,
+    seat: Seat,
+}
+
+impl Crowd {
+    /// Nobody yet; ends when `order` does.
+    pub(crate) fn new(
+        order: watch::Receiver<Order>,
+        slow_viewer: SlowViewer,
+        tasks: TaskTracker,
+    ) -> Arc<Self> {
+        let (viewers, shards) = (AtomicUsize::new(0), Mutex::default());
+        Arc::new(Self { order, slow_viewer, viewers, shards, tasks })
+    }
+
+    /// How many watch, of either kind.
+    pub(crate) fn viewers(&self) -> usize {
+        self.viewers.load(Relaxed)
+    }
+
+    /// What viewers read.
+    pub(crate) fn order(&self) -> &watch::Receiver<Order> {
+        &self.order
+    }
+
+    /// The emptiest shard, or a new one when all are full and there are threads for more.
+    fn desk(&self) -> Desk {
+        let mut shards = self.shards.lock().unwrap_or_else(PoisonError::into_inner);
+        shards.retain(|desk| !desk.newcomers.is_closed());
+        let emptiest = shards.iter().min_by_key(|desk| desk.len.load(Relaxed));
+        let threads = tokio::runtime::Handle::current().metrics().num_workers();
+        match emptiest {
+            Some(desk) if desk.len.load(Relaxed) < SHARD_LEN || shards.len() >= threads => {
+                desk.clone()
+            }
+            _ => {
+                let desk = self.start_shard();
+                shards.push(desk.clone());
+                desk
+            }
+        }
+    }
+
+    fn start_shard(&self) -> Desk {
+        let (newcomers, arriving) = mpsc::channel(NEWCOMERS_MAX);
+        let len = Arc::new(AtomicUsize::new(0));
+        let shard = Shard::new(self.order.clone(), arriving, len.clone(), self.slow_viewer);
+        task::spawn("gateway.shard", self.tasks.track_future(shard.run()));
+        Desk { newcomers, len }
+    }
+}
+
+/// A viewer's place in the crowd: counts as long as it lives.
+pub(crate) struct Seat(Arc<Crowd>);
+
+impl Seat {
+    pub(crate) fn new(crowd: Arc<Crowd>) -> Self {
+        crowd.viewers.fetch_add(1, Relaxed);
+        metrics::counter!("chorus_gateway_streams_total").increment(1);
+        metrics::gauge!("chorus_gateway_viewers").increment(1);
+        Self(crowd)
+    }
+
+    pub(crate) fn crowd(&self) -> &Crowd {
+        &self.0
+    }
+
+    /// Leaves the socket to a shard, which writes what follows `place` from now on; or ends the
+    /// stream when there is none any more, because the video's actor has ended.
+    pub(crate) async fn settle(self, socket: TcpStream, place: Place) {
+        let Desk { newcomers, len } = self.0.desk();
+        len.fetch_add(1, Relaxed);
+        // The shard counts down what it got; one that has ended is forgotten with its count.
+        if let Err(refused) = newcomers.send(Newcomer { socket, place, seat: self }).await {
+            end(&refused.0.socket);
+        }
+    }
+}
+
+/// The body's last chunk, as far as the socket takes it.
+fn end(socket: &TcpStream) {
+    let _ = socket.try_write(&last_chunk(frame::come_back().freeze()));
+}
+
+impl std::fmt::Debug for Seat {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Seat").finish_non_exhaustive()
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.0.viewers.fetch_sub(1, Relaxed);
+        metrics::gauge!("chorus_gateway_viewers").decrement(1);
+    }
+}

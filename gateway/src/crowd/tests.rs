@@ -1,0 +1,168 @@
+//! Hypotheses on viewers whose sockets were taken over, with real sockets.
+
+use std::time::Duration;
+
+use common::live_log::LogPage;
+use tokio::{
+    io::AsyncReadExt,
+    net::TcpListener,
+    time::{sleep, timeout},
+};
+
+use super::*;
+use crate::test_support::{crowd, encoder, entry, position};
+
+/// Ends what would wait for ever.
+const GUARD: Duration = Duration::from_secs(30);
+/// More than the byte log keeps and the kernel takes in for somebody, in entries of 64 KiB.
+const FLOOD: u64 = 256;
+
+/// A video that begins with nothing.
+fn video() -> (watch::Sender<Order>, Arc<Crowd>) {
+    let page = LogPage { head: position(1, 0), first: 1, entries: Vec::new() };
+    let (order, reading) = watch::channel(Order::new(encoder(), page));
+    (order, crowd(reading))
+}
+
+/// A viewer at the beginning of the log, and its client's end.
+async fn viewer(crowd: &Arc<Crowd>) -> TcpStream {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (client, accepted) =
+        tokio::join!(TcpStream::connect(listener.local_addr().unwrap()), listener.accept());
+    let place = crowd.order().borrow().log().start();
+    Seat::new(crowd.clone()).settle(accepted.unwrap().0, place).await;
+    client.unwrap()
+}
+
+fn push(order: &watch::Sender<Order>, seqs: std::ops::RangeInclusive<u64>, len: usize) {
+    for seq in seqs {
+        let mut entry = entry(1, seq);
+        entry.event.data = vec![b'x'; len].into();
+        order.send_modify(|order| {
+            order.on_pushed(vec![entry], 0);
+            order.seal();
+        });
+    }
+}
+
+/// The bytes of the chunks up to the one that ends with `last`, or to the body's end.
+async fn read_until(client: &mut TcpStream, last: &str) -> String {
+    let (mut raw, mut read) = (Vec::new(), Vec::new());
+    loop {
+        let (body, is_over) = dechunked(&raw);
+        if is_over || body.ends_with(last) {
+            return body;
+        }
+        read.resize(1024 * 1024, 0);
+        let len = timeout(GUARD, client.read(&mut read)).await.unwrap().unwrap();
+        assert!(len > 0, "closed after {} bytes", body.len());
+        raw.extend_from_slice(&read[..len]);
+    }
+}
+
+/// What whole chunks there are, and whether the last one is among them.
+fn dechunked(mut raw: &[u8]) -> (String, bool) {
+    let mut body = String::new();
+    while let Some(end) = raw.windows(2).position(|pair| pair == b"\r\n") {
+        let len = usize::from_str_radix(str::from_utf8(&raw[..end]).unwrap(), 16).unwrap();
+        let Some(chunk) = raw.get(end + 2..end + 2 + len + 2) else { break };
+        assert!(chunk.ends_with(b"\r\n"), "a chunk of {len} bytes");
+        if len == 0 {
+            return (body, true);
+        }
+        body.push_str(str::from_utf8(&chunk[..len]).unwrap());
+        raw = &raw[end + 2 + len + 2..];
+    }
+    (body, false)
+}
+
+async fn until(is_so: impl Fn() -> bool) {
+    let all = async {
+        while !is_so() {
+            sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(GUARD, all).await.unwrap();
+}
+
+#[tokio::test]
+async fn all_get_what_was_there_and_what_comes() {
+    let (order, crowd) = video();
+    push(&order, 1..=2, 3);
+    let mut viewers = [viewer(&crowd).await, viewer(&crowd).await];
+    push(&order, 3..=3, 3);
+    for viewer in &mut viewers {
+        let frame = |n| format!("id: 1~dc1:1:{n}\nevent: comment\ndata: xxx\n\n");
+        let all = [1, 2, 3].map(frame).concat();
+        assert_eq!(read_until(viewer, &frame(3)).await, all);
+    }
+}
+
+/// A shard that has something new and a newcomer at once brings it to those who were there, too.
+#[tokio::test]
+async fn a_newcomer_takes_nothing_from_the_others() {
+    let (order, crowd) = video();
+    let mut first = viewer(&crowd).await;
+    let mut others = Vec::new();
+    for seq in 1..=32 {
+        push(&order, seq..=seq, 3);
+        others.push(viewer(&crowd).await);
+        read_until(&mut first, "data: xxx\n\n").await;
+    }
+}
+
+/// Nothing is sent meanwhile: closing is noticed by itself.
+#[tokio::test]
+async fn who_leaves_leaves_a_seat_free() {
+    let (_order, crowd) = video();
+    let (stays, leaves) = (viewer(&crowd).await, viewer(&crowd).await);
+    assert_eq!(crowd.viewers(), 2);
+    drop(leaves);
+    until(|| crowd.viewers() == 1).await;
+    let len = || crowd.shards.lock().unwrap()[0].len.load(Relaxed);
+    until(|| len() == 1).await;
+    drop(stays);
+    until(|| crowd.viewers() == 0 && len() == 0).await;
+}
+
+/// One that reads nothing delays nobody; when it reads again it is told what it missed, and its
+/// chunks are whole.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_stuck_is_told_what_it_missed() {
+    let (order, crowd) = video();
+    let (mut stuck, mut reads) = (viewer(&crowd).await, viewer(&crowd).await);
+    for seq in 1..=FLOOD {
+        push(&order, seq..=seq, 64 * 1024);
+        let id = format!("id: 1~dc1:1:{seq:x}\n");
+        assert!(read_until(&mut reads, "\n\n").await.starts_with(&id), "{id} comes next");
+    }
+    let last = format!("id: 1~dc1:1:{FLOOD:x}\n\n");
+    let got = read_until(&mut stuck, &last).await;
+    let shown = got.matches("event: comment").count() as u64;
+    assert!(shown < FLOOD && got.contains("event: skipped"), "{shown} of {FLOOD}");
+    let count = FLOOD - shown;
+    assert!(got.contains(&format!("{{\"count\":{count},")), "all that is missing is told");
+}
+
+/// The video's actor has ended: everybody is told to come back, and the body ends.
+#[tokio::test]
+async fn the_end_is_told() {
+    let (order, crowd) = video();
+    let mut viewer = viewer(&crowd).await;
+    push(&order, 1..=1, 3);
+    drop(order);
+    let all = read_until(&mut viewer, "the end").await;
+    assert!(all.contains("data: xxx") && all.contains("retry: "), "{all}");
+    until(|| crowd.viewers() == 0).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_shard_is_followed_by_another_while_there_are_threads() {
+    let (_order, crowd) = video();
+    let first = crowd.desk();
+    first.len.store(SHARD_LEN, Relaxed);
+    let second = crowd.desk();
+    assert!(!first.newcomers.same_channel(&second.newcomers));
+    second.len.store(SHARD_LEN + 1, Relaxed);
+    assert!(crowd.desk().newcomers.same_channel(&first.newcomers), "no third one on two threads");
+}

@@ -1,0 +1,47 @@
+//! What a viewer reads next: the byte log's frames from its place on, or word of what it lost.
+
+use bytes::{Bytes, BytesMut};
+use common::config::SlowViewer;
+
+use crate::{
+    byte_log::{Place, Read},
+    video::order::Order,
+};
+
+/// What is next for a viewer.
+#[derive(Debug)]
+pub(crate) enum Next {
+    /// Frames, as many as one read gives; none at the log's end.
+    Frames(Vec<Bytes>),
+    /// It was too slow for what is kept, and is told so.
+    Notice(Bytes),
+    /// It was too slow, and has to come back.
+    End,
+}
+
+/// Reads on from `place` and moves it.
+pub(crate) fn read_on(order: &Order, place: &mut Place, slow_viewer: SlowViewer) -> Next {
+    match order.log().read(*place) {
+        Read::Bytes(chunks, next) => {
+            *place = next;
+            Next::Frames(chunks)
+        }
+        Read::FellOff => {
+            metrics::counter!("chorus_gateway_slow_viewers_total").increment(1);
+            match slow_viewer {
+                SlowViewer::Disconnect => Next::End,
+                SlowViewer::Skip => Next::Notice(skip_to_end(order, place)),
+            }
+        }
+    }
+}
+
+fn skip_to_end(order: &Order, place: &mut Place) -> Bytes {
+    let end = order.log().end();
+    let count = end.ordinal - place.ordinal;
+    let (mut notice, encoder) = (BytesMut::new(), order.encoder());
+    encoder.skipped(&mut notice, count, place.position, end.position);
+    encoder.bare(&mut notice, end.position);
+    *place = end;
+    notice.freeze()
+}

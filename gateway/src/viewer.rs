@@ -1,0 +1,199 @@
+//! One viewer from its opening on: a head of its own, perhaps pages of the live log, then the byte
+//! log, through a socket of its own or as a response body.
+
+use std::{convert::Infallible, sync::Arc, time::Duration};
+
+use async_stream::stream;
+use bytes::{Bytes, BytesMut};
+use common::{ids::VideoId, position::Position};
+use futures_util::Stream;
+use tokio::{
+    io::AsyncWriteExt,
+    net::TcpStream,
+    sync::watch,
+    time::{Instant, timeout, timeout_at},
+};
+
+use crate::{
+    Gateway,
+    byte_log::Place,
+    chunked::{chunk, last_chunk},
+    crowd::Seat,
+    frame::{self, Resume, Status},
+    pages::Replay,
+    reading::{Next, read_on},
+    video::order::{Opening, Order, Start},
+};
+
+/// How long a part of the opening may take to be written.
+const OPENING_WRITE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A viewer's stream.
+pub(crate) struct Viewer {
+    gateway: Arc<Gateway>,
+    video: VideoId,
+    order: watch::Receiver<Order>,
+    resume: Resume,
+    step: Step,
+    place: Place,
+    deadline: Option<Instant>,
+    seat: Seat,
+}
+
+/// How far the opening is.
+enum Step {
+    /// The head comes first, then a page if there is one.
+    Head(Option<(Bytes, Position)>),
+    Page(Bytes, Position),
+    /// The live log was replayed up to here.
+    After(Position),
+    /// The byte log has the rest.
+    Log,
+}
+
+/// A replay that can't go on.
+pub(crate) struct EndOfStream;
+
+impl Viewer {
+    /// `None` when there is no honest verdict to be had: the gateway stops, or the live log can't be
+    /// read and may hold what the viewer missed.
+    pub(crate) async fn begin(
+        gateway: Arc<Gateway>,
+        video: VideoId,
+        start: Start,
+        recent: u64,
+        poll: Option<Duration>,
+    ) -> Option<Self> {
+        let deadline = poll.map(|poll| Instant::now() + poll);
+        let (opening, seat) = gateway.registry.join(&video, start, recent).await?;
+        let order = seat.crowd().order().clone();
+        let Opening { mut resume, place, older } = opening;
+        let mut page = None;
+        if let Some(from) = older {
+            let until = order.borrow().log().start().position;
+            match gateway.pages.after(&video, from, until, &gateway.encoder).await {
+                Ok(Replay::Frames(frames, end)) => {
+                    let replayed = resume.to.seq.saturating_sub(from.seq);
+                    resume = Resume { status: Status::Continued, from, replayed, ..resume };
+                    page = Some((frames, end));
+                }
+                Ok(Replay::Trimmed) => {}
+                Err(error) => {
+                    tracing::warn!(%error, "can't replay");
+                    return None;
+                }
+            }
+        }
+        Some(Self { gateway, video, order, resume, step: Step::Head(page), place, deadline, seat })
+    }
+
+    /// Writes the opening to a socket that was taken over, after the response's head, then leaves
+    /// the socket to the crowd.
+    pub(crate) async fn move_in(mut self, mut socket: TcpStream, head: BytesMut) {
+        let mut head = Some(head.freeze());
+        loop {
+            let part = self.opening().await;
+            let bytes = match &part {
+                Ok(Some(bytes)) => chunk(std::slice::from_ref(bytes)),
+                Ok(None) => break,
+                Err(EndOfStream) => last_chunk(frame::come_back().freeze()),
+            };
+            let bytes = match head.take() {
+                Some(head) => [head, bytes].concat().into(),
+                None => bytes,
+            };
+            let written = timeout(OPENING_WRITE_TIMEOUT, socket.write_all(&bytes)).await;
+            // Who takes nothing, or has left, comes back with its position.
+            if part.is_err() || !matches!(written, Ok(Ok(()))) {
+                return;
+            }
+        }
+        let Self { seat, place, .. } = self;
+        seat.settle(socket, place).await;
+    }
+
+    /// The stream as a response body.
+    pub(crate) fn frames(mut self) -> impl Stream<Item = Result<Bytes, Infallible>> {
+        stream! {
+            let mut sent = false;
+            loop {
+                match self.opening().await {
+                    Ok(Some(bytes)) => yield Ok(bytes),
+                    Ok(None) => break,
+                    Err(EndOfStream) => {
+                        yield Ok(frame::come_back().freeze());
+                        return;
+                    }
+                }
+                sent |= matches!(self.step, Step::After(_));
+            }
+            loop {
+                let before = self.place.ordinal;
+                match self.read() {
+                    Next::Frames(frames) if !frames.is_empty() => {
+                        sent |= self.place.ordinal > before;
+                        for bytes in frames {
+                            yield Ok(bytes);
+                        }
+                    }
+                    Next::Notice(notice) => yield Ok(notice),
+                    Next::Frames(_) if self.deadline.is_some() && sent => break,
+                    Next::Frames(_) if self.more().await => {}
+                    _ => break,
+                }
+            }
+            yield Ok(frame::come_back().freeze());
+        }
+    }
+
+    /// The next part of what is this viewer's own; `None` once the byte log has what follows.
+    async fn opening(&mut self) -> Result<Option<Bytes>, EndOfStream> {
+        if let Step::After(end) = self.step {
+            self.step = self.page_after(end).await?;
+        }
+        match std::mem::replace(&mut self.step, Step::Log) {
+            Step::Head(page) => {
+                self.step = page.map_or(Step::Log, |(frames, end)| Step::Page(frames, end));
+                Ok(Some(self.gateway.encoder.head(self.resume).freeze()))
+            }
+            Step::Page(frames, end) => {
+                self.step = Step::After(end);
+                Ok(Some(frames))
+            }
+            Step::After(_) | Step::Log => Ok(None),
+        }
+    }
+
+    /// What follows a page of the live log: the next one, or the byte log.
+    async fn page_after(&mut self, end: Position) -> Result<Step, EndOfStream> {
+        let until = {
+            let order = self.order.borrow();
+            if let Some(place) = order.log().place_after(end) {
+                self.place = place;
+                return Ok(Step::Log);
+            }
+            order.log().start().position
+        };
+        let Gateway { pages, encoder, .. } = &*self.gateway;
+        match pages.after(&self.video, end, until, encoder).await {
+            Ok(Replay::Frames(frames, end)) => Ok(Step::Page(frames, end)),
+            // Trimmed while it was being read: its cursor stands where it got to, and coming back
+            // with it gives an honest verdict.
+            Ok(Replay::Trimmed) | Err(_) => Err(EndOfStream),
+        }
+    }
+
+    fn read(&mut self) -> Next {
+        read_on(&self.order.borrow_and_update(), &mut self.place, self.gateway.slow_viewer)
+    }
+
+    /// Waits for more to read; `false` when the stream ends: the actor is gone (the gateway stops),
+    /// or the poll's time is up.
+    async fn more(&mut self) -> bool {
+        let changed = self.order.changed();
+        match self.deadline {
+            None => changed.await.is_ok(),
+            Some(deadline) => timeout_at(deadline, changed).await.is_ok_and(|more| more.is_ok()),
+        }
+    }
+}

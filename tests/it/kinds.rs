@@ -1,0 +1,238 @@
+//! However a viewer connects, it gets the same bytes: over a socket that the gateway takes over
+//! from hyper (HTTP/1.1), or as a response body (HTTP/1.0, HTTP/2, long polls).
+
+use std::net::SocketAddr;
+
+use axum::http::{HeaderMap, StatusCode};
+use bytes::Bytes;
+use http_body_util::{BodyExt, Empty};
+use hyper::client::conn::http2;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use tempfile::tempdir;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time::timeout,
+};
+
+use crate::{
+    client::{Client, GUARD},
+    server::Server,
+};
+
+const ORIGIN: &str = "https://a.example";
+const LIST: &str = "GET /v1/videos/v/comments?limit=200 HTTP/1.1\r\nHost: localhost\r\n\r\n";
+const LAST: &str = "the last one";
+
+/// A response as it came: the head's lines that don't depend on the version, and the body.
+#[derive(Debug)]
+struct Seen {
+    head: Vec<(String, String)>,
+    body: String,
+    closes: bool,
+}
+
+/// Bytes of a connection, as far as they were read.
+struct Raw {
+    socket: TcpStream,
+    read: Vec<u8>,
+}
+
+impl Raw {
+    async fn connect(address: SocketAddr) -> Self {
+        Self { socket: TcpStream::connect(address).await.unwrap(), read: Vec::new() }
+    }
+
+    async fn send(&mut self, text: &str) {
+        self.socket.write_all(text.as_bytes()).await.unwrap();
+    }
+
+    async fn more(&mut self) {
+        let len = timeout(GUARD, self.socket.read_buf(&mut self.read)).await.unwrap().unwrap();
+        assert!(len > 0, "closed");
+    }
+
+    /// Takes the next head.
+    async fn head(&mut self) -> String {
+        loop {
+            if let Some(end) = self.read.windows(4).position(|four| four == b"\r\n\r\n") {
+                let rest = self.read.split_off(end + 4);
+                let head = std::mem::replace(&mut self.read, rest);
+                return String::from_utf8(head).unwrap();
+            }
+            self.more().await;
+        }
+    }
+
+    /// Takes an answer that has a length.
+    async fn answer(&mut self) -> Vec<u8> {
+        let head = self.head().await.to_lowercase();
+        let len = head.split("content-length: ").nth(1).unwrap().lines().next().unwrap();
+        let len = len.parse().unwrap();
+        while self.read.len() < len {
+            self.more().await;
+        }
+        let rest = self.read.split_off(len);
+        std::mem::replace(&mut self.read, rest)
+    }
+
+    /// Takes a stream's head and its body up to the last comment.
+    async fn stream(&mut self) -> Seen {
+        let head = self.head().await;
+        assert!(head.lines().next().unwrap().ends_with(" 200 OK"), "{head}");
+        let fields = head.lines().filter_map(|line| line.split_once(": "));
+        let fields = fields.map(|(name, value)| (name.to_lowercase(), value.to_owned()));
+        let fields: Vec<_> = fields.collect();
+        let is_chunked = fields.contains(&("transfer-encoding".into(), "chunked".into()));
+        let closes = fields.contains(&("connection".into(), "close".into()));
+        loop {
+            let body = if is_chunked { dechunked(&self.read) } else { self.read.clone() };
+            let body = String::from_utf8(body).unwrap();
+            if is_whole(&body) {
+                return Seen { head: comparable(fields), body: without_retry(&body), closes };
+            }
+            self.more().await;
+        }
+    }
+}
+
+/// What whole chunks there are.
+fn dechunked(mut raw: &[u8]) -> Vec<u8> {
+    let mut body = Vec::new();
+    while let Some(end) = raw.windows(2).position(|pair| pair == b"\r\n") {
+        let len = usize::from_str_radix(str::from_utf8(&raw[..end]).unwrap(), 16).unwrap();
+        let Some(chunk) = raw.get(end + 2..end + 4 + len) else { break };
+        body.extend_from_slice(&chunk[..len]);
+        raw = &raw[end + 4 + len..];
+    }
+    body
+}
+
+fn is_whole(body: &str) -> bool {
+    body.contains(LAST) && body.ends_with("\n\n")
+}
+
+/// Every viewer has a time of its own to come back after.
+fn without_retry(body: &str) -> String {
+    body.lines()
+        .filter(|line| !line.starts_with("retry: "))
+        .map(|line| format!("{line}\n"))
+        .collect()
+}
+
+fn comparable(fields: impl IntoIterator<Item = (String, String)>) -> Vec<(String, String)> {
+    let of_the_version = ["date", "connection", "transfer-encoding", "x-request-id"];
+    let mut fields: Vec<_> =
+        fields.into_iter().filter(|(name, _)| !of_the_version.contains(&name.as_str())).collect();
+    fields.sort();
+    fields
+}
+
+/// HTTP/2 without TLS.
+async fn h2(address: SocketAddr, path: &str) -> Seen {
+    let socket = TcpStream::connect(address).await.unwrap();
+    let (mut sender, connection) =
+        http2::handshake(TokioExecutor::new(), TokioIo::new(socket)).await.unwrap();
+    common::task::spawn("test", connection);
+    let request = hyper::Request::get(format!("http://localhost{path}"))
+        .header("origin", ORIGIN)
+        .body(Empty::<Bytes>::new())
+        .unwrap();
+    let (head, mut body) = sender.send_request(request).await.unwrap().into_parts();
+    assert_eq!(head.status, StatusCode::OK);
+    let mut read = String::new();
+    while !is_whole(&read) {
+        let frame = timeout(GUARD, body.frame()).await.unwrap().unwrap().unwrap();
+        read.push_str(str::from_utf8(&frame.into_data().unwrap()).unwrap());
+    }
+    Seen { head: comparable(pairs(&head.headers)), body: without_retry(&read), closes: false }
+}
+
+fn pairs(headers: &HeaderMap) -> Vec<(String, String)> {
+    let text = |value: &axum::http::HeaderValue| value.to_str().unwrap().to_owned();
+    headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect()
+}
+
+fn get(path: &str, version: &str) -> String {
+    format!("GET {path} HTTP/{version}\r\nHost: localhost\r\nOrigin: {ORIGIN}\r\n\r\n")
+}
+
+/// A server, its client, and the way to a stream that continues before three comments.
+async fn before_three(folder: &std::path::Path) -> (Server, Client, String) {
+    let cors = format!("[cors]\nallowed_origins = [\"{ORIGIN}\"]");
+    let server = Server::all_with(folder, &cors).await;
+    let client = server.client();
+    client.comment("v", "before").await;
+    let cursor = client.get("/v1/videos/v/comments").await.json()["cursor"].clone();
+    let path = format!("/v1/videos/v/stream?after={}", cursor.as_str().unwrap());
+    for text in ["one", "two", "three"] {
+        client.comment("v", text).await;
+    }
+    (server, client, path)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_kinds_of_viewers_get_the_same() {
+    let folder = tempdir().unwrap();
+    let (server, client, path) = before_three(folder.path()).await;
+    let address = server.public();
+    let (mut fresh, mut reused, mut pipelined, mut old) = (
+        Raw::connect(address).await,
+        Raw::connect(address).await,
+        Raw::connect(address).await,
+        Raw::connect(address).await,
+    );
+    fresh.send(&get(&path, "1.1")).await;
+    reused.send(LIST).await;
+    reused.answer().await;
+    reused.send(&get(&path, "1.1")).await;
+    pipelined.send(&[LIST, &get(&path, "1.1")].concat()).await;
+    old.send(&get(&path, "1.0")).await;
+    let post_more = async {
+        for text in ["four", LAST] {
+            assert_eq!(client.comment("v", text).await.status, StatusCode::CREATED);
+        }
+    };
+    pipelined.answer().await;
+    let (fresh, reused, pipelined, old, h2, ()) = tokio::join!(
+        fresh.stream(),
+        reused.stream(),
+        pipelined.stream(),
+        old.stream(),
+        h2(address, &path),
+        post_more
+    );
+    assert_eq!(fresh.body.matches("event: comment").count(), 5, "{}", fresh.body);
+    let named = |name: &str| fresh.head.iter().any(|(field, _)| field == name);
+    assert!(named("access-control-allow-origin") && !named("content-length"), "{:?}", fresh.head);
+    for (kind, seen) in
+        [("reused", &reused), ("pipelined", &pipelined), ("HTTP/1.0", &old), ("HTTP/2", &h2)]
+    {
+        assert_eq!((&seen.head, &seen.body), (&fresh.head, &fresh.body), "{kind}");
+    }
+    assert!(fresh.closes && reused.closes && pipelined.closes, "taken over");
+    server.stop().await;
+}
+
+/// What a client asked for before on the same connection comes first, also when it is much and the
+/// client is slow to read it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_waits_for_earlier_answers() {
+    const LISTS: usize = 64;
+    let folder = tempdir().unwrap();
+    let (server, client, path) = before_three(folder.path()).await;
+    for _ in 0..200 {
+        client.comment("v", &"👍🏽".repeat(400)).await;
+    }
+    client.comment("v", LAST).await;
+    let mut raw = Raw::connect(server.public()).await;
+    raw.send(&[LIST.repeat(LISTS), get(&path, "1.1")].concat()).await;
+    let one = client.get("/v1/videos/v/comments?limit=200").await.body;
+    assert!(one.len() * LISTS > 16 * 1024 * 1024, "more than sockets hold: {}", one.len());
+    for nth in 0..LISTS {
+        assert_eq!(raw.answer().await.len(), one.len(), "answer {nth}");
+    }
+    let seen = raw.stream().await;
+    assert_eq!(seen.body.matches("event: comment").count(), 204);
+    server.stop().await;
+}
