@@ -4,6 +4,7 @@
 use std::{
     io,
     net::SocketAddr,
+    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -14,10 +15,18 @@ use std::{
 use axum::{Router, body::Body, response::Response};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
-    server::{conn::auto, graceful::GracefulShutdown},
+    server::{
+        conn::auto,
+        graceful::{GracefulShutdown, Watcher},
+    },
 };
 use socket2::SockRef;
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::{
+    net::{TcpListener, TcpSocket, TcpStream},
+    sync::Semaphore,
+    task::unconstrained,
+    time::timeout,
+};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
@@ -28,6 +37,11 @@ use crate::{
 
 /// Connections that may wait to be accepted; the kernel's own bound (somaxconn) is often this.
 const BACKLOG: u32 = 4096;
+/// New connections served at a time. The others of a herd are accepted and wait, so that what one
+/// needs until it is answered or handed over serves the next: for 10,000 at once 250 MB otherwise.
+const OPENING_MAX: usize = 256;
+/// How long a connection counts as new when its request does not get whole: it holds nobody up.
+const OPENING: Duration = Duration::from_millis(50);
 /// Longest wait for a request's head, and for a connection's first one: slower ones are attackers.
 const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(10);
 /// Headers of one request.
@@ -123,23 +137,28 @@ pub async fn serve(
     stop: CancellationToken,
 ) {
     let connections = GracefulShutdown::new();
-    let builder = builder(audience);
+    let openings = Semaphore::new(OPENING_MAX);
+    let service = Arc::new(Service { builder: builder(audience), router, openings });
+    // Without tokio's budget: it would take 128 of a herd between two rounds of all other tasks, and
+    // what the kernel has no room for meanwhile tries again seconds later.
+    stop.run_until_cancelled(unconstrained(accept(&listener, &service, &connections))).await;
+    drop(listener);
+    let _ = timeout(GRACE, connections.shutdown()).await;
+}
+
+async fn accept(listener: &TcpListener, service: &Arc<Service>, connections: &GracefulShutdown) {
     loop {
-        let accepted = tokio::select! {
-            biased; // rare and final: a busy socket must not outvote it
-            () = stop.cancelled() => break,
-            accepted = listener.accept() => accepted,
-        };
-        match accepted {
-            Ok((stream, _)) => accept(stream, &builder, &router, &connections),
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let connection = service.clone().serve(stream, connections.watcher());
+                task::spawn("connection", connection);
+            }
             Err(error) => {
                 tracing::warn!(%error, "accept failed");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
     }
-    drop(listener);
-    let _ = tokio::time::timeout(GRACE, connections.shutdown()).await;
 }
 
 fn builder(audience: Audience) -> auto::Builder<TokioExecutor> {
@@ -166,27 +185,34 @@ fn builder(audience: Audience) -> auto::Builder<TokioExecutor> {
     builder
 }
 
-fn accept(
-    stream: TcpStream,
-    builder: &auto::Builder<TokioExecutor>,
-    router: &Router,
-    connections: &GracefulShutdown,
-) {
-    let io = Io::new(stream);
-    let handover = io.handover();
-    let router = router.clone();
-    let asked = Arc::new(AtomicBool::new(false));
-    let asking = asked.clone();
-    let service = hyper::service::service_fn(move |request: hyper::Request<_>| {
-        asking.store(true, Ordering::Relaxed);
-        answer(router.clone(), request.map(Body::new), handover.clone())
-    });
-    let connection = builder.serve_connection(TokioIo::new(io), service).into_owned();
-    let watched = connections.watch(connection);
-    task::spawn("connection", async move {
-        tokio::pin!(watched);
-        // hyper's own timer runs only once it knows the HTTP version.
-        let ended = match tokio::time::timeout(HEADER_READ_TIMEOUT, &mut watched).await {
+/// What the connections of a socket are served with.
+struct Service {
+    builder: auto::Builder<TokioExecutor>,
+    router: Router,
+    openings: Semaphore,
+}
+
+impl Service {
+    async fn serve(self: Arc<Self>, stream: TcpStream, watcher: Watcher) {
+        // Who has said nothing yet needs nothing yet.
+        let Ok(Ok(())) = timeout(HEADER_READ_TIMEOUT, stream.readable()).await else { return };
+        let opening = self.openings.acquire().await;
+        let io = Io::new(stream);
+        let handover = io.handover();
+        let asked = AtomicBool::new(false);
+        let service = hyper::service::service_fn(|request: hyper::Request<_>| {
+            asked.store(true, Ordering::Relaxed);
+            answer(self.router.clone(), request.map(Body::new), handover.clone())
+        });
+        let connection = self.builder.serve_connection(TokioIo::new(io), service);
+        let mut watched = pin!(watcher.watch(connection));
+        let mut ended = timeout(OPENING, &mut watched).await;
+        drop(opening);
+        if ended.is_err() {
+            // hyper's own timer runs only once it knows the HTTP version.
+            ended = timeout(HEADER_READ_TIMEOUT, &mut watched).await;
+        }
+        let ended = match ended {
             Ok(ended) => ended,
             Err(_) if asked.load(Ordering::Relaxed) => watched.await,
             Err(_) => return,
@@ -195,7 +221,7 @@ fn accept(
         if let Err(error) = ended {
             tracing::debug!(%error, "connection ended");
         }
-    });
+    }
 }
 
 async fn answer(
@@ -245,6 +271,24 @@ mod tests {
             let opening = String::from_utf8_lossy(opening);
             assert!(answer.is_some_and(|said| !said.contains("hi")), "{opening:?}");
         }
+    }
+
+    /// More connections that never finish what they begin than may be new at a time.
+    #[tokio::test]
+    async fn who_does_not_finish_holds_nobody_up() {
+        let address = served().await;
+        let begun = async |_| {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            stream.write_all(b"GET / HT").await.unwrap();
+            stream
+        };
+        let _begun = futures_util::future::join_all((0..OPENING_MAX + 8).map(begun)).await;
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(b"GET / HTTP/1.0\r\n\r\n").await.unwrap();
+        let mut answer = String::new();
+        let guard = HEADER_READ_TIMEOUT / 2; // after that the others are let go anyway
+        timeout(guard, stream.read_to_string(&mut answer)).await.unwrap().unwrap();
+        assert!(answer.ends_with("hi"), "{answer}");
     }
 
     #[tokio::test]

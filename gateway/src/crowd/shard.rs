@@ -126,7 +126,7 @@ impl Shard {
                 }
                 () = self.writer.writable.0.notified() => self.retry().await,
                 () = left(&self.readable, sweep_not_before) => {
-                    self.sweep();
+                    self.sweep().await;
                     sweep_not_before = Instant::now() + SWEEP_PERIOD;
                 }
             }
@@ -164,12 +164,22 @@ impl Shard {
     }
 
     /// Lets go of those who closed their end.
-    fn sweep(&mut self) {
-        let Self { listening, blocked, readable, len, .. } = self;
-        let before = listening.len() + blocked.len();
-        listening.retain(|viewer| !viewer.has_left(readable));
-        blocked.retain(|viewer| !viewer.has_left(readable));
-        len.fetch_sub(before - listening.len() - blocked.len(), Relaxed);
+    async fn sweep(&mut self) {
+        for viewers in [&mut self.listening, &mut self.blocked] {
+            let mut at = 0;
+            while at < viewers.len() {
+                for _ in 0..BATCH_LEN {
+                    match viewers.get(at) {
+                        Some(viewer) if viewer.has_left(&self.readable) => {
+                            viewers.swap_remove(at);
+                            self.len.fetch_sub(1, Relaxed);
+                        }
+                        _ => at += 1,
+                    }
+                }
+                yield_now().await;
+            }
+        }
     }
 
     async fn say_goodbye(self) {

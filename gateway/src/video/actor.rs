@@ -1,6 +1,6 @@
 //! The actor of one video: its mailbox, its reads of the live log, its subscription.
 
-use std::{cmp::Reverse, sync::Arc, time::Duration};
+use std::{cmp::Reverse, pin::pin, sync::Arc, time::Duration};
 
 use common::{
     config::SlowViewer,
@@ -168,7 +168,7 @@ impl Actor {
                     }
                 }
                 () = due(wish, self.around.started) => {}
-                _ = gathered(not_before, &mut self.mailbox, &mut messages) => {
+                () = gathered(not_before, &mut self.mailbox, &mut messages) => {
                     not_before = Instant::now() + self.pause_after(&pass);
                     pass.take(&mut messages, self.around.now());
                 }
@@ -267,17 +267,28 @@ async fn ended<T>(call: &mut UnderWay<T>) -> T {
     }
 }
 
-/// Takes what has come, at once or when the pause after the last pass is over.
+/// Takes what has come, at once or when the pause after the last pass is over; a viewer that comes
+/// ends the pause. When it is cancelled, what it took stays in `messages`.
 async fn gathered(
     not_before: Instant,
     mailbox: &mut mpsc::Receiver<Message>,
     messages: &mut Vec<Message>,
-) -> usize {
+) {
     // The timer's step is a millisecond: a shorter pause would cost more than it gives.
-    if not_before.saturating_duration_since(Instant::now()) >= Duration::from_millis(1) {
-        tokio::time::sleep_until(not_before).await;
+    let pauses = not_before.saturating_duration_since(Instant::now()) >= Duration::from_millis(1);
+    let mut pause_over = pin!(tokio::time::sleep_until(not_before));
+    let may_wait = |messages: &[Message]| {
+        messages.len() < PASS_LEN_MAX && !messages.iter().any(|m| matches!(m, Message::Join(_)))
+    };
+    while pauses && may_wait(messages) {
+        tokio::select! {
+            () = &mut pause_over => break,
+            _ = mailbox.recv_many(messages, PASS_LEN_MAX) => {}
+        }
     }
-    mailbox.recv_many(messages, PASS_LEN_MAX).await
+    if messages.is_empty() {
+        mailbox.recv_many(messages, PASS_LEN_MAX).await;
+    }
 }
 
 async fn due(wish: Wish, started: Instant) {

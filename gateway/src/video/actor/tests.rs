@@ -66,6 +66,22 @@ async fn a_push_that_came_in_the_pause_needs_no_read() {
     assert_eq!(log.reads(), 1, "the one that opened it");
 }
 
+/// A herd comes by hundreds at a time: each of them waiting for a pause would take minutes.
+#[tokio::test(start_paused = true)]
+async fn who_comes_does_not_wait_for_the_pause() {
+    let (_log, handle, _stop) = actor(5);
+    let _viewers = join_all((0..4_000).map(|_| join(&handle))).await;
+    pass_time(200).await;
+    handle.tell(Message::Pushed(vec![entry(1, 6)]));
+    pass_time(1).await;
+    handle.tell(Message::Pushed(vec![entry(1, 7)]));
+    pass_time(1).await;
+    let began = Instant::now();
+    let (opening, _seat) = join(&handle).await;
+    assert!(began.elapsed() < Duration::from_millis(5), "{:?}", began.elapsed());
+    assert_eq!(opening.resume.to, position(1, 7), "and what came in the pause is there");
+}
+
 /// What no push brings is read, once.
 #[tokio::test(start_paused = true)]
 async fn a_hole_that_nothing_fills_is_read() {
