@@ -1,10 +1,10 @@
 //! gateway: viewers' streams.
 //!
 //! In reading order: [`video`] is one video's actor, [`video::order`] its decisions, [`byte_log`]
-//! what they produce, [`frame`] the bytes; [`registry`] holds the actors, [`stream`] is the viewers'
-//! side, [`viewer`] one of them, [`crowd`] those of a video, [`pages`] replays what is older than the byte log; [`lease`] keeps the gateway known,
-//! [`changes`] heals what no push told of; [`deliver`] is the dispatchers' side, [`page`] the web
-//! page.
+//! what they produce, [`frame`] the bytes; [`registry`] holds the actors; [`stream`] is the viewers'
+//! side, [`viewer`] one of them, [`crowd`] all of a video's, [`reading`] what they read next,
+//! [`pages`] what is older than the byte log; [`lease`] keeps the gateway known, [`changes`] heals
+//! what no push told of; [`deliver`] is the dispatchers' side, [`page`] the web page.
 //!
 //! Invariants: no queue, buffer, timer or task of ours per viewer (a viewer is a place in the byte
 //! log); nothing with a later position goes out while a hole is open; no I/O in `order`.

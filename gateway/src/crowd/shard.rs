@@ -33,8 +33,11 @@ use crate::{
 /// Viewers who have their turn before other tasks of the thread have theirs, and before a turn may
 /// bring what came meanwhile.
 const BATCH_LEN: usize = 64;
-/// Between two looks for viewers who left.
+/// Between two looks for viewers who left: all have to be looked at.
 const SWEEP_PERIOD: Duration = Duration::from_secs(1);
+/// Between two looks for sockets that have room again: all that had none have to be looked at, and
+/// some thousand slow ones have room thousands of times a second.
+const RETRY_PERIOD: Duration = Duration::from_millis(5);
 
 /// Some of a video's viewers.
 pub(super) struct Shard {
@@ -112,7 +115,7 @@ impl Shard {
     /// Serves until the video's order ends, then tells everybody to come back.
     pub(super) async fn run(mut self) {
         let mut newcomers = Vec::new();
-        let mut sweep_not_before = Instant::now();
+        let (mut sweep_at, mut retry_at) = (Instant::now(), Instant::now());
         loop {
             tokio::select! {
                 changed = self.writer.order.changed() => {
@@ -124,10 +127,13 @@ impl Shard {
                 _ = self.newcomers.recv_many(&mut newcomers, BATCH_LEN) => {
                     self.admit(&mut newcomers);
                 }
-                () = self.writer.writable.0.notified() => self.retry().await,
-                () = left(&self.readable, sweep_not_before) => {
+                () = heard(&self.writer.writable, retry_at) => {
+                    self.retry().await;
+                    retry_at = Instant::now() + RETRY_PERIOD;
+                }
+                () = heard(&self.readable, sweep_at) => {
                     self.sweep().await;
-                    sweep_not_before = Instant::now() + SWEEP_PERIOD;
+                    sweep_at = Instant::now() + SWEEP_PERIOD;
                 }
             }
         }
@@ -217,10 +223,10 @@ async fn turns(
     }
 }
 
-/// Waits until a viewer may have left; not too often, for all have to be looked at.
-async fn left(readable: &News, not_before: Instant) {
+/// Waits for news, and for the time to look after it.
+async fn heard(news: &News, not_before: Instant) {
     sleep_until(not_before).await;
-    readable.0.notified().await;
+    news.0.notified().await;
 }
 
 impl Writer {
