@@ -8,17 +8,11 @@ use serde_json::{Value, json};
 use crate::median::Spread;
 use crate::report::{Verdict, shown};
 
-/// How far a figure may go.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Bound {
-    AtLeast(f64),
-}
-
-/// A bound for the figure `key`.
+/// What the figure `key` should come to.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Goal {
     pub(crate) key: &'static str,
-    pub(crate) bound: Bound,
+    pub(crate) at_least: f64,
     /// Why missing it would say nothing about the server.
     pub(crate) doubt: Option<String>,
 }
@@ -50,10 +44,8 @@ pub(crate) fn judge(goals: &[Goal], spreads: &[Spread]) -> Vec<Judged> {
 }
 
 impl Judged {
-    pub(crate) fn is_met(&self) -> bool {
-        match self.goal.bound {
-            Bound::AtLeast(bound) => self.median >= bound,
-        }
+    fn is_met(&self) -> bool {
+        self.median >= self.goal.at_least
     }
 
     pub(crate) fn verdict(&self) -> Verdict {
@@ -65,18 +57,22 @@ impl Judged {
     }
 
     pub(crate) fn json(&self) -> Value {
-        let Bound::AtLeast(bound) = self.goal.bound;
-        json!({ "key": self.goal.key, "at_least": bound, "median": self.median, "met": self.is_met(),
-            "doubt": self.goal.doubt })
+        let Goal { key, at_least, doubt } = &self.goal;
+        let met = self.is_met();
+        json!({ "key": key, "at_least": at_least, "median": self.median, "met": met, "doubt": doubt })
     }
 }
 
 impl fmt::Display for Judged {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Bound::AtLeast(bound) = self.goal.bound;
         let (label, value, met) = (&self.label, shown(self.median), self.is_met());
         let said = if met { "met" } else { "missed" };
-        write!(f, "{said}: {} is {value}, at least {bound}", label.trim_start_matches("… "))?;
+        write!(
+            f,
+            "{said}: {} is {value}, at least {}",
+            label.trim_start_matches("… "),
+            self.goal.at_least
+        )?;
         match &self.goal.doubt {
             Some(doubt) if !met => write!(f, "; {doubt}"),
             _ => Ok(()),
@@ -91,7 +87,7 @@ mod tests {
     fn judged(median: f64, doubts: &[Option<&str>]) -> Judged {
         let goal = |doubt: &Option<&str>| Goal {
             key: "ratio",
-            bound: Bound::AtLeast(0.9),
+            at_least: 0.9,
             doubt: doubt.map(Into::into),
         };
         let spread = Spread {
@@ -125,7 +121,7 @@ mod tests {
 
     #[test]
     fn a_figure_that_is_not_there_misses_its_goal() {
-        let goal = Goal { key: "ratio", bound: Bound::AtLeast(0.9), doubt: None };
+        let goal = Goal { key: "ratio", at_least: 0.9, doubt: None };
         assert!(!judge(&[goal], &[])[0].is_met());
     }
 }

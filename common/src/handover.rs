@@ -24,6 +24,7 @@ use axum::{
     response::Response,
 };
 use bytes::{BufMut, BytesMut};
+use hyper::body::Body as _;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
@@ -65,20 +66,29 @@ impl Io {
 pub struct Handover(Arc<Shared>);
 
 impl Handover {
-    /// Whether the socket can be had for this request: an HTTP/1.1 `GET` without a body.
-    pub(crate) fn suits<B: hyper::body::Body>(request: &hyper::Request<B>) -> bool {
-        request.version() == Version::HTTP_11
+    /// Offers the socket to whoever answers `request`, when that is an HTTP/1.1 `GET` without a
+    /// body.
+    pub(crate) fn offer(&self, request: &mut Request) {
+        if request.version() == Version::HTTP_11
             && *request.method() == Method::GET
             && request.body().is_end_stream()
+        {
+            request.extensions_mut().insert(self.clone());
+        }
     }
 
-    /// Offers the socket to whoever answers `request`.
-    pub(crate) fn offer(self, request: &mut Request) {
-        request.extensions_mut().insert(self);
+    /// Hands the socket to the response's [`Taker`], if there is one.
+    pub(crate) fn finish(&self, mut response: Response) -> Result<Response, HandedOver> {
+        let Some(taker) = response.extensions_mut().remove::<Taker>() else { return Ok(response) };
+        if let (Some(take), Some(stream)) = (taker.into_inner(), self.take()) {
+            take(stream, head(response));
+        }
+        Err(HandedOver)
     }
 
-    /// Whether earlier answers on this connection have left hyper's buffer. When they have not (a
-    /// client that pipelines and reads slowly) the answer must go through hyper.
+    /// Whether earlier answers on this connection have left hyper's buffer; when they have not, the
+    /// answer must go through hyper. Hyper lets them leave before it goes on to the next request,
+    /// unless it is told to collect them: nothing that it promises.
     #[must_use]
     pub fn is_possible(&self) -> bool {
         self.0.is_flushed.load(Ordering::Acquire)
@@ -115,20 +125,6 @@ impl Taker {
 #[derive(Debug, thiserror::Error)]
 #[error("the socket was taken over")]
 pub(crate) struct HandedOver;
-
-/// Hands the socket to the response's [`Taker`], if there is one.
-pub(crate) fn finish(
-    mut response: Response,
-    handover: Option<&Handover>,
-) -> Result<Response, HandedOver> {
-    let Some(taker) = response.extensions_mut().remove::<Taker>() else { return Ok(response) };
-    if let Some(take) = taker.into_inner()
-        && let Some(stream) = handover.and_then(Handover::take)
-    {
-        take(stream, head(response));
-    }
-    Err(HandedOver)
-}
 
 fn head(response: Response<Body>) -> BytesMut {
     let (response::Parts { status, mut headers, .. }, _) = response.into_parts();
@@ -202,5 +198,25 @@ impl AsyncWrite for Io {
 impl fmt::Debug for Taker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Taker").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::{io::AsyncWriteExt, net::TcpListener};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn no_socket_is_taken_from_answers_that_have_not_left() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let mut io = Io::new(stream);
+        let handover = io.handover();
+        assert!(handover.is_possible());
+        io.write_all(b"half of an answer").await.unwrap();
+        assert!(!handover.is_possible());
+        io.flush().await.unwrap();
+        assert!(handover.is_possible());
     }
 }

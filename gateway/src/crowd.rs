@@ -14,9 +14,11 @@ use tokio::{
 };
 use tokio_util::task::TaskTracker;
 
-use crate::{byte_log::Place, chunked::last_chunk, frame, video::order::Order};
+use crate::{byte_log::Place, video::order::Order};
+use member::Member;
 use shard::Shard;
 
+mod member;
 mod shard;
 #[cfg(test)]
 mod tests;
@@ -38,16 +40,9 @@ pub(crate) struct Crowd {
 /// The way to a shard.
 #[derive(Clone)]
 struct Desk {
-    newcomers: mpsc::Sender<Newcomer>,
+    newcomers: mpsc::Sender<Member>,
     /// How many viewers the shard has, those on their way included.
     len: Arc<AtomicUsize>,
-}
-
-/// A viewer whose socket was taken over and who has reached the byte log.
-struct Newcomer {
-    socket: TcpStream,
-    place: Place,
-    seat: Seat,
 }
 
 impl Crowd {
@@ -119,15 +114,10 @@ impl Seat {
         let Desk { newcomers, len } = self.0.desk();
         len.fetch_add(1, Relaxed);
         // The shard counts down what it got; one that has ended is forgotten with its count.
-        if let Err(refused) = newcomers.send(Newcomer { socket, place, seat: self }).await {
-            end(&refused.0.socket);
+        if let Err(refused) = newcomers.send(Member::new(socket, place, self)).await {
+            refused.0.end();
         }
     }
-}
-
-/// The body's last chunk, as far as the socket takes it.
-fn end(socket: &TcpStream) {
-    let _ = socket.try_write(&last_chunk(frame::come_back().freeze()));
 }
 
 impl std::fmt::Debug for Seat {

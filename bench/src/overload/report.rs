@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use super::{Level, Phase, Phases, Run};
 use crate::args::OverloadArgs;
-use crate::goal::{Bound, Goal};
+use crate::goal::Goal;
 use crate::latency::Latency;
 use crate::machine::Machine;
 use crate::outcome::{Outcome, Sums};
@@ -28,8 +28,8 @@ pub(super) fn report(args: &OverloadArgs, run: Run, load_before: Option<f64>) ->
         rows.extend(overload_rows(overload, peak)?);
         rows.extend(calm_rows(calm)?);
         problems.extend(remains(args, calm));
-        let (bound, doubt) = (Bound::AtLeast(args.ratio), lateness(args, overload)?);
-        goals.push(Goal { key: GOODPUT_RATIO, bound, doubt });
+        let doubt = lateness(args, overload)?;
+        goals.push(Goal { key: GOODPUT_RATIO, at_least: args.ratio, doubt });
         notes.extend(sharing(args, peak, overload));
     }
     rows.extend(load_before.map(Row::load_before));

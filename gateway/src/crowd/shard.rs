@@ -4,25 +4,22 @@
 //! or buffer, except what a full socket left of a write.
 
 use std::{
-    io::ErrorKind,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering::Relaxed},
     },
-    task::{Context, Poll, Wake, Waker},
     time::Duration,
 };
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use common::config::SlowViewer;
 use tokio::{
-    net::TcpStream,
-    sync::{Notify, mpsc, watch},
+    sync::{mpsc, watch},
     task::yield_now,
     time::{Instant, sleep_until},
 };
 
-use super::{Newcomer, Seat, end};
+use super::member::{Member, News, Turn};
 use crate::{
     byte_log::Place,
     chunked::chunk,
@@ -42,12 +39,12 @@ const RETRY_PERIOD: Duration = Duration::from_millis(5);
 /// Some of a video's viewers.
 pub(super) struct Shard {
     writer: Writer,
-    newcomers: mpsc::Receiver<Newcomer>,
+    newcomers: mpsc::Receiver<Member>,
     len: Arc<AtomicUsize>,
     /// Those who have everything.
-    listening: Vec<Viewer>,
+    listening: Vec<Member>,
     /// Those whose sockets took no more: nothing is tried until one has room again.
-    blocked: Vec<Viewer>,
+    blocked: Vec<Member>,
     /// Some viewer closed its end, or sent something.
     readable: Arc<News>,
 }
@@ -62,48 +59,19 @@ struct Writer {
     last: Option<Shared>,
 }
 
-/// A socket and its place.
-struct Viewer {
-    socket: TcpStream,
-    place: Place,
-    /// What the socket has not taken yet of what is before `place`.
-    rest: Bytes,
-    _seat: Seat,
-}
-
 /// What follows a place, for all who are there.
 struct Shared {
     from: Place,
     chunk: Bytes,
     next: Place,
-}
-
-/// What came of a viewer's turn.
-#[derive(Debug, PartialEq, Eq)]
-enum Turn {
-    HasAll,
-    Blocked,
-    Gone,
-}
-
-/// One waker for all sockets of a shard.
-#[derive(Default)]
-struct News(Notify);
-
-impl Wake for News {
-    fn wake(self: Arc<Self>) {
-        self.0.notify_one();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        self.0.notify_one();
-    }
+    /// Nothing followed `next`.
+    is_all: bool,
 }
 
 impl Shard {
     pub(super) fn new(
         order: watch::Receiver<Order>,
-        newcomers: mpsc::Receiver<Newcomer>,
+        newcomers: mpsc::Receiver<Member>,
         len: Arc<AtomicUsize>,
         slow_viewer: SlowViewer,
     ) -> Self {
@@ -144,15 +112,14 @@ impl Shard {
         self.say_goodbye().await;
     }
 
-    fn admit(&mut self, newcomers: &mut Vec<Newcomer>) {
+    fn admit(&mut self, newcomers: &mut Vec<Member>) {
         self.writer.last = None;
-        for Newcomer { socket, place, seat } in newcomers.drain(..) {
-            let mut viewer = Viewer { socket, place, rest: Bytes::new(), _seat: seat };
-            let has_left = viewer.has_left(&self.readable);
-            match self.writer.turn(&mut viewer) {
-                Turn::HasAll if !has_left => self.listening.push(viewer),
-                Turn::Blocked if !has_left => self.blocked.push(viewer),
-                _ => _ = self.len.fetch_sub(1, Relaxed),
+        for mut member in newcomers.drain(..) {
+            let has_left = member.has_left(&self.readable);
+            match if has_left { Turn::Gone } else { self.writer.turn(&mut member) } {
+                Turn::HasAll => self.listening.push(member),
+                Turn::Blocked => self.blocked.push(member),
+                Turn::Gone => _ = self.len.fetch_sub(1, Relaxed),
             }
         }
     }
@@ -171,13 +138,13 @@ impl Shard {
 
     /// Lets go of those who closed their end.
     async fn sweep(&mut self) {
-        for viewers in [&mut self.listening, &mut self.blocked] {
+        for members in [&mut self.listening, &mut self.blocked] {
             let mut at = 0;
-            while at < viewers.len() {
+            while at < members.len() {
                 for _ in 0..BATCH_LEN {
-                    match viewers.get(at) {
-                        Some(viewer) if viewer.has_left(&self.readable) => {
-                            viewers.swap_remove(at);
+                    match members.get(at) {
+                        Some(member) if member.has_left(&self.readable) => {
+                            members.swap_remove(at);
                             self.len.fetch_sub(1, Relaxed);
                         }
                         _ => at += 1,
@@ -190,33 +157,33 @@ impl Shard {
 
     async fn say_goodbye(self) {
         // Blocked ones are in the midst of a chunk: the cut tells them the same.
-        for viewers in self.listening.chunks(BATCH_LEN) {
-            viewers.iter().for_each(|viewer| end(&viewer.socket));
+        for members in self.listening.chunks(BATCH_LEN) {
+            members.iter().for_each(Member::end);
             yield_now().await;
         }
     }
 }
 
-/// The turn of each of `viewers`: who `stays` is left there, others go `elsewhere` or are gone.
+/// The turn of each of `members`: who `stays` is left there, others go `elsewhere` or are gone.
 async fn turns(
     writer: &mut Writer,
-    viewers: &mut Vec<Viewer>,
+    members: &mut Vec<Member>,
     stays: Turn,
-    elsewhere: &mut Vec<Viewer>,
+    elsewhere: &mut Vec<Member>,
     len: &AtomicUsize,
 ) {
     let mut at = 0;
-    while at < viewers.len() {
+    while at < members.len() {
         writer.last = None;
         for _ in 0..BATCH_LEN {
-            let Some(viewer) = viewers.get_mut(at) else { break };
-            match writer.turn(viewer) {
+            let Some(member) = members.get_mut(at) else { break };
+            match writer.turn(member) {
                 turn if turn == stays => at += 1,
                 Turn::Gone => {
-                    viewers.swap_remove(at);
+                    members.swap_remove(at);
                     len.fetch_sub(1, Relaxed);
                 }
-                _ => elsewhere.push(viewers.swap_remove(at)),
+                _ => elsewhere.push(members.swap_remove(at)),
             }
         }
         yield_now().await;
@@ -226,22 +193,22 @@ async fn turns(
 /// Waits for news, and for the time to look after it.
 async fn heard(news: &News, not_before: Instant) {
     sleep_until(not_before).await;
-    news.0.notified().await;
+    news.heard().await;
 }
 
 impl Writer {
     /// Writes until the viewer has everything or its socket takes no more.
-    fn turn(&mut self, viewer: &mut Viewer) -> Turn {
+    fn turn(&mut self, member: &mut Member) -> Turn {
         loop {
-            match viewer.write(&self.writable) {
+            match member.write(&self.writable) {
                 Turn::HasAll => {}
                 other => return other,
             }
-            match self.next(&mut viewer.place) {
+            match self.next(&mut member.place) {
                 Some(chunk) if chunk.is_empty() => return Turn::HasAll,
-                Some(chunk) => viewer.rest = chunk,
+                Some(chunk) => member.rest = chunk,
                 None => {
-                    end(&viewer.socket);
+                    member.end();
                     return Turn::Gone;
                 }
             }
@@ -250,9 +217,13 @@ impl Writer {
 
     /// What follows a place, as a chunk; `None`: the viewer has to come back.
     fn next(&mut self, place: &mut Place) -> Option<Bytes> {
-        if let Some(last) = self.last.as_ref().filter(|last| last.from == *place) {
-            *place = last.next;
-            return Some(last.chunk.clone());
+        match &self.last {
+            Some(last) if last.from == *place => {
+                *place = last.next;
+                return Some(last.chunk.clone());
+            }
+            Some(last) if last.next == *place && last.is_all => return Some(Bytes::new()),
+            _ => {}
         }
         let from = *place;
         // Not marked as seen: those who have had their turn may not have seen it.
@@ -260,7 +231,8 @@ impl Writer {
         match read_on(&order, place, self.slow_viewer) {
             Next::Frames(frames) => {
                 let chunk = chunk(&frames);
-                self.last = Some(Shared { from, chunk: chunk.clone(), next: *place });
+                let is_all = *place == order.log().end();
+                self.last = Some(Shared { from, chunk: chunk.clone(), next: *place, is_all });
                 Some(chunk)
             }
             Next::Notice(notice) => Some(chunk(&[notice])),
@@ -269,47 +241,35 @@ impl Writer {
     }
 }
 
-impl Viewer {
-    /// Writes what is left over; `HasAll` when nothing is any more.
-    fn write(&mut self, writable: &Arc<News>) -> Turn {
-        if self.rest.is_empty() {
-            return Turn::HasAll;
-        }
-        while !self.rest.is_empty() {
-            match self.socket.try_write(&self.rest) {
-                Ok(written) => self.rest.advance(written),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    let waker = Waker::from(writable.clone());
-                    match self.socket.poll_write_ready(&mut Context::from_waker(&waker)) {
-                        Poll::Pending => return Turn::Blocked,
-                        Poll::Ready(Ok(())) => {}
-                        Poll::Ready(Err(_)) => return Turn::Gone,
-                    }
-                }
-                Err(_) => return Turn::Gone,
-            }
-        }
-        self.rest = Bytes::new(); // an empty slice would keep the whole chunk in memory
-        Turn::HasAll
-    }
-
-    /// Whether the viewer has closed its end. What it sends otherwise means nothing.
-    fn has_left(&self, readable: &Arc<News>) -> bool {
-        let waker = Waker::from(readable.clone());
-        let mut ignored = [0; 256];
-        while self.socket.poll_read_ready(&mut Context::from_waker(&waker)).is_ready() {
-            match self.socket.try_read(&mut ignored) {
-                Ok(0) => return true,
-                Err(error) if error.kind() != ErrorKind::WouldBlock => return true,
-                Ok(_) | Err(_) => {}
-            }
-        }
-        false
-    }
-}
-
 impl Drop for Shard {
     fn drop(&mut self) {
         self.len.store(0, Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test_support::{encoder, entry, position};
+    use common::live_log::LogPage;
+
+    /// The log is read and framed once for all who have the same place, whoever comes between.
+    #[test]
+    fn who_has_the_same_place_gets_the_same_chunk() {
+        let page = LogPage { head: position(1, 1), first: 1, entries: vec![entry(1, 1)] };
+        let mut order = Order::new(encoder(), page);
+        order.seal();
+        let (_sender, order) = watch::channel(order);
+        let start = order.borrow().log().start();
+        let (writable, slow_viewer) = (Arc::default(), SlowViewer::Skip);
+        let mut writer = Writer { order, slow_viewer, writable, last: None };
+        let mut chunks = Vec::new();
+        for _ in 0..2 {
+            let mut place = start;
+            chunks.push(writer.next(&mut place).unwrap());
+            assert_eq!(writer.next(&mut place).unwrap(), "", "that was all");
+        }
+        assert!(!chunks[0].is_empty());
+        assert_eq!(chunks[0].as_ptr(), chunks[1].as_ptr());
     }
 }

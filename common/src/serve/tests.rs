@@ -1,0 +1,92 @@
+//! Hypotheses on connections that say little, much at once, or nothing.
+
+use axum::routing::get;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    task::JoinHandle,
+    time::sleep,
+};
+
+use super::*;
+
+fn listening() -> (TcpListener, SocketAddr) {
+    let listener = bind("127.0.0.1:0".parse().unwrap(), "listen", Audience::Public).unwrap();
+    let address = listener.local_addr().unwrap();
+    (listener, address)
+}
+
+async fn served() -> SocketAddr {
+    serving(CancellationToken::new()).0
+}
+
+fn serving(stop: CancellationToken) -> (SocketAddr, JoinHandle<()>) {
+    let (listener, address) = listening();
+    let router = Router::new().route("/", get(|| async { "hi" }));
+    (address, task::spawn("test", serve(listener, router, Audience::Public, stop)))
+}
+
+/// What is read until the server closes, and whether it did within ten times the limit.
+async fn said(opening: &[u8]) -> Option<String> {
+    let mut stream = TcpStream::connect(served().await).await.unwrap();
+    stream.write_all(opening).await.unwrap();
+    let mut answer = Vec::new();
+    let read = stream.read_to_end(&mut answer);
+    let closed = tokio::time::timeout(HEADER_READ_TIMEOUT * 10, read).await.is_ok();
+    closed.then(|| String::from_utf8_lossy(&answer).into_owned())
+}
+
+#[tokio::test]
+async fn who_asks_nothing_is_let_go() {
+    let silent: [&[u8]; 4] = [b"", b"GET / HTTP/1.1\r\nHost:", b"PRI * HTTP/2", b"\r\n"];
+    let answers = futures_util::future::join_all(silent.map(said)).await;
+    for (opening, answer) in silent.iter().zip(answers) {
+        let opening = String::from_utf8_lossy(opening);
+        assert!(answer.is_some_and(|said| !said.contains("hi")), "{opening:?}");
+    }
+}
+
+/// A connection that was opened and not used yet.
+#[tokio::test]
+async fn who_is_silent_holds_up_no_end() {
+    let stop = CancellationToken::new();
+    let (address, serving) = serving(stop.clone());
+    let _silent = TcpStream::connect(address).await.unwrap();
+    sleep(Duration::from_millis(50)).await; // for the server to accept it
+    stop.cancel();
+    timeout(GRACE / 2, serving).await.unwrap().unwrap(); // what holds it up, does so for all of GRACE
+}
+
+#[tokio::test]
+async fn accepted_sockets_have_the_bounds_of_the_public_one() {
+    let (listener, address) = listening();
+    let (_client, accepted) = tokio::join!(TcpStream::connect(address), listener.accept());
+    let accepted = accepted.unwrap().0;
+    let socket = SockRef::from(&accepted);
+    assert_eq!(socket.tcp_user_timeout().unwrap(), Some(UNACKNOWLEDGED_MAX));
+    assert_eq!(socket.send_buffer_size().unwrap(), 2 * SEND_BUFFER_PUBLIC as usize);
+    assert!(accepted.nodelay().unwrap());
+}
+
+/// More connections that never finish what they begin than may be new at a time.
+#[tokio::test]
+async fn who_does_not_finish_holds_nobody_up() {
+    let address = served().await;
+    let begun = async |_| {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(b"GET / HT").await.unwrap();
+        stream
+    };
+    let _begun = futures_util::future::join_all((0..OPENING_MAX + 8).map(begun)).await;
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(b"GET / HTTP/1.0\r\n\r\n").await.unwrap();
+    let mut answer = String::new();
+    let guard = HEADER_READ_TIMEOUT / 2; // after that the others are let go anyway
+    timeout(guard, stream.read_to_string(&mut answer)).await.unwrap().unwrap();
+    assert!(answer.ends_with("hi"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_port_in_use_says_what_to_do() {
+    let error = bind(served().await, "listen", Audience::Public).unwrap_err().to_string();
+    assert!(error.contains("in use") && error.contains("`listen`"), "{error}");
+}

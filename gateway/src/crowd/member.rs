@@ -1,0 +1,98 @@
+//! A viewer as a socket, and how it makes itself heard.
+
+use std::{
+    io::ErrorKind,
+    sync::Arc,
+    task::{Context, Poll, Wake, Waker},
+};
+
+use bytes::{Buf, Bytes};
+use tokio::{net::TcpStream, sync::Notify};
+
+use super::Seat;
+use crate::{byte_log::Place, chunked::last_chunk, frame};
+
+/// A viewer whose socket was taken over and who has reached the byte log.
+pub(super) struct Member {
+    socket: TcpStream,
+    pub(super) place: Place,
+    /// What the socket has not taken yet of what is before `place`.
+    pub(super) rest: Bytes,
+    _seat: Seat,
+}
+
+impl Member {
+    pub(super) fn new(socket: TcpStream, place: Place, seat: Seat) -> Self {
+        Self { socket, place, rest: Bytes::new(), _seat: seat }
+    }
+
+    /// The body's last chunk, as far as the socket takes it.
+    pub(super) fn end(&self) {
+        let _ = self.socket.try_write(&last_chunk(frame::come_back().freeze()));
+    }
+
+    /// Writes what is left over; `HasAll` when nothing is any more.
+    pub(super) fn write(&mut self, writable: &Arc<News>) -> Turn {
+        if self.rest.is_empty() {
+            return Turn::HasAll;
+        }
+        while !self.rest.is_empty() {
+            match self.socket.try_write(&self.rest) {
+                Ok(written) => self.rest.advance(written),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    let waker = Waker::from(writable.clone());
+                    match self.socket.poll_write_ready(&mut Context::from_waker(&waker)) {
+                        Poll::Pending => return Turn::Blocked,
+                        Poll::Ready(Ok(())) => {}
+                        Poll::Ready(Err(_)) => return Turn::Gone,
+                    }
+                }
+                Err(_) => return Turn::Gone,
+            }
+        }
+        self.rest = Bytes::new(); // an empty slice would keep the whole chunk in memory
+        Turn::HasAll
+    }
+
+    /// Whether the viewer has closed its end. What it sends otherwise means nothing.
+    pub(super) fn has_left(&self, readable: &Arc<News>) -> bool {
+        let waker = Waker::from(readable.clone());
+        let mut ignored = [0; 256];
+        while self.socket.poll_read_ready(&mut Context::from_waker(&waker)).is_ready() {
+            match self.socket.try_read(&mut ignored) {
+                Ok(0) => return true,
+                Err(error) if error.kind() != ErrorKind::WouldBlock => return true,
+                Ok(_) | Err(_) => {}
+            }
+        }
+        false
+    }
+}
+
+/// What came of a viewer's turn.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Turn {
+    HasAll,
+    Blocked,
+    Gone,
+}
+
+/// One waker for all sockets of a shard.
+#[derive(Default)]
+pub(super) struct News(Notify);
+
+impl News {
+    pub(super) async fn heard(&self) {
+        self.0.notified().await;
+    }
+}
+
+impl Wake for News {
+    fn wake(self: Arc<Self>) {
+        self.0.notify_one();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.0.notify_one();
+    }
+}
