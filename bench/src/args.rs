@@ -1,6 +1,5 @@
 //! The command line.
 
-use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -9,12 +8,20 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::origin::Origin;
 
+mod compare;
 mod dispatch;
+mod load;
 mod overload;
+mod peer;
+mod replay;
 mod storm;
 
+pub(crate) use compare::CompareArgs;
 pub(crate) use dispatch::DispatchArgs;
+pub(crate) use load::LoadArgs;
 pub(crate) use overload::OverloadArgs;
+pub(crate) use peer::{PeerArgs, PeerKind};
+pub(crate) use replay::ReplayArgs;
 pub(crate) use storm::StormArgs;
 
 /// Load generator and checker for chorus. It speaks the public HTTP interface; `dispatch` alone
@@ -41,6 +48,12 @@ pub(crate) enum Command {
     Overload(OverloadArgs),
     /// Call one dispatcher as several ingest nodes would: comments per second, and per core-second
     Dispatch(DispatchArgs),
+    /// Measure chorus beside its peers: CPU per delivery, memory per viewer, most deliveries, bursts
+    Compare(CompareArgs),
+    /// Open streams and post, as cheaply as can be: what a server costs, and not this tool
+    Load(LoadArgs),
+    /// Be a server of ours that `compare` measures beside chorus
+    Peer(PeerArgs),
     /// Kill a gateway that has all the viewers, and check them as they come back at another
     Storm(StormArgs),
 }
@@ -86,45 +99,6 @@ pub(crate) struct CommonArgs {
     pub(crate) retry_seconds: u64,
     #[command(flatten)]
     pub(crate) run: RunArgs,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ReplayArgs {
-    #[command(flatten)]
-    pub(crate) common: CommonArgs,
-    /// Where viewers watch, as http://host:port; several gateways are taken in turn
-    #[arg(long, required = true, value_name = "URL")]
-    pub(crate) stream: Vec<Origin>,
-    /// The video [default: a new one for each run]
-    #[arg(long, value_name = "ID")]
-    pub(crate) video: Option<String>,
-    /// Lines `t_ms text_bytes user`
-    #[arg(long, value_name = "FILE", default_value = "bench/traces/lol_worlds2016_10min.arrivals")]
-    pub(crate) trace: PathBuf,
-    /// How many times faster than it was
-    #[arg(long, value_name = "X", default_value_t = 10.0, value_parser = speed)]
-    pub(crate) speed: f64,
-    /// Post only what is due within the first N seconds of the replay
-    #[arg(long, value_name = "N", value_parser = seconds)]
-    pub(crate) limit_seconds: Option<Duration>,
-    /// Viewers, spread evenly over the gateways
-    #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = positive)]
-    pub(crate) viewers: usize,
-    /// Threads that the viewers share
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = positive)]
-    pub(crate) viewer_threads: usize,
-    /// Address that viewers connect from; several are taken in turn (more than 50,000 viewers)
-    #[arg(long, value_name = "IP")]
-    pub(crate) source: Vec<IpAddr>,
-    /// Most posts under way at a time
-    #[arg(long, value_name = "N", default_value_t = 512, value_parser = positive)]
-    pub(crate) in_flight: usize,
-    /// Watch on for so long after all has arrived: a late duplicate should be seen
-    #[arg(long, value_name = "N", default_value = "2", value_parser = seconds)]
-    pub(crate) linger_seconds: Duration,
-    /// Give up when nothing new has arrived for so long, though something is missing
-    #[arg(long, value_name = "N", default_value = "30", value_parser = seconds)]
-    pub(crate) silence_seconds: Duration,
 }
 
 #[derive(Debug, Args)]

@@ -8,11 +8,18 @@ use serde_json::{Value, json};
 use crate::median::Spread;
 use crate::report::{Verdict, shown};
 
+/// How far a figure may go.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Bound {
+    AtLeast(f64),
+    AtMost(f64),
+}
+
 /// What the figure `key` should come to.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Goal {
-    pub(crate) key: &'static str,
-    pub(crate) at_least: f64,
+    pub(crate) key: String,
+    pub(crate) bound: Bound,
     /// Why missing it would say nothing about the server.
     pub(crate) doubt: Option<String>,
 }
@@ -36,8 +43,8 @@ pub(crate) fn judge(goals: &[Goal], spreads: &[Spread]) -> Vec<Judged> {
         let spread = spreads.iter().find(|spread| spread.key == goal.key);
         judged.push(Judged {
             goal: goal.clone(),
-            label: spread.map_or(goal.key, |spread| &spread.label).to_owned(),
-            median: spread.map_or(0.0, |spread| spread.median),
+            label: spread.map_or(&goal.key, |spread| &spread.label).clone(),
+            median: spread.map_or(f64::NAN, |spread| spread.median),
         });
     }
     judged
@@ -45,7 +52,10 @@ pub(crate) fn judge(goals: &[Goal], spreads: &[Spread]) -> Vec<Judged> {
 
 impl Judged {
     fn is_met(&self) -> bool {
-        self.median >= self.goal.at_least
+        match self.goal.bound {
+            Bound::AtLeast(least) => self.median >= least,
+            Bound::AtMost(most) => self.median <= most,
+        }
     }
 
     pub(crate) fn verdict(&self) -> Verdict {
@@ -57,9 +67,22 @@ impl Judged {
     }
 
     pub(crate) fn json(&self) -> Value {
-        let Goal { key, at_least, doubt } = &self.goal;
+        let Goal { key, bound, doubt } = &self.goal;
+        let (name, bound) = match bound {
+            Bound::AtLeast(least) => ("at_least", least),
+            Bound::AtMost(most) => ("at_most", most),
+        };
         let met = self.is_met();
-        json!({ "key": key, "at_least": at_least, "median": self.median, "met": met, "doubt": doubt })
+        json!({ "key": key, name: bound, "median": self.median, "met": met, "doubt": doubt })
+    }
+}
+
+impl fmt::Display for Bound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AtLeast(least) => write!(f, "at least {least}"),
+            Self::AtMost(most) => write!(f, "at most {most}"),
+        }
     }
 }
 
@@ -67,12 +90,8 @@ impl fmt::Display for Judged {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (label, value, met) = (&self.label, shown(self.median), self.is_met());
         let said = if met { "met" } else { "missed" };
-        write!(
-            f,
-            "{said}: {} is {value}, at least {}",
-            label.trim_start_matches("… "),
-            self.goal.at_least
-        )?;
+        let (label, bound) = (label.trim_start_matches("… "), self.goal.bound);
+        write!(f, "{said}: {label} is {value}, {bound}")?;
         match &self.goal.doubt {
             Some(doubt) if !met => write!(f, "; {doubt}"),
             _ => Ok(()),
@@ -86,8 +105,8 @@ mod tests {
 
     fn judged(median: f64, doubts: &[Option<&str>]) -> Judged {
         let goal = |doubt: &Option<&str>| Goal {
-            key: "ratio",
-            at_least: 0.9,
+            key: "ratio".into(),
+            bound: Bound::AtLeast(0.9),
             doubt: doubt.map(Into::into),
         };
         let spread = Spread {
@@ -112,6 +131,21 @@ mod tests {
     }
 
     #[test]
+    fn at_most_is_the_other_way_round() {
+        let spread = |median| Spread {
+            key: "p99".into(),
+            label: "p99".into(),
+            unit: "ms",
+            median,
+            min: 0.0,
+            max: 2.0,
+        };
+        let goal = Goal { key: "p99".into(), bound: Bound::AtMost(1.15), doubt: None };
+        let met = |median| judge(std::slice::from_ref(&goal), &[spread(median)])[0].is_met();
+        assert!(met(1.15) && !met(1.16));
+    }
+
+    #[test]
     fn a_doubt_of_any_run_is_kept() {
         let missed = judged(0.5, &[None, Some("the tool was late")]);
         assert_eq!(missed.verdict(), Verdict::Unclear);
@@ -121,7 +155,9 @@ mod tests {
 
     #[test]
     fn a_figure_that_is_not_there_misses_its_goal() {
-        let goal = Goal { key: "ratio", at_least: 0.9, doubt: None };
-        assert!(!judge(&[goal], &[])[0].is_met());
+        for bound in [Bound::AtLeast(0.0), Bound::AtMost(1.0)] {
+            let goal = Goal { key: "ratio".into(), bound, doubt: None };
+            assert!(!judge(&[goal], &[])[0].is_met(), "{bound}");
+        }
     }
 }

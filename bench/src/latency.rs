@@ -26,12 +26,12 @@ impl Latency {
         Ok(latency)
     }
 
-    fn add(&mut self, micros: u64) {
+    pub(crate) fn add(&mut self, micros: u64) {
         self.0.saturating_record(micros);
     }
 
-    pub(crate) fn median_us(&self) -> u64 {
-        self.0.value_at_quantile(0.5)
+    pub(crate) fn at_us(&self, quantile: f64) -> u64 {
+        self.0.value_at_quantile(quantile)
     }
 
     /// Its figures; `key` as in `post_ms`, `label` as in `post`.

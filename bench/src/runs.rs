@@ -16,32 +16,10 @@ use crate::machine::Machine;
 use crate::median::{self, Spread};
 use crate::poster::Policy;
 use crate::report::{Report, Verdict};
-use crate::{dispatch, overload, progress, replay, storm, throughput};
+use crate::{compare, dispatch, load, overload, peer, progress, replay, storm, throughput};
 
 /// Options whose value must not be published.
 const SECRETS: [&str; 4] = ["--token", "--hs256-secret", "--internal-secret", "--redis"];
-
-impl Command {
-    fn args(&self) -> &RunArgs {
-        match self {
-            Self::Replay(args) => &args.common.run,
-            Self::Post(args) => &args.common.run,
-            Self::Dispatch(args) => &args.run,
-            Self::Overload(args) => &args.run,
-            Self::Storm(args) => &args.run,
-        }
-    }
-
-    async fn run_once(&self, number: u32) -> Result<Report> {
-        match self {
-            Self::Replay(args) => replay::run(args, number).await,
-            Self::Post(args) => throughput::run(args, number).await,
-            Self::Dispatch(args) => dispatch::run(args, number).await,
-            Self::Overload(args) => overload::run(args, number).await,
-            Self::Storm(args) => storm::run(args, number).await,
-        }
-    }
-}
 
 impl CommonArgs {
     pub(crate) fn policy(&self) -> Result<Policy> {
@@ -62,9 +40,25 @@ impl TargetArgs {
     }
 }
 
-/// Runs as often as asked; the worst verdict counts, and for goals the median.
+/// What the command line asks for.
 pub(crate) fn run(command: &Command) -> Result<Verdict> {
-    let args = command.args();
+    match command {
+        Command::Replay(args) => repeat(&args.common.run, |number| replay::run(args, number)),
+        Command::Post(args) => repeat(&args.common.run, |number| throughput::run(args, number)),
+        Command::Dispatch(args) => repeat(&args.run, |number| dispatch::run(args, number)),
+        Command::Overload(args) => repeat(&args.run, |number| overload::run(args, number)),
+        Command::Storm(args) => repeat(&args.run, |number| storm::run(args, number)),
+        Command::Compare(args) => compare::run(args),
+        Command::Load(args) => load::run(args).map(|()| Verdict::Passed),
+        Command::Peer(args) => peer::run(args).map(|()| Verdict::Passed),
+    }
+}
+
+/// Runs as often as asked; the worst verdict counts, and for goals the median.
+fn repeat<F>(args: &RunArgs, run: impl Fn(u32) -> F) -> Result<Verdict>
+where
+    F: Future<Output = Result<Report>>,
+{
     let mut reports = Vec::new();
     for number in 1..=args.runs {
         if args.runs > 1 {
@@ -72,7 +66,7 @@ pub(crate) fn run(command: &Command) -> Result<Verdict> {
         }
         // A runtime for each run: nothing of one is left over in the next.
         let runtime = Builder::new_current_thread().enable_all().build_local(Default::default())?;
-        let report = runtime.block_on(command.run_once(number))?;
+        let report = runtime.block_on(run(number))?;
         println!("{}", report.table());
         reports.push(report);
     }

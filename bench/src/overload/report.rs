@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use super::{Level, Phase, Phases, Run};
 use crate::args::OverloadArgs;
-use crate::goal::Goal;
+use crate::goal::{Bound, Goal};
 use crate::latency::Latency;
 use crate::machine::Machine;
 use crate::outcome::{Outcome, Sums};
@@ -29,7 +29,8 @@ pub(super) fn report(args: &OverloadArgs, run: Run, load_before: Option<f64>) ->
         rows.extend(calm_rows(calm)?);
         problems.extend(remains(args, calm));
         let doubt = lateness(args, overload)?;
-        goals.push(Goal { key: GOODPUT_RATIO, at_least: args.ratio, doubt });
+        let (key, bound) = (GOODPUT_RATIO.to_owned(), Bound::AtLeast(args.ratio));
+        goals.push(Goal { key, bound, doubt });
         notes.extend(sharing(args, peak, overload));
     }
     rows.extend(load_before.map(Row::load_before));
@@ -46,7 +47,7 @@ fn remains(args: &OverloadArgs, calm: &Phase) -> Option<String> {
 /// A tool that has no time to send has none to take answers either: places stay taken, and what was
 /// acknowledged long ago counts late.
 fn lateness(args: &OverloadArgs, overload: &Phase) -> Result<Option<String>> {
-    let late_us = overload.late()?.median_us();
+    let late_us = overload.late()?.at_us(0.5);
     let is_late = Duration::from_micros(late_us) > Duration::from_millis(args.late_ms_max);
     Ok(is_late.then(|| {
         let late_ms = late_us / 1_000;

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "in a helper of tests it says what it says in a test")]
 
 mod dispatch;
+mod load;
 mod overload;
 mod stand_in;
 mod storm;
