@@ -80,5 +80,5 @@ fn what_goes_wrong_is_counted() {
     assert!(swapped[4] > 0, "{swapped:?}");
     assert_eq!(run(Fault::Refuse), [0, 20, 0, 0, 0, 0]);
     let cut = run(Fault::Cut(5));
-    assert_eq!(cut[5], 30, "{cut:?}");
+    assert!(cut[3] >= 30 * 15, "streams that end early lack the rest: {cut:?}");
 }
