@@ -10,7 +10,7 @@ use chorus::{
 use common::{
     auth::{self, Claims},
     config::{Config, Role},
-    telemetry,
+    descriptors, telemetry,
 };
 use store::cql::Migrated;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -48,6 +48,9 @@ async fn main() -> ExitCode {
 async fn run(role: Role, config: &Config) -> Result<()> {
     let _logs = telemetry::init_logs()?;
     let metrics = telemetry::init_metrics()?;
+    if let Err(error) = descriptors::prepare() {
+        tracing::warn!(%error, "can't raise the limit of open files: fewer can connect");
+    }
     let mut terminate = signal(SignalKind::terminate()).context("can't listen for SIGTERM")?;
     let mut system = tokio::select! {
         system = system::start(config, move || metrics.render()) => system?,

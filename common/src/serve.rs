@@ -23,7 +23,7 @@ use hyper_util::{
 use socket2::SockRef;
 use tokio::{
     net::{TcpListener, TcpSocket, TcpStream},
-    sync::Semaphore,
+    sync::{AcquireError, Semaphore, SemaphorePermit},
     task::unconstrained,
     time::{Instant, timeout, timeout_at},
 };
@@ -39,7 +39,7 @@ use crate::{
 const BACKLOG: u32 = 4096;
 /// New connections served at a time. The others of a herd are accepted and wait, so that what one
 /// needs until it is answered or handed over serves the next.
-const OPENING_MAX: usize = 256;
+const OPENING_MAX: usize = 64;
 /// How long a connection counts as new when its request does not get whole: it holds nobody up.
 const OPENING: Duration = Duration::from_millis(50);
 /// Longest wait for a request's head, and for a connection's first one: slower ones are attackers.
@@ -203,6 +203,17 @@ impl Service {
         let said = self.stop.run_until_cancelled(stream.peek(&mut first));
         let Ok(Some(Ok(1))) = timeout_at(deadline, said).await else { return };
         let opening = self.openings.acquire().await;
+        // What hyper needs is large: it is there from now on, not for all who wait.
+        Box::pin(self.open(stream, watcher, opening, deadline)).await;
+    }
+
+    async fn open(
+        &self,
+        stream: TcpStream,
+        watcher: Watcher,
+        opening: Result<SemaphorePermit<'_>, AcquireError>,
+        deadline: Instant,
+    ) {
         let io = Io::new(stream);
         let handover = io.handover();
         let asked = AtomicBool::new(false);

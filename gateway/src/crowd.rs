@@ -2,9 +2,12 @@
 //! [`Shard`]s, tasks that write to many sockets each; the others are response bodies, which hyper
 //! polls. Both read the video's one byte log.
 
-use std::sync::{
-    Arc, Mutex, PoisonError,
-    atomic::{AtomicUsize, Ordering::Relaxed},
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    time::Duration,
 };
 
 use common::{config::SlowViewer, task};
@@ -23,6 +26,9 @@ mod shard;
 #[cfg(test)]
 mod tests;
 
+/// What waking one viewer and writing to it costs, twice over: after a pass to many viewers the next
+/// one gathers for so long, so that half of the processor stays for everything else.
+const PAUSE_PER_VIEWER: Duration = Duration::from_micros(10);
 /// Viewers of a video whom one shard serves before it is worth having another one.
 const SHARD_LEN: usize = 512;
 /// Viewers on their way to a shard.
@@ -32,6 +38,7 @@ const NEWCOMERS_MAX: usize = 256;
 pub(crate) struct Crowd {
     order: watch::Receiver<Order>,
     slow_viewer: SlowViewer,
+    pause_max: Duration,
     viewers: AtomicUsize,
     shards: Mutex<Vec<Desk>>,
     tasks: TaskTracker,
@@ -50,15 +57,24 @@ impl Crowd {
     pub(crate) fn new(
         order: watch::Receiver<Order>,
         slow_viewer: SlowViewer,
+        pause_max: Duration,
         tasks: TaskTracker,
     ) -> Arc<Self> {
         let (viewers, shards) = (AtomicUsize::new(0), Mutex::default());
-        Arc::new(Self { order, slow_viewer, viewers, shards, tasks })
+        Arc::new(Self { order, slow_viewer, pause_max, viewers, shards, tasks })
     }
 
     /// How many watch, of either kind.
     pub(crate) fn viewers(&self) -> usize {
         self.viewers.load(Relaxed)
+    }
+
+    /// How long news should gather for those who are response bodies: hyper wakes each of them for
+    /// whatever there is. Shards have pauses of their own.
+    pub(crate) fn pause(&self) -> Duration {
+        let shards = self.shards.lock().unwrap_or_else(PoisonError::into_inner);
+        let sockets: usize = shards.iter().map(|desk| desk.len.load(Relaxed)).sum();
+        pause(self.viewers().saturating_sub(sockets), self.pause_max)
     }
 
     /// What viewers read.
@@ -87,10 +103,16 @@ impl Crowd {
     fn start_shard(&self) -> Desk {
         let (newcomers, arriving) = mpsc::channel(NEWCOMERS_MAX);
         let len = Arc::new(AtomicUsize::new(0));
-        let shard = Shard::new(self.order.clone(), arriving, len.clone(), self.slow_viewer);
+        let (order, Self { slow_viewer, pause_max, .. }) = (self.order.clone(), self);
+        let shard = Shard::new(order, arriving, len.clone(), *slow_viewer, *pause_max);
         task::spawn("gateway.shard", self.tasks.track_future(shard.run()));
         Desk { newcomers, len }
     }
+}
+
+/// The time between the beginnings of two passes to so many viewers.
+fn pause(viewers: usize, max: Duration) -> Duration {
+    PAUSE_PER_VIEWER.saturating_mul(u32::try_from(viewers).unwrap_or(u32::MAX)).min(max)
 }
 
 /// A viewer's place in the crowd: counts as long as it lives.

@@ -1,6 +1,6 @@
 //! Entries and positions, short to write in tests, and stand-ins for what a gateway works with.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use common::{
@@ -41,5 +41,5 @@ pub(crate) fn entry(epoch: u64, seq: Seq) -> Entry {
 
 /// A crowd of nobody.
 pub(crate) fn crowd(order: watch::Receiver<Order>) -> Arc<Crowd> {
-    Crowd::new(order, SlowViewer::Skip, TaskTracker::new())
+    Crowd::new(order, SlowViewer::Skip, Duration::ZERO, TaskTracker::new())
 }

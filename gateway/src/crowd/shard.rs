@@ -19,7 +19,10 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::member::{Member, News, Turn};
+use super::{
+    member::{Member, News, Turn},
+    pause,
+};
 use crate::{
     byte_log::Place,
     chunked::chunk,
@@ -47,6 +50,7 @@ pub(super) struct Shard {
     blocked: Vec<Member>,
     /// Some viewer closed its end, or sent something.
     readable: Arc<News>,
+    pause_max: Duration,
 }
 
 /// Gives viewers their turns.
@@ -74,19 +78,22 @@ impl Shard {
         newcomers: mpsc::Receiver<Member>,
         len: Arc<AtomicUsize>,
         slow_viewer: SlowViewer,
+        pause_max: Duration,
     ) -> Self {
         let writer = Writer { order, slow_viewer, writable: Arc::default(), last: None };
         let (listening, blocked) = (Vec::new(), Vec::new());
-        Self { writer, newcomers, len, listening, blocked, readable: Arc::default() }
+        Self { writer, newcomers, len, listening, blocked, readable: Arc::default(), pause_max }
     }
 
     /// Serves until the video's order ends, then tells everybody to come back.
     pub(super) async fn run(mut self) {
         let mut newcomers = Vec::new();
-        let (mut sweep_at, mut retry_at) = (Instant::now(), Instant::now());
+        let began = Instant::now();
+        let (mut pass_at, mut sweep_at, mut retry_at) = (began, began, began);
         loop {
             tokio::select! {
-                changed = self.writer.order.changed() => {
+                changed = changed(&mut self.writer.order, pass_at) => {
+                    pass_at = Instant::now() + pause(self.listening.len(), self.pause_max);
                     self.pass().await;
                     if changed.is_err() {
                         break;
@@ -188,6 +195,15 @@ async fn turns(
         }
         yield_now().await;
     }
+}
+
+/// Waits for a change of the order, and for the time to pass it on. Until then others may follow.
+async fn changed(
+    order: &mut watch::Receiver<Order>,
+    not_before: Instant,
+) -> Result<(), watch::error::RecvError> {
+    sleep_until(not_before).await;
+    order.changed().await
 }
 
 /// Waits for news, and for the time to look after it.

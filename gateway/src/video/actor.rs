@@ -23,9 +23,6 @@ use crate::{crowd::Crowd, frame::Encoder, lease::Lease};
 
 /// Messages handled in one pass.
 const PASS_LEN_MAX: usize = 512;
-/// What waking one viewer and writing to it costs, twice over: a pass to many viewers is followed by
-/// a pause in which the next one gathers, so that half of the processor stays for everything else.
-const PAUSE_PER_VIEWER: Duration = Duration::from_micros(10);
 /// Newest events read when a video begins: covers every `recent`.
 const OPENING_LEN: usize = 256;
 /// Events read at most so that the byte log begins before those who come first: the others of a
@@ -93,9 +90,9 @@ impl Actor {
         self.mailbox.recv_many(&mut joins, PASS_LEN_MAX).await;
         loop {
             let (subscribed_as, page) = self.open(self.back_to(&joins)).await;
-            let Surroundings { encoder, slow_viewer, tasks, .. } = &*self.around;
+            let Surroundings { encoder, slow_viewer, pause_max, tasks, .. } = &*self.around;
             let order = Order::new(encoder.clone(), page);
-            let crowd = |reading| Crowd::new(reading, *slow_viewer, tasks.clone());
+            let crowd = |reading| Crowd::new(reading, *slow_viewer, *pause_max, tasks.clone());
             self.serve(Pass::new(order, crowd), joins, subscribed_as).await;
             self.unsubscribe().await;
             joins = self.joins_meanwhile();
@@ -169,7 +166,7 @@ impl Actor {
                 }
                 () = due(wish, self.around.started) => {}
                 () = gathered(not_before, &mut self.mailbox, &mut messages) => {
-                    not_before = Instant::now() + self.pause_after(&pass);
+                    not_before = Instant::now() + pass.pause();
                     pass.take(&mut messages, self.around.now());
                 }
             }
@@ -196,11 +193,6 @@ impl Actor {
             }
         }
         self.read("open", From::Newest, OPENING_LEN).await
-    }
-
-    fn pause_after(&self, pass: &Pass) -> Duration {
-        let viewers = u32::try_from(pass.viewers()).unwrap_or(u32::MAX);
-        PAUSE_PER_VIEWER.saturating_mul(viewers).min(self.around.pause_max)
     }
 
     fn read(

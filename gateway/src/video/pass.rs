@@ -1,6 +1,6 @@
 //! What an actor does between two waits: takes what has come, then wakes the viewers once.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use common::live_log::{LiveLogError, LogPage};
 use tokio::sync::{oneshot, watch};
@@ -57,9 +57,9 @@ impl Pass {
         self.unpushed_looks = 0;
     }
 
-    /// How many watch.
-    pub(super) fn viewers(&self) -> usize {
-        self.crowd.viewers()
+    /// How long to wait after a pass, for the next one to gather.
+    pub(super) fn pause(&self) -> Duration {
+        self.crowd.pause()
     }
 
     pub(super) fn wish(&self, now: Millis) -> Wish {
