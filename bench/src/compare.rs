@@ -86,7 +86,7 @@ fn compare(name: Name, args: &CompareArgs) -> Result<Measured> {
 /// Every server once; who is first alternates.
 fn one_round(name: Name, args: &CompareArgs, round: u32) -> Result<Vec<Row>> {
     let asked = |server: &Server| args.servers.is_empty() || args.servers.contains(server);
-    let mut servers: Vec<_> = Server::ALL.into_iter().filter(asked).collect();
+    let mut servers: Vec<_> = name.servers().iter().copied().filter(asked).collect();
     if round.is_multiple_of(2) {
         servers.reverse();
     }

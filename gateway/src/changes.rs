@@ -9,7 +9,9 @@ use std::{
 use common::{
     ids::VideoId,
     live_log::{Changes, LiveLog, LiveLogError, bucket_of},
+    position::Position,
 };
+use tokio::task::yield_now;
 
 use crate::registry::Registry;
 
@@ -19,6 +21,8 @@ pub(crate) const PERIOD: Duration = Duration::from_secs(1);
 const GAP_MS_MAX: u64 = 50_000;
 /// Looks overlap by this much: a change becomes visible a little after its time stamp.
 const OVERLAP_MS: u64 = 1000;
+/// Videos that are told before other tasks have their turn.
+const TOLD_AT_ONCE: usize = 16;
 /// Every video's head is read once in so many looks, a part of them at each.
 const ROUNDS: u16 = 30;
 
@@ -45,19 +49,25 @@ impl Watcher {
         let buckets: Vec<u16> = buckets.into_iter().collect();
         let changes = self.live_log.changed(&buckets, self.last.since_ms).await?;
         let heads: HashMap<_, _> = changes.heads.iter().cloned().collect();
-        for video in &videos {
-            if let Some(head) = heads.get(video) {
-                self.registry.head(video, *head);
-            }
-        }
+        let seen = videos.iter().filter_map(|video| Some((video, *heads.get(video)?)));
+        self.tell(seen).await;
         let due = self.last.due(videos, &changes);
         if !due.is_empty() {
-            for (video, head) in due.iter().zip(self.live_log.heads(&due).await?) {
-                self.registry.head(video, head);
-            }
+            let heads = self.live_log.heads(&due).await?;
+            self.tell(due.iter().zip(heads)).await;
         }
         self.last.followed_by(changes);
         Ok(())
+    }
+
+    /// Tells the videos, a few at a time: a thousand that are told at once hold up comments.
+    async fn tell(&self, heads: impl Iterator<Item = (&VideoId, Position)>) {
+        for (told, (video, head)) in heads.enumerate() {
+            if told % TOLD_AT_ONCE == TOLD_AT_ONCE - 1 {
+                yield_now().await;
+            }
+            self.registry.head(video, head);
+        }
     }
 }
 

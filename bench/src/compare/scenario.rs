@@ -31,7 +31,7 @@ pub(crate) enum Name {
 pub(super) enum Kind {
     /// CPU and latencies at a rate that all of them manage.
     Steady,
-    /// The highest rate that is managed, from this one up; rounds are long, so there are few.
+    /// The highest rate that is managed, from this one up.
     Peak { from: f64 },
     /// How long the last viewer waits for the last of many comments.
     Burst,
@@ -43,8 +43,10 @@ pub(super) enum Kind {
     Stuck(usize),
 }
 
-/// Rounds of a scenario that searches.
-const PEAK_ROUNDS_MAX: u32 = 3;
+/// Rounds of a scenario whose goal is far from what servers differ by from round to round.
+const FAR_ROUNDS_MAX: u32 = 3;
+/// … and of one that searches.
+const PEAK_ROUNDS_MAX: u32 = 1;
 
 impl Name {
     pub(super) const ALL: [Self; 9] = [
@@ -104,7 +106,17 @@ impl Name {
     }
 
     pub(super) fn rounds(self, asked: u32) -> u32 {
-        if matches!(self.kind(), Kind::Peak { .. }) { asked.min(PEAK_ROUNDS_MAX) } else { asked }
+        match self.kind() {
+            Kind::Steady if self != Self::Rooms => asked,
+            Kind::Stuck(_) => asked,
+            Kind::Peak { .. } => asked.min(PEAK_ROUNDS_MAX),
+            _ => asked.min(FAR_ROUNDS_MAX),
+        }
+    }
+
+    /// Who is measured; what a peer makes of viewers who never read is no goal of ours.
+    pub(super) fn servers(self) -> &'static [Server] {
+        if self == Self::Stuck { &[Server::Chorus] } else { &Server::ALL }
     }
 
     /// Figures whose ratios are shown, round by round.

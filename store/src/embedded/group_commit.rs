@@ -26,8 +26,10 @@ const BATCH_LEN_MAX: usize = 1_024;
 const PATIENCE: Duration = Duration::from_secs(2);
 /// After a commit the thread rests for as long as that took, at most this long: the busier the
 /// processor, the fewer writes would wait for a thread that is always ready, and each commit costs
-/// an fsync and two switches. A write that comes alone finds the thread awake.
+/// an fsync and two switches.
 const REST_MAX: Duration = Duration::from_millis(2);
+/// … if it was of so many writes. Fewer don't crowd, and whoever comes next shouldn't wait.
+const REST_FROM_LEN: usize = 4;
 /// A commit that lasts longer, at most twice that, is a failure: the engine waits for ever when its
 /// own threads died, and a disk may hang.
 const STALL_MAX: Duration = Duration::from_secs(30);
@@ -162,6 +164,7 @@ fn run<S: Sink>(
         let (writes, replies): (Vec<_>, Vec<_>) =
             jobs.drain(..).map(|job| (job.write, job.reply)).unzip();
         batch_len.record(f64::from(u32::try_from(writes.len()).unwrap_or(u32::MAX)));
+        let is_crowded = writes.len() >= REST_FROM_LEN;
         let began = Instant::now();
         turns.fetch_add(1, Ordering::Relaxed);
         let outcome = sink.commit(writes);
@@ -189,8 +192,10 @@ fn run<S: Sink>(
                 return refuse(replies, &why);
             }
         }
-        #[expect(clippy::disallowed_methods, reason = "a thread of its own, which nothing awaits")]
-        std::thread::sleep(took.min(REST_MAX));
+        if is_crowded {
+            #[expect(clippy::disallowed_methods, reason = "a thread of its own, unawaited")]
+            std::thread::sleep(took.min(REST_MAX));
+        }
     }
 }
 
