@@ -59,23 +59,35 @@ async fn run(role: Role, config: &Config) -> Result<()> {
     };
     announce::addresses(role, config, &system);
     let failed = std::mem::replace(&mut system.failed, Box::pin(std::future::pending()));
-    let reason = tokio::select! {
-        reason = failed => Some(reason),
-        _ = terminate.recv() => None,
-        _ = tokio::signal::ctrl_c() => None,
+    let asked = tokio::select! {
+        reason = failed => anyhow::bail!("stopping: {reason}"),
+        _ = terminate.recv() => Asked::ToDrain,
+        _ = tokio::signal::ctrl_c() => Asked::ToStop,
     };
-    match reason {
-        None => stop(system, terminate).await,
-        Some(reason) => anyhow::bail!("stopping: {reason}"),
-    }
+    stop(system, asked, terminate).await;
     Ok(())
 }
 
+/// How a process should end.
+#[derive(PartialEq, Eq)]
+enum Asked {
+    /// SIGTERM, as supervisors send it: so that no viewer notices.
+    ToDrain,
+    /// Ctrl-C: somebody waits.
+    ToStop,
+}
+
 /// A second signal ends at once.
-async fn stop(system: System, mut terminate: Signal) {
+async fn stop(mut system: System, asked: Asked, mut terminate: Signal) {
     tracing::info!("stopping");
+    let stopped = async {
+        if asked == Asked::ToDrain {
+            system.drain().await;
+        }
+        system.stop().await;
+    };
     tokio::select! {
-        () = system.stop() => {}
+        () = stopped => {}
         _ = terminate.recv() => {}
         _ = tokio::signal::ctrl_c() => {}
     }

@@ -1,6 +1,11 @@
 //! Starts a role, or all of them in one process, and ends it.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{
+    future::{pending, ready},
+    net::SocketAddr,
+    sync::Arc,
+    time::Duration,
+};
 
 use anyhow::{Context, Result};
 use axum::{Router, middleware};
@@ -36,6 +41,8 @@ pub struct System {
     pub internal: SocketAddr,
     /// Ends with the reason when the process can do nothing useful any more.
     pub failed: BoxFuture<'static, String>,
+    /// What is to be done before the stop, so that nobody misses anything.
+    drained: BoxFuture<'static, ()>,
     health: Arc<Health>,
     stop: CancellationToken,
     tasks: Vec<JoinHandle<()>>,
@@ -54,6 +61,8 @@ struct Parts {
     internal: Router,
     probes: Vec<(&'static str, Probe)>,
     failed: BoxFuture<'static, String>,
+    /// Ends the streams of a gateway, over a while.
+    drained: BoxFuture<'static, ()>,
     tasks: Vec<JoinHandle<()>>,
 }
 
@@ -79,7 +88,14 @@ pub async fn start(
 }
 
 impl System {
-    /// Not ready, streams told to come back, requests under way ended, the endpoint store left.
+    /// Not ready; a gateway's streams end over `gateway.drain_window_s`. Then [`stop`](Self::stop).
+    pub async fn drain(&mut self) {
+        self.health.set_ready(false);
+        std::mem::replace(&mut self.drained, Box::pin(ready(()))).await;
+    }
+
+    /// Not ready, streams told to come back at once, requests under way ended, the endpoint store
+    /// left.
     pub async fn stop(self) {
         self.health.set_ready(false);
         self.stop.cancel();
@@ -118,7 +134,7 @@ fn serve_parts(
     metrics: Box<dyn Fn() -> String + Send + Sync>,
     stop: CancellationToken,
 ) -> Result<System> {
-    let Parts { public: mut routes, internal, probes, failed, mut tasks } = parts;
+    let Parts { public: mut routes, internal, probes, failed, drained, mut tasks } = parts;
     let health = Health::new(probes, metrics);
     let guard = middleware::from_fn_with_state(InternalGuard::new(&config.internal), peer::guard);
     // Behind the guard: only what roles call of each other. Health is for load balancers.
@@ -143,7 +159,8 @@ fn serve_parts(
         public_address = Some(address);
     }
     health.set_ready(true);
-    Ok(System { public: public_address, internal: internal_address, failed, health, stop, tasks })
+    let (public, internal) = (public_address, internal_address);
+    Ok(System { public, internal, failed, drained, health, stop, tasks })
 }
 
 async fn all(config: &Config, stop: &CancellationToken) -> Result<Parts> {
@@ -162,6 +179,7 @@ async fn all(config: &Config, stop: &CancellationToken) -> Result<Parts> {
         internal: gateway.internal().merge(dispatcher.internal()),
         probes: vec![backends::comments_probe(store), backends::live_probe(live.log)],
         failed,
+        drained: drained(gateway, config),
         tasks: vec![gateway_task, dispatcher_task, ingest_task],
     })
 }
@@ -177,6 +195,7 @@ async fn ingest(config: &Config, stop: &CancellationToken) -> Result<Parts> {
         internal: Router::new(),
         probes: vec![backends::comments_probe(store), backends::live_probe(live.log)],
         failed,
+        drained: Box::pin(ready(())),
         tasks: vec![task],
     })
 }
@@ -189,7 +208,8 @@ async fn dispatcher(config: &Config, stop: &CancellationToken) -> Result<Parts> 
         public: Router::new(),
         internal: dispatcher.internal(),
         probes: vec![backends::live_probe(live.log)],
-        failed: Box::pin(std::future::pending()),
+        failed: Box::pin(pending()),
+        drained: Box::pin(ready(())),
         tasks: vec![task],
     })
 }
@@ -201,7 +221,8 @@ async fn gateway(config: &Config, stop: &CancellationToken) -> Result<Parts> {
         public: gateway.public(),
         internal: gateway.internal(),
         probes: vec![backends::live_probe(live.log)],
-        failed: Box::pin(std::future::pending()),
+        failed: Box::pin(pending()),
+        drained: drained(gateway, config),
         tasks: vec![task::spawn("gateway", tasks.ended())],
     })
 }
@@ -213,6 +234,11 @@ fn start_gateway(
 ) -> Result<(Arc<Gateway>, gateway::Tasks)> {
     let deps = gateway::Deps { live_log: live.log.clone(), endpoints: live.endpoints.clone() };
     Ok(Gateway::start(config, deps, stop.clone())?)
+}
+
+fn drained(gateway: Arc<Gateway>, config: &Config) -> BoxFuture<'static, ()> {
+    let window = Duration::from_secs(config.gateway.drain_window_s);
+    Box::pin(async move { gateway.drain(window).await })
 }
 
 fn start_dispatcher(

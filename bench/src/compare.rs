@@ -2,7 +2,7 @@
 //!
 //! Each [`scenario`] is [`measure`]d round by round, and in a round every [`server`] has its turn, so
 //! that ratios are of neighbours in time: servers on one core, the [`loading`] on another. CPU and
-//! memory are the kernel's [`usage`]; [`results`] are shown.
+//! memory are the kernel's [`usage`]; [`results`] are shown, with a [`chart`].
 
 #![expect(clippy::print_stdout, reason = "the tables are this command's output")]
 
@@ -23,6 +23,7 @@ use results::Results;
 use scenario::Name;
 use server::Server;
 
+mod chart;
 mod loading;
 mod measure;
 mod results;

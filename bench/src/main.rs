@@ -1,5 +1,7 @@
 //! `bench` puts load on a chorus and checks what comes of it, over the public HTTP interface; with
-//! [`dispatch`] it calls one role inside, as another role would, and [`storm`] starts the roles itself.
+//! [`dispatch`] it calls one role inside, as another role would, and [`storm`] starts the roles
+//! itself. [`compare`] measures chorus beside its peers, two of which are in [`peer`], by the cheapest
+//! client there can be, [`load`].
 //!
 //! What goes in: [`trace`] (when a real chat spoke), [`text`] (what it says now), [`open_loop`] and
 //! [`closed_loop`] (when to post; [`overload`] has a loop of its own), [`poster`] over [`client`] as some

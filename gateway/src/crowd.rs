@@ -10,14 +10,17 @@ use std::{
     time::Duration,
 };
 
-use common::{config::SlowViewer, task};
+use common::task;
 use tokio::{
     net::TcpStream,
     sync::{mpsc, watch},
 };
-use tokio_util::task::TaskTracker;
 
-use crate::{byte_log::Place, video::order::Order};
+use crate::{
+    byte_log::Place,
+    house::Ticket,
+    video::{Surroundings, order::Order},
+};
 use member::Member;
 use shard::Shard;
 
@@ -37,11 +40,9 @@ const NEWCOMERS_MAX: usize = 256;
 /// A video's viewers.
 pub(crate) struct Crowd {
     order: watch::Receiver<Order>,
-    slow_viewer: SlowViewer,
-    pause_max: Duration,
+    around: Arc<Surroundings>,
     viewers: AtomicUsize,
     shards: Mutex<Vec<Desk>>,
-    tasks: TaskTracker,
 }
 
 /// The way to a shard.
@@ -54,14 +55,9 @@ struct Desk {
 
 impl Crowd {
     /// Nobody yet; ends when `order` does.
-    pub(crate) fn new(
-        order: watch::Receiver<Order>,
-        slow_viewer: SlowViewer,
-        pause_max: Duration,
-        tasks: TaskTracker,
-    ) -> Arc<Self> {
+    pub(crate) fn new(order: watch::Receiver<Order>, around: Arc<Surroundings>) -> Arc<Self> {
         let (viewers, shards) = (AtomicUsize::new(0), Mutex::default());
-        Arc::new(Self { order, slow_viewer, pause_max, viewers, shards, tasks })
+        Arc::new(Self { order, around, viewers, shards })
     }
 
     /// How many watch, of either kind.
@@ -74,7 +70,7 @@ impl Crowd {
     pub(crate) fn pause(&self) -> Duration {
         let shards = self.shards.lock().unwrap_or_else(PoisonError::into_inner);
         let sockets: usize = shards.iter().map(|desk| desk.len.load(Relaxed)).sum();
-        pause(self.viewers().saturating_sub(sockets), self.pause_max)
+        pause(self.viewers().saturating_sub(sockets), self.around.pause_max)
     }
 
     /// What viewers read.
@@ -103,9 +99,8 @@ impl Crowd {
     fn start_shard(&self) -> Desk {
         let (newcomers, arriving) = mpsc::channel(NEWCOMERS_MAX);
         let len = Arc::new(AtomicUsize::new(0));
-        let (order, Self { slow_viewer, pause_max, .. }) = (self.order.clone(), self);
-        let shard = Shard::new(order, arriving, len.clone(), *slow_viewer, *pause_max);
-        task::spawn("gateway.shard", self.tasks.track_future(shard.run()));
+        let shard = Shard::new(self.order.clone(), arriving, len.clone(), &self.around);
+        task::spawn("gateway.shard", self.around.tasks.track_future(shard.run()));
         Desk { newcomers, len }
     }
 }
@@ -132,11 +127,11 @@ impl Seat {
 
     /// Leaves the socket to a shard, which writes what follows `place` from now on; or ends the
     /// stream when there is none any more, because the video's actor has ended.
-    pub(crate) async fn settle(self, socket: TcpStream, place: Place) {
+    pub(crate) async fn settle(self, socket: TcpStream, place: Place, ticket: Ticket) {
         let Desk { newcomers, len } = self.0.desk();
         len.fetch_add(1, Relaxed);
         // The shard counts down what it got; one that has ended is forgotten with its count.
-        if let Err(refused) = newcomers.send(Member::new(socket, place, self)).await {
+        if let Err(refused) = newcomers.send(Member::new(socket, place, (self, ticket))).await {
             refused.0.end();
         }
     }

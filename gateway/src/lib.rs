@@ -3,7 +3,7 @@
 //! In reading order: [`video`] is one video's actor, [`video::order`] its decisions, [`byte_log`]
 //! what they produce, [`frame`] the bytes; [`registry`] holds the actors; [`stream`] is the viewers'
 //! side, [`viewer`] one of them, [`crowd`] all of a video's, [`reading`] what they read next,
-//! [`pages`] what is older than the byte log; [`lease`] keeps the gateway known, [`changes`] heals
+//! [`pages`] what is older than the byte log; [`house`] counts and ends them; [`lease`] keeps the gateway known, [`changes`] heals
 //! what no push told of; [`deliver`] is the dispatchers' side, [`page`] the web page.
 //!
 //! Invariants: no queue, buffer, timer or task of ours per viewer (a viewer is a place in the byte
@@ -27,6 +27,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use changes::Watcher;
 pub use deliver::OwnFirst;
 use frame::Encoder;
+use house::House;
 use lease::Lease;
 use pages::Pages;
 use registry::Registry;
@@ -38,6 +39,7 @@ mod chunked;
 mod crowd;
 mod deliver;
 mod frame;
+mod house;
 mod lease;
 mod page;
 mod pages;
@@ -69,6 +71,7 @@ pub struct Gateway {
     authenticator: Authenticator,
     viewers: ViewerAuth,
     slow_viewer: SlowViewer,
+    house: Arc<House>,
     page: page::Page,
 }
 
@@ -101,6 +104,7 @@ impl Gateway {
     ) -> Result<(Arc<Self>, Tasks), common::position::InvalidPosition> {
         let encoder = Encoder::new(Arc::new(config.dc.name.parse()?));
         let lease = Arc::new(Lease::new(config.gateway.advertise.clone()));
+        let house = House::new(config.gateway.max_connections);
         let around = Arc::new(Surroundings {
             encoder: encoder.clone(),
             live_log: deps.live_log.clone(),
@@ -109,6 +113,7 @@ impl Gateway {
             started: Instant::now(),
             pause_max: Duration::from_millis(config.gateway.flush_interval_ms_max),
             slow_viewer: config.gateway.slow_viewer,
+            house: house.clone(),
             tasks: TaskTracker::new(),
             stop: stop.clone(),
         });
@@ -121,6 +126,7 @@ impl Gateway {
             authenticator: Authenticator::new(config),
             viewers: config.auth.viewers,
             slow_viewer: config.gateway.slow_viewer,
+            house,
             page: page::Page::new(&config.gateway.ingest_url),
         });
         let reborn = {
@@ -134,6 +140,12 @@ impl Gateway {
             task::spawn("gateway.ticks", tick(gateway.clone(), stop)),
         ];
         Ok((gateway, Tasks { own, registry }))
+    }
+
+    /// Ends all streams, spread over `window`, while the gateway still gets what is new; returns
+    /// once they have ended. Who comes meanwhile is told to come back.
+    pub async fn drain(&self, window: Duration) {
+        self.house.close(window).await;
     }
 
     /// What viewers' browsers ask for: streams and the page.

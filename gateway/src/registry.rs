@@ -114,28 +114,11 @@ impl Registry {
 mod tests {
     use std::time::Duration;
 
-    use common::config::SlowViewer;
-    use tokio::time::Instant;
-    use tokio_util::{sync::CancellationToken, task::TaskTracker};
-
     use super::*;
-    use crate::{
-        lease::Lease,
-        test_support::{encoder, endpoints::Endpoints, log::CountingLog},
-    };
+    use crate::test_support::{around, log::CountingLog};
 
     fn registry(log: Arc<CountingLog>) -> Arc<Registry> {
-        Registry::new(Arc::new(Surroundings {
-            encoder: encoder(),
-            live_log: log,
-            endpoints: Arc::new(Endpoints::default()),
-            lease: Arc::new(Lease::new("http://127.0.0.1:1".into())),
-            started: Instant::now(),
-            pause_max: Duration::ZERO,
-            slow_viewer: SlowViewer::Skip,
-            tasks: TaskTracker::new(),
-            stop: CancellationToken::new(),
-        }))
+        Registry::new(Arc::new(around(log)))
     }
 
     /// A panic in one video's actor is that video's alone, and its viewers get another actor.

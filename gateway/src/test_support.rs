@@ -6,13 +6,22 @@ use bytes::Bytes;
 use common::{
     config::SlowViewer,
     event::{Entry, Event, EventId, Kind},
+    live_log::LiveLog,
     position::{Epoch, Origin, Position, Seq},
 };
 
-use tokio::sync::watch;
-use tokio_util::task::TaskTracker;
+use tokio::{sync::watch, time::Instant};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{crowd::Crowd, frame::Encoder, video::order::Order};
+use crate::{
+    crowd::Crowd,
+    frame::Encoder,
+    house::House,
+    lease::Lease,
+    video::{Surroundings, order::Order},
+};
+use endpoints::Endpoints;
+use log::CountingLog;
 
 pub(crate) mod endpoints;
 pub(crate) mod log;
@@ -39,7 +48,23 @@ pub(crate) fn entry(epoch: u64, seq: Seq) -> Entry {
     Entry { origin: origin(), position: position(epoch, seq), at_ms: 0, event }
 }
 
+/// What actors and shards work with, on such a log.
+pub(crate) fn around(live_log: Arc<dyn LiveLog>) -> Surroundings {
+    Surroundings {
+        encoder: encoder(),
+        live_log,
+        endpoints: Arc::new(Endpoints::default()),
+        lease: Arc::new(Lease::new("http://here".into())),
+        started: Instant::now(),
+        pause_max: Duration::from_millis(50),
+        slow_viewer: SlowViewer::Skip,
+        house: House::new(0),
+        tasks: TaskTracker::new(),
+        stop: CancellationToken::new(),
+    }
+}
+
 /// A crowd of nobody.
 pub(crate) fn crowd(order: watch::Receiver<Order>) -> Arc<Crowd> {
-    Crowd::new(order, SlowViewer::Skip, Duration::ZERO, TaskTracker::new())
+    Crowd::new(order, Arc::new(around(Arc::new(CountingLog::new(1, 0)))))
 }

@@ -11,7 +11,7 @@ use tokio::{
     io::AsyncWriteExt,
     net::TcpStream,
     sync::watch,
-    time::{Instant, timeout, timeout_at},
+    time::{Instant, sleep_until, timeout},
 };
 
 use crate::{
@@ -20,6 +20,7 @@ use crate::{
     chunked::{chunk, last_chunk},
     crowd::Seat,
     frame::{self, Resume, Status},
+    house::{Exits, Ticket},
     pages::Replay,
     reading::{Next, read_on},
     video::order::{Opening, Order, Start},
@@ -38,6 +39,7 @@ pub(crate) struct Viewer {
     place: Place,
     deadline: Option<Instant>,
     seat: Seat,
+    ticket: Ticket,
 }
 
 /// How far the opening is.
@@ -55,8 +57,8 @@ enum Step {
 pub(crate) struct EndOfStream;
 
 impl Viewer {
-    /// `None` when there is no honest verdict to be had: the gateway stops, or the live log can't be
-    /// read and may hold what the viewer missed.
+    /// `None` when there is no place, or no honest verdict to be had: the gateway stops, or the live
+    /// log can't be read and may hold what the viewer missed.
     pub(crate) async fn begin(
         gateway: Arc<Gateway>,
         video: VideoId,
@@ -65,6 +67,7 @@ impl Viewer {
         poll: Option<Duration>,
     ) -> Option<Self> {
         let deadline = poll.map(|poll| Instant::now() + poll);
+        let ticket = gateway.house.enter()?;
         let (opening, seat) = gateway.registry.join(&video, start, recent).await?;
         let order = seat.crowd().order().clone();
         let Opening { mut resume, place, older } = opening;
@@ -84,7 +87,8 @@ impl Viewer {
                 }
             }
         }
-        Some(Self { gateway, video, order, resume, step: Step::Head(page), place, deadline, seat })
+        let step = Step::Head(page);
+        Some(Self { gateway, video, order, resume, step, place, deadline, seat, ticket })
     }
 
     /// Writes the opening to a socket that was taken over, after the response's head, then leaves
@@ -108,13 +112,14 @@ impl Viewer {
                 return;
             }
         }
-        let Self { seat, place, .. } = self;
-        seat.settle(socket, place).await;
+        let Self { seat, place, ticket, .. } = self;
+        seat.settle(socket, place, ticket).await;
     }
 
     /// The stream as a response body.
     pub(crate) fn frames(mut self) -> impl Stream<Item = Result<Bytes, Infallible>> {
         stream! {
+            let mut exit = self.gateway.house.exits();
             let mut sent = false;
             loop {
                 match self.opening().await {
@@ -138,7 +143,7 @@ impl Viewer {
                     }
                     Next::Notice(notice) => yield Ok(notice),
                     Next::Frames(_) if self.deadline.is_some() && sent => break,
-                    Next::Frames(_) if self.more().await => {}
+                    Next::Frames(_) if self.more(&mut exit).await => {}
                     _ => break,
                 }
             }
@@ -188,12 +193,19 @@ impl Viewer {
     }
 
     /// Waits for more to read; `false` when the stream ends: the actor is gone (the gateway stops),
-    /// or the poll's time is up.
-    async fn more(&mut self) -> bool {
-        let changed = self.order.changed();
-        match self.deadline {
-            None => changed.await.is_ok(),
-            Some(deadline) => timeout_at(deadline, changed).await.is_ok_and(|more| more.is_ok()),
+    /// the gateway drains, or the poll's time is up.
+    async fn more(&mut self, exit: &mut Exits) -> bool {
+        let deadline = self.deadline;
+        let over = async {
+            match deadline {
+                Some(deadline) => sleep_until(deadline).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            changed = self.order.changed() => changed.is_ok(),
+            () = exit.one() => false,
+            () = over => false,
         }
     }
 }

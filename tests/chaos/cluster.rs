@@ -36,6 +36,9 @@ impl Link {
     }
 }
 
+/// Short, for scenarios that last some seconds.
+const DRAIN_WINDOW_S: &str = "2";
+
 pub(crate) struct Cluster {
     /// Where the processes write their logs.
     pub(crate) folder: PathBuf,
@@ -88,6 +91,7 @@ impl Cluster {
                 let advertise = self.to_gateways[who.1].url();
                 args.extend(public);
                 args.extend(["--gateway.advertise".to_owned(), advertise]);
+                args.extend(["--gateway.drain_window_s", DRAIN_WINDOW_S].map(str::to_owned));
             }
         }
         Node::new(who, args, &self.folder, redis)
@@ -115,8 +119,13 @@ impl Cluster {
         self.lead(who);
     }
 
-    /// SIGTERM; waits for the end.
+    /// SIGTERM; waits for the end. Whoever comes to a gateway that drains is led elsewhere, as by a
+    /// load balancer that sees that it isn't ready.
     pub(crate) async fn terminate(&mut self, who: Who) {
+        if let Role::Gateway = who.0 {
+            self.gateways[who.1] = None;
+            self.fronts.iter().for_each(|front| front.lead_to(&self.gateways));
+        }
         self.nodes[who.place()].terminate().await;
         self.lead(who);
     }

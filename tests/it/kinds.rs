@@ -22,31 +22,32 @@ use crate::{
 };
 
 const ORIGIN: &str = "https://a.example";
-const LIST: &str = "GET /v1/videos/v/comments?limit=200 HTTP/1.1\r\nHost: localhost\r\n\r\n";
+pub(crate) const LIST: &str =
+    "GET /v1/videos/v/comments?limit=200 HTTP/1.1\r\nHost: localhost\r\n\r\n";
 /// The last comment before the streams are open, and the last one of all.
 const THREE: &str = "three";
-const LAST: &str = "the last one";
+pub(crate) const LAST: &str = "the last one";
 
 /// A response as it came: the head's lines that don't depend on the version, and the body.
 #[derive(Debug)]
-struct Seen {
+pub(crate) struct Seen {
     head: Vec<(String, String)>,
-    body: String,
+    pub(crate) body: String,
     closes: bool,
 }
 
 /// Bytes of a connection, as far as they were read.
-struct Raw {
+pub(crate) struct Raw {
     socket: TcpStream,
     read: Vec<u8>,
 }
 
 impl Raw {
-    async fn connect(address: SocketAddr) -> Self {
+    pub(crate) async fn connect(address: SocketAddr) -> Self {
         Self { socket: TcpStream::connect(address).await.unwrap(), read: Vec::new() }
     }
 
-    async fn send(&mut self, text: &str) {
+    pub(crate) async fn send(&mut self, text: &str) {
         self.socket.write_all(text.as_bytes()).await.unwrap();
     }
 
@@ -68,7 +69,7 @@ impl Raw {
     }
 
     /// Takes an answer that has a length.
-    async fn answer(&mut self) -> Vec<u8> {
+    pub(crate) async fn answer(&mut self) -> Vec<u8> {
         let head = self.head().await.to_lowercase();
         let len = head.split("content-length: ").nth(1).unwrap().lines().next().unwrap();
         let len = len.parse().unwrap();
@@ -80,7 +81,7 @@ impl Raw {
     }
 
     /// Takes a stream's head and its body up to the last comment, which comes once all are `open`.
-    async fn stream(&mut self, open: &Barrier) -> Seen {
+    pub(crate) async fn stream(&mut self, open: &Barrier) -> Seen {
         let head = self.head().await;
         assert!(head.lines().next().unwrap().ends_with(" 200 OK"), "{head}");
         let fields = head.lines().filter_map(|line| line.split_once(": "));
@@ -166,12 +167,12 @@ fn pairs(headers: &HeaderMap) -> Vec<(String, String)> {
     headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect()
 }
 
-fn get(path: &str, version: &str) -> String {
+pub(crate) fn get(path: &str, version: &str) -> String {
     format!("GET {path} HTTP/{version}\r\nHost: localhost\r\nOrigin: {ORIGIN}\r\n\r\n")
 }
 
 /// A server, its client, and the way to a stream that continues before three comments.
-async fn before_three(folder: &std::path::Path) -> (Server, Client, String) {
+pub(crate) async fn before_three(folder: &std::path::Path) -> (Server, Client, String) {
     let cors = format!("[cors]\nallowed_origins = [\"{ORIGIN}\"]");
     let server = Server::all_with(folder, &cors).await;
     let client = server.client();

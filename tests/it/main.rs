@@ -10,10 +10,12 @@
 
 mod apart;
 mod arrows;
+mod behind;
 #[path = "../support/client.rs"]
 mod client;
 mod comments;
 mod crash;
+mod drain;
 mod kinds;
 #[expect(dead_code, reason = "signals are sent by tests/chaos alone")]
 #[path = "../support/process.rs"]

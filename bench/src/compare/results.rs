@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
 use super::Measured;
+use super::chart::{self, Panel};
 use super::server::Server;
 use crate::goal::Judged;
 use crate::machine::Machine;
@@ -21,13 +22,15 @@ pub(super) struct Results {
 }
 
 impl Results {
-    /// `compare.md` and `compare.json`.
+    /// `compare.md`, `compare.json` and `compare.svg`.
     pub(super) fn write(&self, folder: &Path) -> Result<()> {
         let tables: String = self.scenarios.iter().map(Measured::table).collect();
         let file = |name: &str, text: String| {
             let file = folder.join(name);
             write(&file, text).with_context(|| format!("writing {}", file.display()))
         };
+        let panels: Vec<_> = self.scenarios.iter().map(Measured::panel).collect();
+        file("compare.svg", chart::svg(&panels))?;
         file("compare.md", format!("{tables}\non {}\n", self.machine))?;
         let scenarios: Vec<_> = self.scenarios.iter().map(Measured::json).collect();
         let all = json!({ "machine": self.machine, "scenarios": scenarios });
@@ -57,6 +60,21 @@ impl Measured {
         text.push('\n');
         text.extend(ratios.chain(goals));
         text
+    }
+
+    fn panel(&self) -> Panel {
+        let figure = self.name.headline();
+        let bar = |server: Server| {
+            let key = format!("{figure}.{}", server.key());
+            let spread = self.spreads.iter().find(|spread| spread.key == key)?;
+            Some((server.key(), spread, format!("{} {}", brief(spread.median), spread.unit)))
+        };
+        let bars: Vec<_> = Server::ALL.into_iter().filter_map(bar).collect();
+        let label = bars.first().map_or("", |(_, spread, _)| &spread.label);
+        Panel {
+            title: format!("{}: {label}", self.name.title()),
+            bars: bars.into_iter().map(|(key, spread, text)| (key, spread.median, text)).collect(),
+        }
     }
 
     /// Each figure once, in the order they were measured.

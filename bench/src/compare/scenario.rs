@@ -79,6 +79,19 @@ impl Name {
         }
     }
 
+    /// The figure that its chart shows.
+    pub(super) fn headline(self) -> &'static str {
+        match self {
+            Self::Steady1k | Self::Steady10k => "cpu_us",
+            Self::Peak1k | Self::Peak10k => "per_s",
+            Self::Burst => "last_ms",
+            Self::Rooms => "p99_ms",
+            Self::Herd => "open_per_s",
+            Self::Idle => "memory_kib",
+            Self::Stuck => "p99_stuck_ms",
+        }
+    }
+
     pub(super) fn kind(self) -> Kind {
         match self {
             Self::Steady1k | Self::Steady10k | Self::Rooms => Kind::Steady,

@@ -148,15 +148,13 @@ pub const KEYS: &[Key] = &[
         up_to(10_000_000),
         100_000,
         "streams served at once; 0 = no limit",
-    )
-    .unbuilt(),
+    ),
     integer(
         "gateway.drain_window_s",
         up_to(3_600),
         20,
         "seconds over which streams are ended while draining",
-    )
-    .unbuilt(),
+    ),
     text(
         "gateway.slow_viewer",
         Kind::Choice(&["skip", "disconnect"]),

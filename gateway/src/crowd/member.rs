@@ -10,7 +10,7 @@ use bytes::{Buf, Bytes};
 use tokio::{net::TcpStream, sync::Notify};
 
 use super::Seat;
-use crate::{byte_log::Place, chunked::last_chunk, frame};
+use crate::{byte_log::Place, chunked::last_chunk, frame, house::Ticket};
 
 /// A viewer whose socket was taken over and who has reached the byte log.
 pub(super) struct Member {
@@ -18,11 +18,12 @@ pub(super) struct Member {
     pub(super) place: Place,
     /// What the socket has not taken yet of what is before `place`.
     pub(super) rest: Bytes,
-    _seat: Seat,
+    /// Counted as long as it is here.
+    _seat: (Seat, Ticket),
 }
 
 impl Member {
-    pub(super) fn new(socket: TcpStream, place: Place, seat: Seat) -> Self {
+    pub(super) fn new(socket: TcpStream, place: Place, seat: (Seat, Ticket)) -> Self {
         Self { socket, place, rest: Bytes::new(), _seat: seat }
     }
 

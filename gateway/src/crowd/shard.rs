@@ -26,8 +26,9 @@ use super::{
 use crate::{
     byte_log::Place,
     chunked::chunk,
+    house::Exits,
     reading::{Next, read_on},
-    video::order::Order,
+    video::{Surroundings, order::Order},
 };
 
 /// Viewers who have their turn before other tasks of the thread have theirs, and before a turn may
@@ -51,6 +52,7 @@ pub(super) struct Shard {
     /// Some viewer closed its end, or sent something.
     readable: Arc<News>,
     pause_max: Duration,
+    exits: Exits,
 }
 
 /// Gives viewers their turns.
@@ -77,12 +79,13 @@ impl Shard {
         order: watch::Receiver<Order>,
         newcomers: mpsc::Receiver<Member>,
         len: Arc<AtomicUsize>,
-        slow_viewer: SlowViewer,
-        pause_max: Duration,
+        around: &Surroundings,
     ) -> Self {
+        let Surroundings { slow_viewer, pause_max, .. } = *around;
         let writer = Writer { order, slow_viewer, writable: Arc::default(), last: None };
         let (listening, blocked) = (Vec::new(), Vec::new());
-        Self { writer, newcomers, len, listening, blocked, readable: Arc::default(), pause_max }
+        let (readable, exits) = (Arc::default(), around.house.exits());
+        Self { writer, newcomers, len, listening, blocked, readable, pause_max, exits }
     }
 
     /// Serves until the video's order ends, then tells everybody to come back.
@@ -110,6 +113,7 @@ impl Shard {
                     self.sweep().await;
                     sweep_at = Instant::now() + SWEEP_PERIOD;
                 }
+                () = self.exits.group() => self.let_go(),
             }
         }
         self.newcomers.close();
@@ -160,6 +164,17 @@ impl Shard {
                 yield_now().await;
             }
         }
+    }
+
+    /// The gateway drains: those whose time has come are told to come back.
+    fn let_go(&mut self) {
+        let due = self.exits.due(self.listening.len() + self.blocked.len());
+        // Blocked ones are in the midst of a chunk: the cut tells them the same.
+        let blocked = self.blocked.len().min(due);
+        self.blocked.truncate(self.blocked.len() - blocked);
+        let listening = self.listening.len() - (due - blocked);
+        self.listening.drain(listening..).for_each(|member| member.end());
+        self.len.fetch_sub(due, Relaxed);
     }
 
     async fn say_goodbye(self) {

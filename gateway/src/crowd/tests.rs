@@ -30,7 +30,8 @@ async fn viewer(crowd: &Arc<Crowd>) -> TcpStream {
     let (client, accepted) =
         tokio::join!(TcpStream::connect(listener.local_addr().unwrap()), listener.accept());
     let place = crowd.order().borrow().log().start();
-    Seat::new(crowd.clone()).settle(accepted.unwrap().0, place).await;
+    let ticket = crowd.around.house.enter().unwrap();
+    Seat::new(crowd.clone()).settle(accepted.unwrap().0, place, ticket).await;
     client.unwrap()
 }
 
@@ -123,6 +124,41 @@ async fn who_leaves_leaves_a_seat_free() {
     until(|| len() == 1).await;
     drop(stays);
     until(|| crowd.viewers() == 0 && len() == 0).await;
+}
+
+/// A gateway that drains lets its viewers go one after another; those who are still there get what
+/// comes.
+#[tokio::test]
+async fn who_has_to_go_gets_everything_until_then() {
+    const VIEWERS: u64 = 20;
+    let (order, crowd) = video();
+    let mut viewers = Vec::new();
+    for _ in 0..VIEWERS {
+        viewers.push(viewer(&crowd).await);
+    }
+    let house = crowd.around.house.clone();
+    let push_all = async {
+        for seq in 1..=VIEWERS {
+            push(&order, seq..=seq, 3);
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::join!(house.close(Duration::from_millis(400)), push_all);
+    assert_eq!(crowd.viewers(), 0);
+    let mut had = Vec::new();
+    for mut viewer in viewers {
+        let body = read_until(&mut viewer, "no block ends like this").await;
+        let comments = body.matches("event: comment").count();
+        let in_order =
+            (1..=comments).map(|n| format!("id: 1~dc1:1:{n:x}\nevent: comment\ndata: xxx\n\n"));
+        let (comments_of_it, end) = body.split_at(body.find("retry: ").unwrap());
+        assert_eq!(comments_of_it, in_order.collect::<String>());
+        assert_eq!(end.lines().count(), 2, "{end:?}");
+        had.push(comments);
+    }
+    had.sort_unstable();
+    had.dedup();
+    assert!(had.len() > 3, "they left at different times: {had:?}");
 }
 
 /// One that reads nothing delays nobody; when it reads again it is told what it missed, and its

@@ -19,7 +19,7 @@ use super::{
     order::{Millis, Order, Start, Wish},
     pass::Pass,
 };
-use crate::{crowd::Crowd, frame::Encoder, lease::Lease};
+use crate::{crowd::Crowd, frame::Encoder, house::House, lease::Lease};
 
 /// Messages handled in one pass.
 const PASS_LEN_MAX: usize = 512;
@@ -45,6 +45,7 @@ pub(crate) struct Surroundings {
     /// Longest pause between two passes.
     pub(crate) pause_max: Duration,
     pub(crate) slow_viewer: SlowViewer,
+    pub(crate) house: Arc<House>,
     /// What has to end before the gateway has.
     pub(crate) tasks: TaskTracker,
     pub(crate) stop: CancellationToken,
@@ -90,9 +91,9 @@ impl Actor {
         self.mailbox.recv_many(&mut joins, PASS_LEN_MAX).await;
         loop {
             let (subscribed_as, page) = self.open(self.back_to(&joins)).await;
-            let Surroundings { encoder, slow_viewer, pause_max, tasks, .. } = &*self.around;
+            let Surroundings { encoder, .. } = &*self.around;
             let order = Order::new(encoder.clone(), page);
-            let crowd = |reading| Crowd::new(reading, *slow_viewer, *pause_max, tasks.clone());
+            let crowd = |reading| Crowd::new(reading, self.around.clone());
             self.serve(Pass::new(order, crowd), joins, subscribed_as).await;
             self.unsubscribe().await;
             joins = self.joins_meanwhile();

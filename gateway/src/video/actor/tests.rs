@@ -8,26 +8,16 @@ use tokio_util::sync::DropGuard;
 use super::*;
 use crate::{
     frame::Status,
-    test_support::{encoder, endpoints::Endpoints, entry, log::CountingLog, origin, position},
+    test_support::{around, entry, log::CountingLog, origin, position},
     video::{Joined, order::Opening},
 };
 
 /// An actor of a log that ends at `head`; it runs until the guard goes.
 fn actor(head: Seq) -> (Arc<CountingLog>, VideoHandle, DropGuard) {
     let log = Arc::new(CountingLog::new(1, head));
-    let stop = CancellationToken::new();
-    let around = Arc::new(Surroundings {
-        encoder: encoder(),
-        live_log: log.clone(),
-        endpoints: Arc::new(Endpoints::default()),
-        lease: Arc::new(Lease::new("http://here".into())),
-        started: Instant::now(),
-        pause_max: Duration::from_millis(50),
-        slow_viewer: SlowViewer::Skip,
-        tasks: TaskTracker::new(),
-        stop: stop.clone(),
-    });
-    let (handle, actor) = Actor::new("v".parse().unwrap(), around);
+    let around = around(log.clone());
+    let stop = around.stop.clone();
+    let (handle, actor) = Actor::new("v".parse().unwrap(), Arc::new(around));
     common::task::spawn("test", actor.run(|| ()));
     (log, handle, stop.drop_guard())
 }

@@ -1,0 +1,93 @@
+//! How streams end when a gateway is asked to, and how many there may be.
+
+use axum::http::StatusCode;
+use futures_util::future::join_all;
+use tempfile::tempdir;
+use tokio::time::{Duration, sleep, timeout};
+
+use crate::{
+    client::{GUARD, Stream},
+    server::Server,
+};
+
+const STREAM: &str = "/v1/videos/v/stream?recent=0";
+
+/// What a stream brought until its end: comments, then a time to come back after.
+async fn until_end(mut stream: Stream) -> Vec<String> {
+    let (mut texts, mut retry) = (Vec::new(), None);
+    while let Some(block) = stream.event().await {
+        if block.name == "comment" {
+            texts.push(block.json()["text"].as_str().unwrap().to_owned());
+        }
+        retry = block.retry;
+    }
+    assert!(retry.is_some(), "told when to come back, after {texts:?}");
+    texts
+}
+
+/// Sockets that were taken over and long polls, which are response bodies, while comments are
+/// posted: each gets all of them up to its end, and the ends are spread over the window.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_drain_ends_streams_one_after_another_and_goes_on_meanwhile() {
+    let folder = tempdir().unwrap();
+    let mut server = Server::all_with(folder.path(), "[gateway]\ndrain_window_s = 2").await;
+    let client = server.client();
+    let mut viewers = Vec::new();
+    for nth in 0..40 {
+        let query = if nth % 4 == 0 { "?recent=0&poll=25" } else { "?recent=0" };
+        let mut stream = client.stream("v", query).await;
+        assert_eq!(stream.event().await.unwrap().name, "resume");
+        viewers.push(common::task::spawn("test", until_end(stream)));
+    }
+    let draining = server.system.drain();
+    let posting = async {
+        sleep(Duration::from_millis(100)).await; // for the drain to have begun
+        let turned_away = client.get(STREAM).await;
+        assert_eq!(turned_away.status, StatusCode::OK);
+        assert!(turned_away.body.starts_with(b"retry: "), "{turned_away:?}");
+        let mut posted = Vec::new();
+        for n in 0..30 {
+            posted.push(format!("comment {n}"));
+            assert_eq!(client.comment("v", &posted[n]).await.status, StatusCode::CREATED);
+            sleep(Duration::from_millis(50)).await;
+        }
+        posted
+    };
+    let (_, posted) = timeout(GUARD, async { tokio::join!(draining, posting) }).await.unwrap();
+    let mut ends = Vec::new();
+    for had in join_all(viewers).await {
+        let had = had.unwrap();
+        assert_eq!(had, posted[..had.len()], "all there was until then, in order");
+        ends.push(had.len());
+    }
+    ends.sort_unstable();
+    ends.dedup();
+    assert!(ends.len() > 5, "spread: {ends:?}");
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_finds_all_places_taken_is_told_to_come_back() {
+    let folder = tempdir().unwrap();
+    let server = Server::all_with(folder.path(), "[gateway]\nmax_connections = 2").await;
+    let client = server.client();
+    let mut streams = [client.stream("v", "").await, client.stream("v", "").await];
+    for stream in &mut streams {
+        assert_eq!(stream.event().await.unwrap().name, "resume");
+    }
+    let turned_away = client.get(STREAM).await;
+    assert_eq!(turned_away.status, StatusCode::OK, "any other ends an EventSource for good");
+    assert!(turned_away.body.starts_with(b"retry: "), "{turned_away:?}");
+    drop(streams);
+    let comes_in = async {
+        loop {
+            let mut stream = client.stream("v", "").await;
+            if stream.event().await.is_some_and(|block| block.name == "resume") {
+                break;
+            }
+            sleep(Duration::from_millis(100)).await;
+        }
+    };
+    timeout(GUARD, comes_in).await.unwrap();
+    server.stop().await;
+}
