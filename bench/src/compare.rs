@@ -1,6 +1,6 @@
 //! `bench compare`: the same scenarios with chorus and its peers, in one go on this machine.
 //!
-//! Each [`scenario`] is [`measure`]d round by round, and in a round every [`server`] has its turn, so
+//! Each [`scenario`] is [`mod@measure`]d round by round, and in a round every [`server`] has its turn, so
 //! that ratios are of neighbours in time: servers on one core, the [`loading`] on another. CPU and
 //! memory are the kernel's [`usage`]; [`results`] are shown, with a [`chart`].
 
