@@ -9,8 +9,12 @@ use serde::Serialize;
 
 /// CPU time of the calling thread so far; zero where the system has no such file.
 pub(crate) fn thread_cpu() -> Duration {
-    let stat = read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
-    let nanos = stat.split(' ').next().and_then(|field| field.parse().ok());
+    on_cpu(&read_to_string("/proc/thread-self/schedstat").unwrap_or_default())
+}
+
+/// Time on a processor out of a thread's `schedstat`; zero where there is none.
+pub(crate) fn on_cpu(schedstat: &str) -> Duration {
+    let nanos = schedstat.split(' ').next().and_then(|field| field.parse().ok());
     Duration::from_nanos(nanos.unwrap_or_default())
 }
 

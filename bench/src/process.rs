@@ -1,6 +1,7 @@
 //! What another process of this machine has used of the CPU.
 
 use std::fs::read_to_string;
+use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -52,6 +53,16 @@ impl Process {
             });
         }
         rows
+    }
+}
+
+/// Keeps our own `CHORUS_…` from a chorus that is started: whoever measures may have another one
+/// configured.
+pub(crate) fn without_settings(command: &mut Command) {
+    for (variable, _) in std::env::vars_os() {
+        if variable.to_string_lossy().starts_with("CHORUS_") {
+            command.env_remove(variable);
+        }
     }
 }
 

@@ -17,8 +17,8 @@ const TABLE_LEN_MAX: u64 = 128 * 1024;
 pub fn prepare() -> io::Result<()> {
     let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
     setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })?;
-    let highest = maximum.map_or(TABLE_LEN_MAX, |maximum| maximum.min(TABLE_LEN_MAX)) - 1;
-    let highest = highest.try_into().unwrap_or(i32::MAX);
+    let len = maximum.map_or(TABLE_LEN_MAX, |maximum| maximum.min(TABLE_LEN_MAX));
+    let highest = len.saturating_sub(1).try_into().unwrap_or(i32::MAX);
     // Closed again at once; the table stays.
     rustix::io::fcntl_dupfd_cloexec(io::stderr().as_fd(), highest)?;
     Ok(())

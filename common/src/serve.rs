@@ -23,7 +23,7 @@ use hyper_util::{
 use socket2::SockRef;
 use tokio::{
     net::{TcpListener, TcpSocket, TcpStream},
-    sync::{AcquireError, Semaphore, SemaphorePermit},
+    sync::{Semaphore, SemaphorePermit},
     task::unconstrained,
     time::{Instant, timeout, timeout_at},
 };
@@ -202,7 +202,7 @@ impl Service {
         let mut first = [0];
         let said = self.stop.run_until_cancelled(stream.peek(&mut first));
         let Ok(Some(Ok(1))) = timeout_at(deadline, said).await else { return };
-        let opening = self.openings.acquire().await;
+        let Ok(opening) = self.openings.acquire().await else { return }; // it is never closed
         // What hyper needs is large: it is there from now on, not for all who wait.
         Box::pin(self.open(stream, watcher, opening, deadline)).await;
     }
@@ -211,7 +211,7 @@ impl Service {
         &self,
         stream: TcpStream,
         watcher: Watcher,
-        opening: Result<SemaphorePermit<'_>, AcquireError>,
+        opening: SemaphorePermit<'_>,
         deadline: Instant,
     ) {
         let io = Io::new(stream);

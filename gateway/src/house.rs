@@ -18,7 +18,7 @@ use tokio::{
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// Streams that have not ended so long after the window don't take what they are sent.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Between two groups of streams that end.
+/// Between two groups of streams that end, at least.
 const EXIT_PERIOD: Duration = Duration::from_millis(20);
 
 /// A gateway's streams.
@@ -37,9 +37,9 @@ pub(crate) struct Closing {
 }
 
 impl Closing {
-    /// When a stream ends whose place in the window, 0 to 1, is this.
-    fn at(&self, place: f64) -> Instant {
-        self.began + self.window.mul_f64(place)
+    /// When so much of the window is over.
+    fn at(&self, over: f64) -> Instant {
+        self.began + self.window.mul_f64(over.clamp(0.0, 1.0))
     }
 
     /// How much of the window is over, 0 to 1.
@@ -81,7 +81,7 @@ impl House {
     /// To be told when the house closes.
     pub(crate) fn exits(&self) -> Exits {
         let closing = self.closing.subscribe();
-        Exits { closing, phase: fraction(), gone: 0, next: Instant::now() }
+        Exits { closing, phase: fraction(), gone: 0, not_before: Instant::now() }
     }
 }
 
@@ -97,29 +97,28 @@ impl Drop for Ticket {
 /// How some of the streams leave.
 pub(crate) struct Exits {
     closing: watch::Receiver<Option<Closing>>,
-    /// Where in the window a single stream ends: the few viewers of many videos don't leave in step.
+    /// By how much of one stream they are ahead: the few viewers of many videos don't leave in step.
     phase: f64,
     gone: usize,
-    /// When the next group ends.
-    next: Instant,
+    /// Before this no other group ends.
+    not_before: Instant,
 }
 
 impl Exits {
-    /// Waits until a single stream has to end.
-    pub(crate) async fn one(&mut self) {
+    /// Waits until the next of the `left` streams has to end; for ever when there is none.
+    pub(crate) async fn next(&mut self, left: usize) {
         let closing = self.closing().await;
-        sleep_until(closing.at(self.phase)).await;
-    }
-
-    /// Waits until it is time to ask how many are [`due`](Self::due).
-    pub(crate) async fn group(&mut self) {
-        self.closing().await;
-        sleep_until(self.next).await;
+        if left == 0 {
+            return std::future::pending().await;
+        }
+        #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52 streams")]
+        let over = (self.gone as f64 + 1.0 - self.phase) / (left + self.gone) as f64;
+        sleep_until(closing.at(over).max(self.not_before)).await;
     }
 
     /// How many of the `left` streams end now.
     pub(crate) fn due(&mut self, left: usize) -> usize {
-        self.next = Instant::now() + EXIT_PERIOD;
+        self.not_before = Instant::now() + EXIT_PERIOD;
         let Some(closing) = *self.closing.borrow() else { return 0 };
         let all = left + self.gone;
         let due = due(all, closing.over(), self.phase).saturating_sub(self.gone);
@@ -192,6 +191,28 @@ mod tests {
         let (window, began) = (Duration::from_secs(20), Instant::now());
         house.close(window).await;
         assert!(began.elapsed() >= window + PATIENCE);
+    }
+
+    /// The few viewers of a video wake their shard as often as they are, and nobody not at all.
+    #[tokio::test(start_paused = true)]
+    async fn exits_are_looked_at_when_there_are_any() {
+        let house = House::new(0);
+        let _ticket = house.enter();
+        let (mut exits, mut nobody) = (house.exits(), house.exits());
+        let (mut looks, mut left) = (0, 5);
+        let leave = async {
+            while left > 0 {
+                exits.next(left).await;
+                left -= exits.due(left);
+                looks += 1;
+            }
+        };
+        let window = Duration::from_secs(20);
+        tokio::select! {
+            () = nobody.next(0) => panic!("nobody has to go"),
+            _ = async { tokio::join!(house.close(window), leave) } => {}
+        }
+        assert!((5..=10).contains(&looks), "{looks}: rounding may take a second look");
     }
 
     /// 5,000 streams, in one shard or in a thousand: in no second more than half as many again as

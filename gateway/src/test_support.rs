@@ -9,7 +9,6 @@ use common::{
     live_log::LiveLog,
     position::{Epoch, Origin, Position, Seq},
 };
-
 use tokio::{sync::watch, time::Instant};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 

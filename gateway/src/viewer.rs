@@ -204,7 +204,7 @@ impl Viewer {
         };
         tokio::select! {
             changed = self.order.changed() => changed.is_ok(),
-            () = exit.one() => false,
+            () = exit.next(1) => false,
             () = over => false,
         }
     }

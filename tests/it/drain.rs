@@ -7,6 +7,7 @@ use tokio::time::{Duration, sleep, timeout};
 
 use crate::{
     client::{GUARD, Stream},
+    process::Process,
     server::Server,
 };
 
@@ -90,4 +91,33 @@ async fn who_finds_all_places_taken_is_told_to_come_back() {
     };
     timeout(GUARD, comes_in).await.unwrap();
     server.stop().await;
+}
+
+/// SIGTERM is for supervisors, which wait; Ctrl-C, or a second signal, is for somebody who doesn't.
+#[tokio::test]
+async fn sigterm_drains_and_other_signals_end_at_once() {
+    for signals in [&["TERM", "TERM"][..], &["INT"]] {
+        let folder = tempdir().unwrap();
+        let any = ["--listen", "127.0.0.1:0", "--internal_listen", "127.0.0.1:0"];
+        let window = ["--gateway.drain_window_s", "3600"]; // no stream's turn comes in this test
+        let args = [&["all"][..], &any, &window].concat();
+        let process = Process::start(folder.path(), &args).await;
+        let client = process.client();
+        let mut stream = client.stream("v", "").await;
+        assert_eq!(stream.event().await.unwrap().name, "resume");
+        let (last, drain) = signals.split_last().unwrap();
+        for signal in drain {
+            process.signal(signal).await;
+            let drains = async {
+                while client.get("/readyz").await.status != StatusCode::SERVICE_UNAVAILABLE {
+                    sleep(Duration::from_millis(10)).await;
+                }
+            };
+            timeout(GUARD, drains).await.unwrap();
+            assert_eq!(client.comment("v", "still there").await.status, StatusCode::CREATED);
+            assert_eq!(stream.texts(1).await, ["still there"]);
+        }
+        process.signal(last).await;
+        process.ended().await;
+    }
 }

@@ -17,7 +17,6 @@ mod comments;
 mod crash;
 mod drain;
 mod kinds;
-#[expect(dead_code, reason = "signals are sent by tests/chaos alone")]
 #[path = "../support/process.rs"]
 mod process;
 #[path = "../support/roles.rs"]

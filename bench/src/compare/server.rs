@@ -13,6 +13,7 @@ use tempfile::TempDir;
 use super::{rest, usage};
 use crate::args::CompareArgs;
 use crate::load::dialect::Dialect;
+use crate::process::without_settings;
 
 /// A server that takes longer to listen won't.
 const START_WITHIN: Duration = Duration::from_secs(30);
@@ -123,12 +124,7 @@ impl Running {
         let log = folder.path().join("log");
         let mut command = pinned(args.server_core);
         command.args(server.command(&args.chorus, folder.path(), ports)?);
-        // Whoever measures may have another chorus configured.
-        for (variable, _) in std::env::vars_os() {
-            if variable.to_string_lossy().starts_with("CHORUS_") {
-                command.env_remove(variable);
-            }
-        }
+        without_settings(&mut command);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(File::create(&log)?);
         let child = command.spawn().context("starting taskset (util-linux)")?;
         let address = SocketAddr::from(([127, 0, 0, 1], ports[0]));

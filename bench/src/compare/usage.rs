@@ -6,18 +6,19 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::machine::on_cpu;
+
 /// Time on a processor, of all threads that live, to the nanosecond. On loopback that includes what
 /// the kernel does for whoever receives.
 pub(super) fn cpu(pid: u32) -> Result<Duration> {
-    let mut nanos = 0;
+    let mut cpu = Duration::ZERO;
     for pid in family(pid) {
         let tasks = format!("/proc/{pid}/task");
         for task in read_dir(&tasks).with_context(|| format!("reading {tasks}"))? {
-            let stat = read_to_string(task?.path().join("schedstat")).unwrap_or_default();
-            nanos += stat.split(' ').next().and_then(|field| field.parse().ok()).unwrap_or(0);
+            cpu += on_cpu(&read_to_string(task?.path().join("schedstat")).unwrap_or_default());
         }
     }
-    Ok(Duration::from_nanos(nanos))
+    Ok(cpu)
 }
 
 /// Memory in use that no file backs, in bytes.

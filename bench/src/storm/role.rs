@@ -12,6 +12,7 @@ use tokio::process::ChildStdout;
 use tokio::time::timeout;
 
 use crate::origin::Origin;
+use crate::process::without_settings;
 
 /// A role that takes longer to listen won't.
 const START_WITHIN: Duration = Duration::from_secs(30);
@@ -62,12 +63,7 @@ impl Role {
     ) -> Result<Self> {
         let log = program.folder.join(name).with_extension("log");
         let mut command = Command::new(&program.chorus);
-        for (variable, _) in std::env::vars_os() {
-            // Whoever measures may have another chorus configured.
-            if variable.to_string_lossy().starts_with("CHORUS_") {
-                command.env_remove(variable);
-            }
-        }
+        without_settings(&mut command);
         let settings = program.settings.iter().map(|(key, value)| (*key, value.as_str()));
         let mut child = command
             .arg(role)

@@ -113,7 +113,7 @@ impl Shard {
                     self.sweep().await;
                     sweep_at = Instant::now() + SWEEP_PERIOD;
                 }
-                () = self.exits.group() => self.let_go(),
+                () = self.exits.next(self.listening.len() + self.blocked.len()) => self.let_go(),
             }
         }
         self.newcomers.close();

@@ -161,6 +161,25 @@ async fn who_has_to_go_gets_everything_until_then() {
     assert!(had.len() > 3, "they left at different times: {had:?}");
 }
 
+/// Who reads nothing can't be told to come back, and has to go all the same.
+#[tokio::test]
+async fn who_is_stuck_holds_up_no_drain() {
+    let (order, crowd) = video();
+    let _stuck = viewer(&crowd).await;
+    push(&order, 1..=FLOOD, 64 * 1024);
+    sleep(Duration::from_millis(50)).await; // for the socket to fill up
+    timeout(GUARD, crowd.around.house.close(Duration::from_millis(100))).await.unwrap();
+    assert_eq!(crowd.viewers(), 0);
+}
+
+#[test]
+fn pauses_grow_with_viewers_up_to_a_bound() {
+    let max = Duration::from_millis(50);
+    let paused = [0, 1_000, 5_000, usize::MAX].map(|viewers| pause(viewers, max).as_millis());
+    assert_eq!(paused, [0, 10, 50, 50]);
+    assert_eq!(pause(1_000, Duration::ZERO), Duration::ZERO);
+}
+
 /// One that reads nothing delays nobody; when it reads again it is told what it missed, and its
 /// chunks are whole.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
