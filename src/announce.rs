@@ -10,13 +10,15 @@ use common::config::{Config, Role};
 /// Says where the role listens, and for `all` what to do next.
 pub(crate) fn addresses(role: Role, config: &Config, system: &System) {
     let mut text = format!("chorus {} {role}\n", env!("CARGO_PKG_VERSION"));
-    if let Some(public) = system.public {
-        text.push_str(&format!("  public    http://{public}/\n"));
+    let scheme = if config.tls.is_on() { "https" } else { "http" };
+    let public = system.public.map(|address| format!("{scheme}://{address}"));
+    if let Some(public) = &public {
+        text.push_str(&format!("  public    {public}/\n"));
     }
     text.push_str(&format!("  internal  http://{}/  (livez, readyz, metrics)\n", system.internal));
-    if let (Role::All, Some(public)) = (role, system.public) {
-        let url = format!("http://{public}/v1/videos/demo");
-        text.push_str(&format!("  page      http://{public}/\n"));
+    if let (Role::All, Some(public)) = (role, public) {
+        let url = format!("{public}/v1/videos/demo");
+        text.push_str(&format!("  page      {public}/\n"));
         text.push_str(&format!("  watch     curl -N {url}/stream\n"));
         text.push_str(&format!(
             "  post      curl {url}/comments -H 'Content-Type: application/json' {} -d '{{\"text\":\"hello\"}}'\n",

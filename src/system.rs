@@ -17,6 +17,7 @@ use common::{
     peer::{self, HttpDeliver, InternalGuard, PeerClient},
     serve::{self, Audience},
     task,
+    tls::{self, TlsAcceptor},
 };
 use dispatcher::Dispatcher;
 use futures_util::future::BoxFuture;
@@ -52,6 +53,7 @@ pub struct System {
 /// mistake, and it must not cost a store's recovery.
 struct Sockets {
     public: Option<TcpListener>,
+    tls: Option<TlsAcceptor>,
     internal: TcpListener,
 }
 
@@ -74,9 +76,9 @@ pub async fn start(
     config: &Config,
     metrics: impl Fn() -> String + Send + Sync + 'static,
 ) -> Result<System> {
-    let sockets = bind(config)?;
-    let config = &advertised(config, &sockets)?;
     let stop = CancellationToken::new();
+    let sockets = bind(config, &stop)?;
+    let config = &advertised(config, &sockets)?;
     let parts = match config.role {
         Role::All => all(config, &stop).await?,
         Role::Ingest => ingest(config, &stop).await?,
@@ -105,13 +107,14 @@ impl System {
     }
 }
 
-fn bind(config: &Config) -> Result<Sockets> {
+fn bind(config: &Config, stop: &CancellationToken) -> Result<Sockets> {
     let public = config
         .listen
         .map(|address| serve::bind(address, "listen", Audience::Public))
         .transpose()?;
     let internal = serve::bind(config.internal_listen, "internal_listen", Audience::Internal)?;
-    Ok(Sockets { public, internal })
+    let tls = public.is_some().then(|| tls::acceptor(&config.tls, stop)).transpose()?.flatten();
+    Ok(Sockets { public, tls, internal })
 }
 
 /// Port 0 in `gateway.advertise` stands for the port that the internal socket got; and `all` is
@@ -143,7 +146,7 @@ fn serve_parts(
     let internal_address = sockets.internal.local_addr().context("internal socket")?;
     tasks.push(task::spawn(
         "internal",
-        serve::serve(sockets.internal, internal, Audience::Internal, stop.clone()),
+        serve::serve(sockets.internal, internal, Audience::Internal, None, stop.clone()),
     ));
     let mut public_address = None;
     if let Some(listener) = sockets.public {
@@ -154,7 +157,7 @@ fn serve_parts(
         let routes = public::layered(routes, config);
         tasks.push(task::spawn(
             "public",
-            serve::serve(listener, routes, Audience::Public, stop.clone()),
+            serve::serve(listener, routes, Audience::Public, sockets.tls, stop.clone()),
         ));
         public_address = Some(address);
     }

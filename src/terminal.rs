@@ -1,6 +1,6 @@
 //! `chorus tail` and `chorus post`: a viewer and a commenter in a terminal.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use anyhow::{Context, Result, bail};
 use axum::http::{Method, Request, Response, StatusCode, header};
@@ -8,10 +8,13 @@ use bytes::Bytes;
 use common::{comment::Comment, config::Secret};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
+use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
-    client::legacy::{Client, connect::HttpConnector},
+    client::legacy::{Client as HttpClient, connect::HttpConnector},
     rt::TokioExecutor,
 };
+
+use rustls::{ClientConfig, RootCertStore, crypto::ring};
 
 use crate::{
     announce,
@@ -24,8 +27,23 @@ mod events;
 /// Between attempts while the server is away, unless it said otherwise.
 const RETRY: Duration = Duration::from_secs(2);
 
-fn client() -> Client<HttpConnector, Full<Bytes>> {
-    Client::builder(TokioExecutor::new()).build_http()
+type Client = HttpClient<HttpsConnector<HttpConnector>, Full<Bytes>>;
+
+/// Over TLS it trusts whom the system trusts, or those in the file `SSL_CERT_FILE`.
+fn client(url: &str) -> Result<Client> {
+    let trust = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()?;
+    let trust = if url.starts_with("https://") {
+        trust.with_native_roots().context("can't read the system's trusted certificates")?
+    } else {
+        trust.with_root_certificates(RootCertStore::empty())
+    };
+    let connector = HttpsConnectorBuilder::new()
+        .with_tls_config(trust.with_no_client_auth())
+        .https_or_http()
+        .enable_http1()
+        .build();
+    Ok(HttpClient::builder(TokioExecutor::new()).build(connector))
 }
 
 /// Posts one comment and prints it as the server has it.
@@ -43,7 +61,7 @@ pub(crate) async fn post(request: PostRequest) -> Result<()> {
     }
     let body = serde_json::json!({ "text": text }).to_string();
     let request = authorized(builder, token.as_ref()).body(Full::from(body))?;
-    let response = client().request(request).await.with_context(|| format!("can't reach {url}"))?;
+    let response = client(&url)?.request(request).await.with_context(|| format!("can't reach {url}"))?;
     let status = response.status();
     let body = response.into_body().collect().await.context("the answer was cut off")?.to_bytes();
     let body = String::from_utf8_lossy(&body);
@@ -52,7 +70,7 @@ pub(crate) async fn post(request: PostRequest) -> Result<()> {
 
 /// Prints comments as they come, until it is interrupted; comes back where it stood.
 pub(crate) async fn tail(request: TailRequest) -> Result<()> {
-    let client = client();
+    let client = client(&request.url)?;
     let mut events = Events::default();
     let mut connected = false;
     loop {
@@ -71,7 +89,7 @@ pub(crate) async fn tail(request: TailRequest) -> Result<()> {
 }
 
 async fn open(
-    client: &Client<HttpConnector, Full<Bytes>>,
+    client: &Client,
     request: &TailRequest,
     events: &Events,
 ) -> Result<Response<Incoming>> {

@@ -3,8 +3,8 @@
 //! In reading order: what things are called ([`ids`], [`comment`], [`event`], [`position`]), the
 //! contracts between the roles and their surroundings ([`comment_store`], [`live_log`],
 //! [`endpoint_store`], [`link`]), the bytes between processes ([`wire`], [`peer`]), and what every
-//! server needs ([`config`], [`auth`], [`problem`], [`path`], [`serve`], [`handover`],
-//! [`descriptors`], [`health`], [`ambient`], [`task`], [`telemetry`]).
+//! server needs ([`config`], [`auth`], [`problem`], [`path`], [`serve`], [`tls`],
+//! [`handover`], [`descriptors`], [`health`], [`ambient`], [`task`], [`telemetry`]).
 
 pub mod ids;
 
@@ -35,6 +35,8 @@ pub mod problem;
 pub mod path;
 
 pub mod serve;
+
+pub mod tls;
 
 pub mod handover;
 

@@ -2,6 +2,7 @@
 //! is under way.
 
 use std::{
+    error::Error,
     io,
     net::SocketAddr,
     pin::pin,
@@ -27,7 +28,8 @@ use tokio::{
     task::unconstrained,
     time::{Instant, timeout, timeout_at},
 };
-use tokio_util::sync::CancellationToken;
+use tokio_rustls::TlsAcceptor;
+use tokio_util::{either::Either, sync::CancellationToken};
 use tower::ServiceExt;
 
 use crate::{
@@ -128,18 +130,19 @@ pub enum Audience {
     Internal,
 }
 
-/// Serves `router` on `listener` until `stop`; then lets requests under way end, for a few
-/// seconds. Open streams must watch the same token.
+/// Serves `router` on `listener`, with TLS if there is an acceptor, until `stop`; then lets requests
+/// under way end, for a few seconds. Open streams must watch the same token.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
     audience: Audience,
+    tls: Option<TlsAcceptor>,
     stop: CancellationToken,
 ) {
     let connections = GracefulShutdown::new();
     let openings = Semaphore::new(OPENING_MAX);
     let builder = builder(audience);
-    let service = Arc::new(Service { builder, router, openings, stop: stop.clone() });
+    let service = Arc::new(Service { builder, router, tls, openings, stop: stop.clone() });
     // Without tokio's budget: it would take 128 of a herd between two rounds of all other tasks, and
     // what the kernel has no room for meanwhile tries again seconds later.
     stop.run_until_cancelled(unconstrained(accept(&listener, &service, &connections))).await;
@@ -190,6 +193,7 @@ fn builder(audience: Audience) -> auto::Builder<TokioExecutor> {
 struct Service {
     builder: auto::Builder<TokioExecutor>,
     router: Router,
+    tls: Option<TlsAcceptor>,
     openings: Semaphore,
     stop: CancellationToken,
 }
@@ -214,15 +218,8 @@ impl Service {
         opening: SemaphorePermit<'_>,
         deadline: Instant,
     ) {
-        let io = Io::new(stream);
-        let handover = io.handover();
         let asked = AtomicBool::new(false);
-        let service = hyper::service::service_fn(|request: hyper::Request<_>| {
-            asked.store(true, Ordering::Relaxed);
-            answer(self.router.clone(), request.map(Body::new), handover.clone())
-        });
-        let connection = self.builder.serve_connection(TokioIo::new(io), service);
-        let mut watched = pin!(watcher.watch(connection));
+        let mut watched = pin!(self.converse(stream, watcher, &asked));
         let mut ended = timeout(OPENING, &mut watched).await;
         drop(opening);
         if ended.is_err() {
@@ -239,16 +236,46 @@ impl Service {
             tracing::debug!(%error, "connection ended");
         }
     }
+
+    /// TLS, if any, then HTTP until the connection ends. Says when something was `asked`.
+    async fn converse(
+        &self,
+        stream: TcpStream,
+        watcher: Watcher,
+        asked: &AtomicBool,
+    ) -> Result<(), Box<dyn Error + Send + Sync>> {
+        let (io, handover) = match &self.tls {
+            None => {
+                let io = Io::new(stream);
+                let handover = io.handover();
+                (Either::Left(io), Some(handover))
+            }
+            Some(tls) => match self.stop.run_until_cancelled(tls.accept(stream)).await {
+                Some(accepted) => (Either::Right(accepted?), None),
+                None => return Ok(()),
+            },
+        };
+        let service = hyper::service::service_fn(|request: hyper::Request<_>| {
+            asked.store(true, Ordering::Relaxed);
+            answer(self.router.clone(), request.map(Body::new), handover.clone())
+        });
+        watcher.watch(self.builder.serve_connection(TokioIo::new(io), service)).await
+    }
 }
 
 async fn answer(
     router: Router,
     mut request: axum::extract::Request,
-    handover: Handover,
+    handover: Option<Handover>,
 ) -> Result<Response, HandedOver> {
-    handover.offer(&mut request);
+    if let Some(handover) = &handover {
+        handover.offer(&mut request);
+    }
     let Ok(response) = router.oneshot(request).await;
-    handover.finish(response)
+    match handover {
+        Some(handover) => handover.finish(response),
+        None => Ok(response),
+    }
 }
 
 #[cfg(test)]

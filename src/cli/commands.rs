@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, Command, value_parser};
-use common::config::is_peer_url;
+use common::config::is_public_url;
 use common::ids::{IdempotencyKey, UserId, VideoId};
 
 use super::flags::with_keys;
@@ -151,10 +151,10 @@ fn url(help: &'static str) -> Arg {
 /// A slash at the end is what browsers copy.
 fn read_url(text: &str) -> Result<String, String> {
     let url = text.trim_end_matches('/');
-    if is_peer_url(url) {
+    if is_public_url(url) {
         Ok(url.to_owned())
     } else {
-        Err("write http:// with host and port, like http://127.0.0.1:8080".to_owned())
+        Err("write http:// or https:// with a host, like http://127.0.0.1:8080".to_owned())
     }
 }
 

@@ -61,7 +61,7 @@ pub(crate) struct TokenRequest {
 pub(crate) struct TailRequest {
     /// Which video.
     pub(crate) video: VideoId,
-    /// `http://host[:port]` without a slash at the end.
+    /// `http[s]://host[:port]` without a slash at the end.
     pub(crate) url: String,
     /// The viewer's token.
     pub(crate) token: Option<Secret>,
@@ -76,7 +76,7 @@ pub(crate) struct PostRequest {
     pub(crate) video: VideoId,
     /// The comment.
     pub(crate) text: String,
-    /// `http://host[:port]` without a slash at the end.
+    /// `http[s]://host[:port]` without a slash at the end.
     pub(crate) url: String,
     /// Author in development mode; never together with `token`.
     pub(crate) user: Option<UserId>,

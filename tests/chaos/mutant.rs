@@ -52,7 +52,7 @@ impl Mutant {
         let http = Client::builder(TokioExecutor::new()).build_http();
         let router = Router::new().fallback(pass_on).with_state(Behind { gateway, harm, http });
         let stop = CancellationToken::new();
-        let served = serve::serve(listener, router, Audience::Public, stop.clone());
+        let served = serve::serve(listener, router, Audience::Public, None, stop.clone());
         common::task::spawn("test.mutant", served);
         Self { address, _stop: stop.drop_guard() }
     }

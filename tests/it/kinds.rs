@@ -10,7 +10,7 @@ use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tempfile::tempdir;
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::TcpStream,
     sync::Barrier,
     time::{sleep, timeout},
@@ -31,20 +31,26 @@ pub(crate) const LAST: &str = "the last one";
 /// A response as it came: the head's lines that don't depend on the version, and the body.
 #[derive(Debug)]
 pub(crate) struct Seen {
-    head: Vec<(String, String)>,
+    pub(crate) head: Vec<(String, String)>,
     pub(crate) body: String,
     closes: bool,
 }
 
 /// Bytes of a connection, as far as they were read.
-pub(crate) struct Raw {
-    socket: TcpStream,
+pub(crate) struct Raw<Socket> {
+    socket: Socket,
     read: Vec<u8>,
 }
 
-impl Raw {
+impl Raw<TcpStream> {
     pub(crate) async fn connect(address: SocketAddr) -> Self {
-        Self { socket: TcpStream::connect(address).await.unwrap(), read: Vec::new() }
+        Self::over(TcpStream::connect(address).await.unwrap())
+    }
+}
+
+impl<Socket: AsyncRead + AsyncWrite + Unpin> Raw<Socket> {
+    pub(crate) fn over(socket: Socket) -> Self {
+        Self { socket, read: Vec::new() }
     }
 
     pub(crate) async fn send(&mut self, text: &str) {
@@ -137,9 +143,11 @@ fn comparable(fields: impl IntoIterator<Item = (String, String)>) -> Vec<(String
     fields
 }
 
-/// HTTP/2 without TLS.
-async fn h2(address: SocketAddr, path: &str, open: &Barrier) -> Seen {
-    let socket = TcpStream::connect(address).await.unwrap();
+/// HTTP/2, from a client that knows that the server speaks it.
+pub(crate) async fn h2<Socket>(socket: Socket, path: &str, open: &Barrier) -> Seen
+where
+    Socket: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let (mut sender, connection) =
         http2::handshake(TokioExecutor::new(), TokioIo::new(socket)).await.unwrap();
     common::task::spawn("test", connection);
@@ -171,17 +179,22 @@ pub(crate) fn get(path: &str, version: &str) -> String {
     format!("GET {path} HTTP/{version}\r\nHost: localhost\r\nOrigin: {ORIGIN}\r\n\r\n")
 }
 
+/// Posts four comments; the way to a stream that continues after the first.
+pub(crate) async fn path_before_three(client: &Client) -> String {
+    client.comment("v", "before").await;
+    let cursor = client.get("/v1/videos/v/comments").await.json()["cursor"].clone();
+    for text in ["one", "two", THREE] {
+        client.comment("v", text).await;
+    }
+    format!("/v1/videos/v/stream?after={}", cursor.as_str().unwrap())
+}
+
 /// A server, its client, and the way to a stream that continues before three comments.
 pub(crate) async fn before_three(folder: &std::path::Path) -> (Server, Client, String) {
     let cors = format!("[cors]\nallowed_origins = [\"{ORIGIN}\"]");
     let server = Server::all_with(folder, &cors).await;
     let client = server.client();
-    client.comment("v", "before").await;
-    let cursor = client.get("/v1/videos/v/comments").await.json()["cursor"].clone();
-    let path = format!("/v1/videos/v/stream?after={}", cursor.as_str().unwrap());
-    for text in ["one", "two", THREE] {
-        client.comment("v", text).await;
-    }
+    let path = path_before_three(&client).await;
     (server, client, path)
 }
 
@@ -196,6 +209,7 @@ async fn all_kinds_of_viewers_get_the_same() {
         Raw::connect(address).await,
         Raw::connect(address).await,
     );
+    let multiplexed = TcpStream::connect(address).await.unwrap();
     fresh.send(&get(&path, "1.1")).await;
     reused.send(LIST).await;
     reused.answer().await;
@@ -215,7 +229,7 @@ async fn all_kinds_of_viewers_get_the_same() {
         reused.stream(&open),
         pipelined.stream(&open),
         old.stream(&open),
-        h2(address, &path, &open),
+        h2(multiplexed, &path, &open),
         post_more
     );
     assert_eq!(fresh.body.matches("event: comment").count(), 5, "{}", fresh.body);

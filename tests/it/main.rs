@@ -26,3 +26,4 @@ mod skipped;
 mod slow;
 mod startup;
 mod stream;
+mod tls;

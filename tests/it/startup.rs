@@ -97,6 +97,12 @@ async fn a_second_process_on_the_same_data() {
 }
 
 #[tokio::test]
+async fn a_certificate_that_is_not_there() {
+    let args = [&ANY_PORTS[..], &["--tls.cert", "no.pem", "--tls.key", "no.key"]].concat();
+    fails_with(&args, &["can't read no.pem", "`tls.cert`"]).await;
+}
+
+#[tokio::test]
 async fn an_unreachable_redis() {
     let url = "redis://:hush@127.0.0.1:1/";
     let args = [
@@ -146,10 +152,7 @@ async fn post_and_tail_in_a_terminal() {
     assert!(posted.status.success(), "{}", stderr(&posted));
     let refused = process::run(folder.path(), &["post", "v", " ", "--url", &url]).await;
     assert!(!refused.status.success() && stderr(&refused).contains("422"));
-    assert!(
-        process::tail_line(folder.path(), &["tail", "v", "--url", &url])
-            .await
-            .ends_with(": from a terminal")
-    );
+    let tail = process::command(folder.path(), &["tail", "v", "--url", &url]);
+    assert!(process::first_line(tail).await.ends_with(": from a terminal"));
     server.kill().await;
 }

@@ -1,15 +1,17 @@
 //! A commenter's and a viewer's side of HTTP.
 
-use std::{collections::VecDeque, net::SocketAddr, time::Duration};
+use std::{collections::VecDeque, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
     client::legacy::{Client as Http, connect::HttpConnector},
     rt::TokioExecutor,
 };
+use rustls::{ClientConfig, RootCertStore, crypto::ring};
 use serde_json::{Value, json};
 
 /// Hang guard for anything that should come at once.
@@ -36,14 +38,22 @@ impl Answer {
 /// Talks to one public socket.
 #[derive(Clone)]
 pub(crate) struct Client {
-    http: Http<HttpConnector, Full<Bytes>>,
+    http: Http<HttpsConnector<HttpConnector>, Full<Bytes>>,
     base: String,
 }
 
 impl Client {
     pub(crate) fn new(address: SocketAddr) -> Self {
-        let http = Http::builder(TokioExecutor::new()).build_http();
-        Self { http, base: format!("http://{address}") }
+        let trust = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
+        let trust = trust.with_safe_default_protocol_versions().unwrap();
+        let nobody = trust.with_root_certificates(RootCertStore::empty()).with_no_client_auth();
+        Self { base: format!("http://{address}"), ..Self::over_tls(address, nobody) }
+    }
+
+    pub(crate) fn over_tls(address: SocketAddr, trust: ClientConfig) -> Self {
+        let connector = HttpsConnectorBuilder::new().with_tls_config(trust).https_or_http();
+        let http = Http::builder(TokioExecutor::new()).build(connector.enable_http1().build());
+        Self { http, base: format!("https://{address}") }
     }
 
     pub(crate) async fn send(

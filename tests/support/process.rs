@@ -61,7 +61,7 @@ impl Process {
             let line = timeout(GUARD, lines.next_line()).await.expect("it prints nothing");
             let line = line.unwrap().expect("it ended before it listened");
             let address = |line: &str| {
-                let rest = line.split_once("http://")?.1;
+                let rest = line.split_once("://")?.1;
                 rest.split('/').next()?.parse::<SocketAddr>().ok()
             };
             match line.split_whitespace().next() {
@@ -97,9 +97,9 @@ impl Process {
     }
 }
 
-/// The first line that a command prints which doesn't end by itself.
-pub(crate) async fn tail_line(folder: &Path, args: &[&str]) -> String {
-    let mut child = command(folder, args).stdout(Stdio::piped()).spawn().expect("can't start");
+/// The first line that a [`command`] prints which doesn't end by itself.
+pub(crate) async fn first_line(mut command: Command) -> String {
+    let mut child = command.stdout(Stdio::piped()).spawn().expect("can't start");
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let line = timeout(GUARD, lines.next_line()).await.expect("it prints nothing");
     line.unwrap().expect("it ended before it printed anything")

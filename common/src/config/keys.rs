@@ -69,9 +69,13 @@ pub const KEYS: &[Key] = &[
         "also accepted, for rotation; empty = none",
     )
     .secret(),
-    text("tls.cert", Kind::Text(&ANY), "", "PEM file of the public socket's certificate chain")
-        .unbuilt(),
-    text("tls.key", Kind::Text(&ANY), "", "PEM file of the certificate's private key").unbuilt(),
+    text(
+        "tls.cert",
+        Kind::Text(&ANY),
+        "",
+        "PEM file of the public socket's certificate chain, read again every minute; empty = no TLS",
+    ),
+    text("tls.key", Kind::Text(&ANY), "", "PEM file of the certificate's private key"),
     text(
         "store.kind",
         Kind::Choice(&["embedded", "scylla"]),

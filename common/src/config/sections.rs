@@ -25,6 +25,14 @@ pub struct Tls {
     pub key: PathBuf,
 }
 
+impl Tls {
+    /// Whether the public socket speaks TLS.
+    #[must_use]
+    pub fn is_on(&self) -> bool {
+        !self.cert.as_os_str().is_empty()
+    }
+}
+
 /// `[store]`: where comments are kept.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Store {

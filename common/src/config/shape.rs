@@ -32,17 +32,17 @@ pub(super) const OPTIONAL_SOCKET: Shape = Shape {
 /// Another process of ours; calls between roles are plain HTTP/2.
 pub(super) const HTTP_PEER: Shape = Shape {
     right: "http:// with host and port and nothing after it, like http://127.0.0.1:9080",
-    fits: is_peer_url,
+    fits: |text| is_origin(text, &["http"]),
 };
 
 pub(super) const HTTP_ORIGIN: Shape = Shape {
     right: "an origin without a path, like https://example.org, or *",
-    fits: |text| text == "*" || is_origin(text, &["http", "https"]),
+    fits: |text| text == "*" || is_public_url(text),
 };
 
 pub(super) const OPTIONAL_ORIGIN: Shape = Shape {
     right: "an origin without a path, like https://example.org, or nothing",
-    fits: |text| text.is_empty() || is_origin(text, &["http", "https"]),
+    fits: |text| text.is_empty() || is_public_url(text),
 };
 
 pub(super) const REDIS_URL: Shape =
@@ -82,10 +82,10 @@ pub(super) const DC_NAME: Shape = Shape {
 pub(super) const NODE: Shape =
     Shape { right: "host:port like 127.0.0.1:9042", fits: |text| is_origin_of(text, "cql") };
 
-/// Whether `text` is `http://host[:port]` and nothing more.
+/// Whether `text` is `http://host[:port]` or `https://host[:port]` and nothing more.
 #[must_use]
-pub fn is_peer_url(text: &str) -> bool {
-    is_origin(text, &["http"])
+pub fn is_public_url(text: &str) -> bool {
+    is_origin(text, &["http", "https"])
 }
 
 fn made_of(text: &str, len_max: usize, allowed: fn(char) -> bool) -> bool {

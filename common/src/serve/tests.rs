@@ -22,7 +22,7 @@ async fn served() -> SocketAddr {
 fn serving(stop: CancellationToken) -> (SocketAddr, JoinHandle<()>) {
     let (listener, address) = listening();
     let router = Router::new().route("/", get(|| async { "hi" }));
-    (address, task::spawn("test", serve(listener, router, Audience::Public, stop)))
+    (address, task::spawn("test", serve(listener, router, Audience::Public, None, stop)))
 }
 
 /// What is read until the server closes, and whether it did within ten times the limit.

@@ -117,7 +117,7 @@ impl CallProxy {
         });
         let router = Router::new().fallback(handle).with_state(inner.clone());
         let stop = CancellationToken::new();
-        let served = serve::serve(listener, router, Audience::Internal, stop.clone());
+        let served = serve::serve(listener, router, Audience::Internal, None, stop.clone());
         common::task::spawn("test.calls", served);
         Self { address, inner, _stop: stop.drop_guard() }
     }
