@@ -61,7 +61,8 @@ pub(crate) async fn post(request: PostRequest) -> Result<()> {
     }
     let body = serde_json::json!({ "text": text }).to_string();
     let request = authorized(builder, token.as_ref()).body(Full::from(body))?;
-    let response = client(&url)?.request(request).await.with_context(|| format!("can't reach {url}"))?;
+    let response =
+        client(&url)?.request(request).await.with_context(|| format!("can't reach {url}"))?;
     let status = response.status();
     let body = response.into_body().collect().await.context("the answer was cut off")?.to_bytes();
     let body = String::from_utf8_lossy(&body);

@@ -58,6 +58,8 @@ pub struct Config {
     pub listen: Option<SocketAddr>,
     /// Internal socket: calls between roles, `/livez`, `/readyz`, `/metrics`; never public.
     pub internal_listen: SocketAddr,
+    /// Proxies, as addresses or networks, whose `X-Forwarded-For` says who a client is.
+    pub trusted_proxies: Vec<String>,
     /// How the roles know each other.
     pub internal: Internal,
     /// The public socket's certificate.

@@ -3,7 +3,7 @@
 //! In reading order: what things are called ([`ids`], [`comment`], [`event`], [`position`]), the
 //! contracts between the roles and their surroundings ([`comment_store`], [`live_log`],
 //! [`endpoint_store`], [`link`]), the bytes between processes ([`wire`], [`peer`]), and what every
-//! server needs ([`config`], [`auth`], [`problem`], [`path`], [`serve`], [`tls`],
+//! server needs ([`config`], [`auth`], [`client_address`], [`problem`], [`path`], [`serve`], [`tls`],
 //! [`handover`], [`descriptors`], [`health`], [`ambient`], [`task`], [`telemetry`]).
 
 pub mod ids;
@@ -29,6 +29,8 @@ pub mod peer;
 pub mod config;
 
 pub mod auth;
+
+pub mod client_address;
 
 pub mod problem;
 

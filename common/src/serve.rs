@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use axum::{Router, body::Body, response::Response};
+use axum::{Router, body::Body, extract::ConnectInfo, response::Response};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::{
@@ -56,6 +56,10 @@ const HTTP2_STREAMS_MAX: u32 = 250;
 const HTTP2_WINDOW_PUBLIC: u32 = 64 * 1024;
 /// The same between roles, whose batches are up to megabytes.
 const HTTP2_WINDOW_INTERNAL: u32 = 4 * 1024 * 1024;
+/// What waits in an HTTP/2 stream of a public client that doesn't read.
+const HTTP2_UNSENT_PUBLIC: usize = 64 * 1024;
+/// The same between roles.
+const HTTP2_UNSENT_INTERNAL: usize = 1024 * 1024;
 /// What the kernel keeps for a public client that doesn't read (it doubles this): without a bound
 /// that grows to megabytes for each. With half of it a client on the same machine, where a segment
 /// is as long, waits for a delayed acknowledgement of every window.
@@ -153,9 +157,9 @@ pub async fn serve(
 async fn accept(listener: &TcpListener, service: &Arc<Service>, connections: &GracefulShutdown) {
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => {
-                let connection = service.clone().serve(stream, connections.watcher());
-                task::spawn("connection", connection);
+            Ok((stream, peer)) => {
+                let arrival = Arrival { stream, peer, watcher: connections.watcher() };
+                task::spawn("connection", service.clone().serve(arrival));
             }
             Err(error) => {
                 tracing::warn!(%error, "accept failed");
@@ -166,9 +170,9 @@ async fn accept(listener: &TcpListener, service: &Arc<Service>, connections: &Gr
 }
 
 fn builder(audience: Audience) -> auto::Builder<TokioExecutor> {
-    let window = match audience {
-        Audience::Public => HTTP2_WINDOW_PUBLIC,
-        Audience::Internal => HTTP2_WINDOW_INTERNAL,
+    let (window, unsent_max) = match audience {
+        Audience::Public => (HTTP2_WINDOW_PUBLIC, HTTP2_UNSENT_PUBLIC),
+        Audience::Internal => (HTTP2_WINDOW_INTERNAL, HTTP2_UNSENT_INTERNAL),
     };
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder
@@ -181,12 +185,20 @@ fn builder(audience: Audience) -> auto::Builder<TokioExecutor> {
     builder
         .http2()
         .timer(TokioTimer::new())
+        .max_send_buf_size(unsent_max)
         .keep_alive_interval(Some(HEADER_READ_TIMEOUT))
         .max_concurrent_streams(HTTP2_STREAMS_MAX)
         .max_header_list_size(u32::try_from(HEAD_LEN_MAX).unwrap_or(u32::MAX))
         .initial_stream_window_size(window)
         .initial_connection_window_size(window);
     builder
+}
+
+/// A connection that was accepted.
+struct Arrival {
+    stream: TcpStream,
+    peer: SocketAddr,
+    watcher: Watcher,
 }
 
 /// What the connections of a socket are served with.
@@ -199,27 +211,21 @@ struct Service {
 }
 
 impl Service {
-    async fn serve(self: Arc<Self>, stream: TcpStream, watcher: Watcher) {
+    async fn serve(self: Arc<Self>, arrival: Arrival) {
         // Who has said nothing yet needs nothing yet, and holds up no end. (Peeked at, for tokio
         // takes a new socket for readable until a read says otherwise.)
         let deadline = Instant::now() + HEADER_READ_TIMEOUT;
         let mut first = [0];
-        let said = self.stop.run_until_cancelled(stream.peek(&mut first));
+        let said = self.stop.run_until_cancelled(arrival.stream.peek(&mut first));
         let Ok(Some(Ok(1))) = timeout_at(deadline, said).await else { return };
         let Ok(opening) = self.openings.acquire().await else { return }; // it is never closed
         // What hyper needs is large: it is there from now on, not for all who wait.
-        Box::pin(self.open(stream, watcher, opening, deadline)).await;
+        Box::pin(self.open(arrival, opening, deadline)).await;
     }
 
-    async fn open(
-        &self,
-        stream: TcpStream,
-        watcher: Watcher,
-        opening: SemaphorePermit<'_>,
-        deadline: Instant,
-    ) {
+    async fn open(&self, arrival: Arrival, opening: SemaphorePermit<'_>, deadline: Instant) {
         let asked = AtomicBool::new(false);
-        let mut watched = pin!(self.converse(stream, watcher, &asked));
+        let mut watched = pin!(self.converse(arrival, &asked));
         let mut ended = timeout(OPENING, &mut watched).await;
         drop(opening);
         if ended.is_err() {
@@ -240,8 +246,7 @@ impl Service {
     /// TLS, if any, then HTTP until the connection ends. Says when something was `asked`.
     async fn converse(
         &self,
-        stream: TcpStream,
-        watcher: Watcher,
+        Arrival { stream, peer, watcher }: Arrival,
         asked: &AtomicBool,
     ) -> Result<(), Box<dyn Error + Send + Sync>> {
         let (io, handover) = match &self.tls {
@@ -257,7 +262,9 @@ impl Service {
         };
         let service = hyper::service::service_fn(|request: hyper::Request<_>| {
             asked.store(true, Ordering::Relaxed);
-            answer(self.router.clone(), request.map(Body::new), handover.clone())
+            let mut request = request.map(Body::new);
+            request.extensions_mut().insert(ConnectInfo(peer));
+            answer(self.router.clone(), request, handover.clone())
         });
         watcher.watch(self.builder.serve_connection(TokioIo::new(io), service)).await
     }

@@ -141,9 +141,7 @@ fn parse<T>(
 ) -> Result<T, TlsError> {
     let path = path.to_owned();
     match fs::read(&path) {
-        Ok(text) => {
-            from_pem(&text).map_err(|error| TlsError::NotPem { path, key, wanted, error })
-        }
+        Ok(text) => from_pem(&text).map_err(|error| TlsError::NotPem { path, key, wanted, error }),
         Err(error) => Err(TlsError::Unreadable { path, key, error }),
     }
 }

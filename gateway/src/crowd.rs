@@ -131,7 +131,7 @@ impl Seat {
         let Desk { newcomers, len } = self.0.desk();
         len.fetch_add(1, Relaxed);
         // The shard counts down what it got; one that has ended is forgotten with its count.
-        if let Err(refused) = newcomers.send(Member::new(socket, place, (self, ticket))).await {
+        if let Err(refused) = newcomers.send(Member::new(socket, place, self, ticket)).await {
             refused.0.end();
         }
     }

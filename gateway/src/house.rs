@@ -1,7 +1,8 @@
-//! How many streams there may be, and how they end when the gateway drains: not all at once, and
-//! while it is still subscribed, so that nobody misses anything.
+//! How many streams there may be, in all and of one address, how old they may get, and how they end
+//! when the gateway drains: while it is still subscribed, so that nobody misses anything.
 
 use std::{
+    net::IpAddr,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering::Relaxed},
@@ -9,70 +10,119 @@ use std::{
     time::Duration,
 };
 
+use common::config;
 use tokio::{
     sync::watch,
-    time::{Instant, sleep, sleep_until},
+    time::{Instant, sleep},
 };
+
+pub(crate) use exits::Exits;
+use exits::{Closing, fraction};
+use neighbours::{Neighbours, Network};
+
+mod exits;
+mod neighbours;
 
 /// How often an end is looked for.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// Streams that have not ended so long after the window don't take what they are sent.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Between two groups of streams that end, at least.
-const EXIT_PERIOD: Duration = Duration::from_millis(20);
+/// By how much of the greatest age streams end earlier, by chance: those who came together don't
+/// leave together.
+const AGE_JITTER: f64 = 0.25;
+
+/// What a house allows; `None`: no limit.
+#[derive(Debug, Default)]
+pub(crate) struct Rules {
+    /// Streams at a time.
+    pub(crate) max: Option<usize>,
+    /// Streams at a time of one address (of IPv6: of one network of 64 bits).
+    pub(crate) max_per_address: Option<usize>,
+    /// How old a stream may get.
+    pub(crate) age_max: Option<Duration>,
+}
+
+impl From<&config::Gateway> for Rules {
+    fn from(config: &config::Gateway) -> Self {
+        let limit = |number: u64| usize::try_from(number).ok().filter(|number| *number > 0);
+        let age_max = (config.stream_max_age_s > 0).then_some(config.stream_max_age_s);
+        Self {
+            max: limit(config.max_connections),
+            max_per_address: limit(config.max_connections_per_address),
+            age_max: age_max.map(Duration::from_secs),
+        }
+    }
+}
+
+/// Why a viewer is told to come back instead of being served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shed {
+    /// All places are taken.
+    Full,
+    /// All places of its address are taken.
+    Address,
+    /// The gateway drains.
+    Draining,
+    /// Its video could not begin in time.
+    Late,
+    /// The live log can't be read and may hold what it missed.
+    Unread,
+}
+
+impl Shed {
+    /// For metrics.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Address => "address",
+            Self::Draining => "draining",
+            Self::Late => "late",
+            Self::Unread => "unread",
+        }
+    }
+}
 
 /// A gateway's streams.
 pub(crate) struct House {
-    /// `None`: no limit.
-    max: Option<usize>,
+    max: usize,
+    age_max: Option<Duration>,
     streams: AtomicUsize,
+    neighbours: Option<Neighbours>,
     closing: watch::Sender<Option<Closing>>,
 }
 
-/// When the house began to close, and how long it takes.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Closing {
-    began: Instant,
-    window: Duration,
-}
-
-impl Closing {
-    /// When so much of the window is over.
-    fn at(&self, over: f64) -> Instant {
-        self.began + self.window.mul_f64(over.clamp(0.0, 1.0))
-    }
-
-    /// How much of the window is over, 0 to 1.
-    fn over(&self) -> f64 {
-        let elapsed = self.began.elapsed();
-        if elapsed >= self.window { 1.0 } else { elapsed.div_duration_f64(self.window) }
-    }
-}
-
 impl House {
-    /// 0 is no limit.
-    pub(crate) fn new(max: u64) -> Arc<Self> {
-        let max = usize::try_from(max).ok().filter(|max| *max > 0);
-        let (streams, closing) = (AtomicUsize::new(0), watch::Sender::new(None));
-        Arc::new(Self { max, streams, closing })
+    pub(crate) fn new(rules: Rules) -> Arc<Self> {
+        let Rules { max, max_per_address, age_max } = rules;
+        Arc::new(Self {
+            max: max.unwrap_or(usize::MAX),
+            age_max,
+            streams: AtomicUsize::new(0),
+            neighbours: max_per_address.map(Neighbours::new),
+            closing: watch::Sender::new(None),
+        })
     }
 
-    /// A place, unless all are taken or the house closes.
-    pub(crate) fn enter(self: &Arc<Self>) -> Option<Ticket> {
+    /// A place for a viewer at this address.
+    pub(crate) fn enter(self: &Arc<Self>, from: IpAddr) -> Result<Ticket, Shed> {
         if self.closing.borrow().is_some() {
-            return None;
+            return Err(Shed::Draining);
         }
-        let max = self.max.unwrap_or(usize::MAX);
-        let enter = |streams| (streams < max).then_some(streams + 1);
-        self.streams.fetch_update(Relaxed, Relaxed, enter).ok()?;
-        Some(Ticket(self.clone()))
+        let enter = |streams| (streams < self.max).then_some(streams + 1);
+        self.streams.fetch_update(Relaxed, Relaxed, enter).map_err(|_| Shed::Full)?;
+        let until = self.age_max.map(|max| Instant::now() + with_jitter(max));
+        let mut ticket = Ticket { house: self.clone(), network: None, until };
+        if let Some(neighbours) = &self.neighbours {
+            ticket.network = Some(neighbours.enter(from).ok_or(Shed::Address)?);
+        }
+        Ok(ticket)
     }
 
     /// Ends all streams, spread over `window`; returns when they have ended, or don't.
     pub(crate) async fn close(&self, window: Duration) {
-        let closing = Closing { began: Instant::now(), window };
+        let closing = Closing::begin(window);
         self.closing.send_replace(Some(closing));
-        let deadline = closing.began + window + PATIENCE;
+        let deadline = closing.end() + PATIENCE;
         while self.streams.load(Relaxed) > 0 && Instant::now() < deadline {
             sleep(LOOK_EVERY).await;
         }
@@ -80,104 +130,103 @@ impl House {
 
     /// To be told when the house closes.
     pub(crate) fn exits(&self) -> Exits {
-        let closing = self.closing.subscribe();
-        Exits { closing, phase: fraction(), gone: 0, not_before: Instant::now() }
+        Exits::new(self.closing.subscribe())
     }
+}
+
+fn with_jitter(age_max: Duration) -> Duration {
+    age_max.mul_f64(1.0 - AGE_JITTER * fraction())
 }
 
 /// A stream's place in the house, taken as long as it lives.
-pub(crate) struct Ticket(Arc<House>);
+pub(crate) struct Ticket {
+    house: Arc<House>,
+    /// Whose places are counted by address.
+    network: Option<Network>,
+    until: Option<Instant>,
+}
+
+impl Ticket {
+    /// Whether the stream has reached its age.
+    pub(crate) fn is_over(&self, now: Instant) -> bool {
+        self.until.is_some_and(|until| until <= now)
+    }
+}
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        self.0.streams.fetch_sub(1, Relaxed);
-    }
-}
-
-/// How some of the streams leave.
-pub(crate) struct Exits {
-    closing: watch::Receiver<Option<Closing>>,
-    /// By how much of one stream they are ahead: the few viewers of many videos don't leave in step.
-    phase: f64,
-    gone: usize,
-    /// Before this no other group ends.
-    not_before: Instant,
-}
-
-impl Exits {
-    /// Waits until the next of the `left` streams has to end; for ever when there is none.
-    pub(crate) async fn next(&mut self, left: usize) {
-        let closing = self.closing().await;
-        if left == 0 {
-            return std::future::pending().await;
-        }
-        #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52 streams")]
-        let over = (self.gone as f64 + 1.0 - self.phase) / (left + self.gone) as f64;
-        sleep_until(closing.at(over).max(self.not_before)).await;
-    }
-
-    /// How many of the `left` streams end now.
-    pub(crate) fn due(&mut self, left: usize) -> usize {
-        self.not_before = Instant::now() + EXIT_PERIOD;
-        let Some(closing) = *self.closing.borrow() else { return 0 };
-        let all = left + self.gone;
-        let due = due(all, closing.over(), self.phase).saturating_sub(self.gone);
-        self.gone += due;
-        due
-    }
-
-    /// For ever when the house never closes.
-    async fn closing(&mut self) -> Closing {
-        match self.closing.wait_for(Option::is_some).await.map(|closing| *closing) {
-            Ok(Some(closing)) => closing,
-            _ => std::future::pending().await,
+        self.house.streams.fetch_sub(1, Relaxed);
+        if let (Some(neighbours), Some(network)) = (&self.house.neighbours, self.network) {
+            neighbours.leave(network);
         }
     }
-}
-
-/// How many of `all` have ended when so much of the window is over.
-fn due(all: usize, over: f64, phase: f64) -> usize {
-    if over >= 1.0 {
-        return all;
-    }
-    #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52 streams")]
-    let due = (all as f64 * over + phase).floor();
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to `all` + 1")]
-    let due = due as usize;
-    due.min(all)
-}
-
-/// 0 to 1, by chance.
-fn fraction() -> f64 {
-    const STEPS: u32 = 1 << 20;
-    f64::from(common::ambient::random_range(0..STEPS)) / f64::from(STEPS)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::test_support::HERE;
+
+    fn open() -> Arc<House> {
+        House::new(Rules::default())
+    }
 
     #[test]
     fn no_more_than_the_limit_at_a_time() {
-        let house = House::new(2);
-        let first = house.enter();
-        let second = house.enter();
-        assert!(first.is_some() && second.is_some() && house.enter().is_none());
+        let house = House::new(Rules { max: Some(2), ..Rules::default() });
+        let enter = || house.enter(HERE);
+        let first = enter();
+        let second = enter();
+        assert!(first.is_ok() && second.is_ok() && enter().err() == Some(Shed::Full));
         drop(first);
-        let third = house.enter();
-        assert!(third.is_some() && house.enter().is_none());
-        assert!((0..1_000).map(|_| House::new(0).enter()).all(|ticket| ticket.is_some()));
+        let third = enter();
+        assert!(third.is_ok() && enter().is_err());
+        let house = open();
+        assert!((0..1_000).map(|_| house.enter(HERE)).all(|ticket| ticket.is_ok()));
+    }
+
+    #[test]
+    fn no_more_than_the_limit_from_one_address() {
+        let house =
+            House::new(Rules { max: Some(3), max_per_address: Some(2), ..Rules::default() });
+        let enter = |address: &str| house.enter(address.parse().unwrap());
+        let one = [enter("::ffff:10.0.0.1"), enter("10.0.0.1")];
+        assert!(one.iter().all(Result::is_ok));
+        assert_eq!(enter("10.0.0.1").err(), Some(Shed::Address));
+        let other = enter("10.0.0.2");
+        assert!(other.is_ok(), "who was refused took no place");
+        assert_eq!(enter("10.0.0.3").err(), Some(Shed::Full));
+        drop((one, other));
+        let six = [enter("2001:db8::1"), enter("2001:db8:0:0:ffff::2")];
+        assert!(six.iter().all(Result::is_ok));
+        assert_eq!(enter("2001:db8::3").err(), Some(Shed::Address), "one customer's network");
+        assert!(enter("2001:db8:0:1::1").is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn streams_get_so_old_and_those_who_came_together_leave_apart() {
+        let age_max = Duration::from_secs(100);
+        let house = House::new(Rules { age_max: Some(age_max), ..Rules::default() });
+        let tickets: Vec<_> = (0..1_000).map(|_| house.enter(HERE).unwrap()).collect();
+        let over = || tickets.iter().filter(|ticket| ticket.is_over(Instant::now())).count();
+        let mut counts = Vec::new();
+        for _ in 0..5 {
+            counts.push(over());
+            sleep(age_max / 4).await;
+        }
+        assert_eq!(counts, [0, 0, 0, counts[3], 1_000]);
+        assert!(counts[3] < 50, "{counts:?}");
     }
 
     #[tokio::test(start_paused = true)]
     async fn who_comes_while_it_closes_is_not_let_in() {
-        let house = House::new(0);
-        let ticket = house.enter();
+        let house = open();
+        let ticket = house.enter(HERE);
         let (window, began) = (Duration::from_secs(20), Instant::now());
         let close = house.close(window);
         let leave = async {
             sleep(Duration::from_secs(3)).await;
-            assert!(house.enter().is_none());
+            assert_eq!(house.enter(HERE).err(), Some(Shed::Draining));
             drop(ticket);
         };
         tokio::join!(close, leave);
@@ -186,49 +235,10 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_stream_that_does_not_end_holds_it_open_for_a_while() {
-        let house = House::new(0);
-        let _ticket = house.enter();
+        let house = open();
+        let _ticket = house.enter(HERE);
         let (window, began) = (Duration::from_secs(20), Instant::now());
         house.close(window).await;
         assert!(began.elapsed() >= window + PATIENCE);
-    }
-
-    /// The few viewers of a video wake their shard as often as they are, and nobody not at all.
-    #[tokio::test(start_paused = true)]
-    async fn exits_are_looked_at_when_there_are_any() {
-        let house = House::new(0);
-        let _ticket = house.enter();
-        let (mut exits, mut nobody) = (house.exits(), house.exits());
-        let (mut looks, mut left) = (0, 5);
-        let leave = async {
-            while left > 0 {
-                exits.next(left).await;
-                left -= exits.due(left);
-                looks += 1;
-            }
-        };
-        let window = Duration::from_secs(20);
-        tokio::select! {
-            () = nobody.next(0) => panic!("nobody has to go"),
-            _ = async { tokio::join!(house.close(window), leave) } => {}
-        }
-        assert!((5..=10).contains(&looks), "{looks}: rounding may take a second look");
-    }
-
-    /// 5,000 streams, in one shard or in a thousand: in no second more than half as many again as
-    /// if all were evenly spread.
-    #[test]
-    fn streams_end_evenly() {
-        for (shards, len) in [(1, 5_000), (10, 500), (1_000, 5), (5_000, 1)] {
-            let phases: Vec<f64> = (0..shards).map(|_| fraction()).collect();
-            let mut before = 0;
-            for second in 1..=20 {
-                let over = f64::from(second) / 20.0;
-                let gone: usize = phases.iter().map(|phase| due(len, over, *phase)).sum();
-                assert!(gone - before <= 5_000 / 20 * 3 / 2, "{shards}: {}", gone - before);
-                before = gone;
-            }
-            assert_eq!(before, 5_000);
-        }
     }
 }

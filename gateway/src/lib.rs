@@ -14,6 +14,7 @@ use std::{sync::Arc, time::Duration};
 use axum::{Router, http::HeaderMap, routing::get};
 use common::{
     auth::Authenticator,
+    client_address::TrustedProxies,
     config::{Config, SlowViewer, ViewerAuth},
     endpoint_store::EndpointStore,
     ids::VideoId,
@@ -27,7 +28,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use changes::Watcher;
 pub use deliver::OwnFirst;
 use frame::Encoder;
-use house::House;
+use house::{House, Rules};
 use lease::Lease;
 use pages::Pages;
 use registry::Registry;
@@ -71,6 +72,7 @@ pub struct Gateway {
     authenticator: Authenticator,
     viewers: ViewerAuth,
     slow_viewer: SlowViewer,
+    proxies: TrustedProxies,
     house: Arc<House>,
     page: page::Page,
 }
@@ -104,7 +106,7 @@ impl Gateway {
     ) -> Result<(Arc<Self>, Tasks), common::position::InvalidPosition> {
         let encoder = Encoder::new(Arc::new(config.dc.name.parse()?));
         let lease = Arc::new(Lease::new(config.gateway.advertise.clone()));
-        let house = House::new(config.gateway.max_connections);
+        let house = House::new(Rules::from(&config.gateway));
         let around = Arc::new(Surroundings {
             encoder: encoder.clone(),
             live_log: deps.live_log.clone(),
@@ -126,6 +128,7 @@ impl Gateway {
             authenticator: Authenticator::new(config),
             viewers: config.auth.viewers,
             slow_viewer: config.gateway.slow_viewer,
+            proxies: TrustedProxies::new(&config.trusted_proxies),
             house,
             page: page::Page::new(&config.gateway.ingest_url),
         });

@@ -1,11 +1,11 @@
 //! `GET /v1/videos/{video}/stream`: from the request to a [`Viewer`], and how its bytes go out.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{
     Extension,
     body::Body,
-    extract::{Query, State},
+    extract::{ConnectInfo, Query, State},
     http::{HeaderMap, HeaderName, HeaderValue, header},
     response::{IntoResponse, Response},
 };
@@ -17,7 +17,7 @@ use common::{
 };
 use tokio::time::timeout;
 
-use crate::{Gateway, frame, video::order::Start, viewer::Viewer};
+use crate::{Gateway, frame, house::Shed, video::order::Start, viewer::Viewer};
 
 /// Newest events that a new viewer gets unless it says otherwise, and at most.
 const RECENT_DEFAULT: u64 = 20;
@@ -55,10 +55,10 @@ impl From<Vec<(String, String)>> for Params {
 
 /// What a viewer asks for.
 #[derive(Debug, PartialEq, Eq)]
-struct Wanted {
-    start: Start,
-    recent: u64,
-    poll: Option<Duration>,
+pub(crate) struct Wanted {
+    pub(crate) start: Start,
+    pub(crate) recent: u64,
+    pub(crate) poll: Option<Duration>,
 }
 
 impl Wanted {
@@ -92,18 +92,24 @@ pub(crate) async fn stream(
     State(gateway): State<Arc<Gateway>>,
     VideoPath(video): VideoPath,
     Query(pairs): Query<Vec<(String, String)>>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
     handover: Option<Extension<Handover>>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     gateway.admit(&video, &headers)?;
-    let Wanted { start, recent, poll } = Wanted::parse(Params::from(pairs), &headers)?;
-    let viewer = Viewer::begin(gateway, video, start, recent, poll);
-    let Ok(Some(viewer)) = timeout(JOIN_TIMEOUT, viewer).await else {
-        metrics::counter!("chorus_gateway_shed_total").increment(1);
-        return Ok(event_stream(Body::from(frame::come_back().freeze())));
-    };
+    let wanted = Wanted::parse(Params::from(pairs), &headers)?;
+    let from = gateway.proxies.client(peer.ip(), &headers);
     // A long poll's connection is kept for the next one.
-    let takes_over = poll.is_none() && handover.is_some_and(|offered| offered.is_possible());
+    let may_take_over = wanted.poll.is_none();
+    let viewer = timeout(JOIN_TIMEOUT, Viewer::begin(gateway, video, from, wanted)).await;
+    let viewer = match viewer.unwrap_or(Err(Shed::Late)) {
+        Ok(viewer) => viewer,
+        Err(shed) => {
+            metrics::counter!("chorus_gateway_shed_total", "why" => shed.as_str()).increment(1);
+            return Ok(event_stream(Body::from(frame::come_back().freeze())));
+        }
+    };
+    let takes_over = may_take_over && handover.is_some_and(|offered| offered.is_possible());
     if !takes_over {
         return Ok(event_stream(Body::from_stream(viewer.frames())));
     }

@@ -1,6 +1,10 @@
 //! Entries and positions, short to write in tests, and stand-ins for what a gateway works with.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    sync::Arc,
+    time::Duration,
+};
 
 use bytes::Bytes;
 use common::{
@@ -15,7 +19,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     crowd::Crowd,
     frame::Encoder,
-    house::House,
+    house::{House, Rules},
     lease::Lease,
     video::{Surroundings, order::Order},
 };
@@ -24,6 +28,9 @@ use log::CountingLog;
 
 pub(crate) mod endpoints;
 pub(crate) mod log;
+
+/// Where viewers come from.
+pub(crate) const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 pub(crate) fn origin() -> Arc<Origin> {
     Arc::new("dc1".parse().unwrap())
@@ -57,7 +64,7 @@ pub(crate) fn around(live_log: Arc<dyn LiveLog>) -> Surroundings {
         started: Instant::now(),
         pause_max: Duration::from_millis(50),
         slow_viewer: SlowViewer::Skip,
-        house: House::new(0),
+        house: House::new(Rules::default()),
         tasks: TaskTracker::new(),
         stop: CancellationToken::new(),
     }

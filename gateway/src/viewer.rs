@@ -1,7 +1,7 @@
 //! One viewer from its opening on: a head of its own, perhaps pages of the live log, then the byte
 //! log, through a socket of its own or as a response body.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{convert::Infallible, net::IpAddr, sync::Arc, time::Duration};
 
 use async_stream::stream;
 use bytes::{Bytes, BytesMut};
@@ -20,10 +20,11 @@ use crate::{
     chunked::{chunk, last_chunk},
     crowd::Seat,
     frame::{self, Resume, Status},
-    house::{Exits, Ticket},
+    house::{Exits, Shed, Ticket},
     pages::Replay,
     reading::{Next, read_on},
-    video::order::{Opening, Order, Start},
+    stream::Wanted,
+    video::order::{Opening, Order},
 };
 
 /// How long a part of the opening may take to be written.
@@ -57,18 +58,18 @@ enum Step {
 pub(crate) struct EndOfStream;
 
 impl Viewer {
-    /// `None` when there is no place, or no honest verdict to be had: the gateway stops, or the live
-    /// log can't be read and may hold what the viewer missed.
+    /// Fails when there is no place for a viewer from there, or no honest verdict to be had.
     pub(crate) async fn begin(
         gateway: Arc<Gateway>,
         video: VideoId,
-        start: Start,
-        recent: u64,
-        poll: Option<Duration>,
-    ) -> Option<Self> {
+        from: IpAddr,
+        wanted: Wanted,
+    ) -> Result<Self, Shed> {
+        let Wanted { start, recent, poll } = wanted;
         let deadline = poll.map(|poll| Instant::now() + poll);
-        let ticket = gateway.house.enter()?;
-        let (opening, seat) = gateway.registry.join(&video, start, recent).await?;
+        let ticket = gateway.house.enter(from)?;
+        let joined = gateway.registry.join(&video, start, recent).await;
+        let (opening, seat) = joined.ok_or(Shed::Draining)?; // the gateway stops
         let order = seat.crowd().order().clone();
         let Opening { mut resume, place, older } = opening;
         let mut page = None;
@@ -83,12 +84,12 @@ impl Viewer {
                 Ok(Replay::Trimmed) => {}
                 Err(error) => {
                     tracing::warn!(%error, "can't replay");
-                    return None;
+                    return Err(Shed::Unread);
                 }
             }
         }
         let step = Step::Head(page);
-        Some(Self { gateway, video, order, resume, step, place, deadline, seat, ticket })
+        Ok(Self { gateway, video, order, resume, step, place, deadline, seat, ticket })
     }
 
     /// Writes the opening to a socket that was taken over, after the response's head, then leaves
@@ -143,6 +144,8 @@ impl Viewer {
                     }
                     Next::Notice(notice) => yield Ok(notice),
                     Next::Frames(_) if self.deadline.is_some() && sent => break,
+                    // Looked at whenever there is something new: every 15 s at least.
+                    Next::Frames(_) if self.ticket.is_over(Instant::now()) => break,
                     Next::Frames(_) if self.more(&mut exit).await => {}
                     _ => break,
                 }

@@ -1,4 +1,4 @@
-//! How streams end when a gateway is asked to, and how many there may be.
+//! How streams end when a gateway is asked to or they are old, and how many there may be.
 
 use axum::http::StatusCode;
 use futures_util::future::join_all;
@@ -6,7 +6,7 @@ use tempfile::tempdir;
 use tokio::time::{Duration, sleep, timeout};
 
 use crate::{
-    client::{GUARD, Stream},
+    client::{Client, GUARD, Stream},
     process::Process,
     server::Server,
 };
@@ -64,6 +64,65 @@ async fn a_drain_ends_streams_one_after_another_and_goes_on_meanwhile() {
     ends.sort_unstable();
     ends.dedup();
     assert!(ends.len() > 5, "spread: {ends:?}");
+    server.stop().await;
+}
+
+/// Both kinds of viewers, while comments are posted: each comes back once where it stood, having had
+/// and getting everything.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_old_stream_ends_and_goes_on_where_it_stood() {
+    let folder = tempdir().unwrap();
+    let server = Server::all_with(folder.path(), "gateway.stream_max_age_s = 1").await;
+    let client = server.client();
+    let mut streams = Vec::new();
+    for kind in [Client::new, Client::http2] {
+        streams.push((kind(server.public()).stream("v", "").await, Vec::new(), String::new()));
+    }
+    let mut posted = Vec::new();
+    for n in 0..40 {
+        posted.push(format!("comment {n}"));
+        assert_eq!(client.comment("v", &posted[n]).await.status, StatusCode::CREATED);
+        sleep(Duration::from_millis(50)).await;
+    }
+    for (stream, had, last_id) in &mut streams {
+        while let Some(block) = stream.event().await {
+            if block.name == "comment" {
+                had.push(block.json()["text"].as_str().unwrap().to_owned());
+            }
+            *last_id = block.id.unwrap_or(std::mem::take(last_id));
+        }
+        assert!(had.len() < posted.len(), "it ended before the last comment");
+        let mut back = client.stream("v", &format!("?after={last_id}")).await;
+        had.extend(back.texts(posted.len() - had.len()).await);
+        assert_eq!(*had, posted);
+    }
+    server.stop().await;
+}
+
+/// Behind a proxy that is trusted, what counts is the address of its client.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_finds_all_places_of_its_address_taken_is_told_to_come_back() {
+    let folder = tempdir().unwrap();
+    let limit = "trusted_proxies = [\"127.0.0.0/8\"]\ngateway.max_connections_per_address = 1";
+    let server = Server::all_with(folder.path(), limit).await;
+    let client = server.client();
+    let from = async |address| {
+        let mut stream = client.stream_with("v", "", &[("x-forwarded-for", address)]).await;
+        assert_eq!(stream.status, StatusCode::OK);
+        let is_in = stream.event().await.is_some_and(|block| block.name == "resume");
+        (is_in, stream)
+    };
+    let (one, other) = (from("10.0.0.1").await, from("10.0.0.2").await);
+    assert!(one.0 && other.0);
+    let again = from("6.6.6.6, 10.0.0.1").await;
+    assert!(!again.0, "what a client writes itself is not believed");
+    drop((one, again));
+    let comes_in = async {
+        while !from("10.0.0.1").await.0 {
+            sleep(Duration::from_millis(100)).await;
+        }
+    };
+    timeout(GUARD, comes_in).await.unwrap();
     server.stop().await;
 }
 

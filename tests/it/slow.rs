@@ -57,15 +57,25 @@ async fn a_slow_viewer_is_told_how_many_it_missed() {
     let folder = tempdir().unwrap();
     let server = Server::all(folder.path()).await;
     let client = server.client();
-    let mut slow = client.stream("v", "").await;
-    let mut quick = client.stream("v", "").await;
-    let quick = common::task::spawn("test", async move { read(&mut quick).await });
+    // Sockets that were taken over, and response bodies.
+    let kinds = [Client::new, Client::http2];
+    let open = async |new: &fn(_) -> Client| new(server.public()).stream("v", "").await;
+    let (mut slow, mut quick) = (Vec::new(), Vec::new());
+    for kind in &kinds {
+        slow.push(open(kind).await);
+        let mut stream = open(kind).await;
+        quick.push(common::task::spawn("test", async move { read(&mut stream).await }));
+    }
     post_all(&client).await;
-    let quick = quick.await.unwrap();
-    assert_eq!((quick.comments, quick.skipped), (COMMENTS + 1, 0), "others get everything");
-    let slow = read(&mut slow).await;
-    assert!(slow.skipped > 0, "it was slow at all");
-    assert_eq!(slow.comments + usize::try_from(slow.skipped).unwrap(), COMMENTS + 1);
+    for quick in quick {
+        let quick = quick.await.unwrap();
+        assert_eq!((quick.comments, quick.skipped), (COMMENTS + 1, 0), "others get everything");
+    }
+    for slow in &mut slow {
+        let slow = read(slow).await;
+        assert!(slow.skipped > 0, "it was slow at all");
+        assert_eq!(slow.comments + usize::try_from(slow.skipped).unwrap(), COMMENTS + 1);
+    }
     server.stop().await;
 }
 

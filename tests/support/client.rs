@@ -43,17 +43,33 @@ pub(crate) struct Client {
 }
 
 impl Client {
+    /// HTTP/1.1.
     pub(crate) fn new(address: SocketAddr) -> Self {
+        Self::plain(address, false)
+    }
+
+    /// HTTP/2 without TLS, all requests on one connection.
+    pub(crate) fn http2(address: SocketAddr) -> Self {
+        Self::plain(address, true)
+    }
+
+    fn plain(address: SocketAddr, is_http2: bool) -> Self {
         let trust = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
         let trust = trust.with_safe_default_protocol_versions().unwrap();
         let nobody = trust.with_root_certificates(RootCertStore::empty()).with_no_client_auth();
-        Self { base: format!("http://{address}"), ..Self::over_tls(address, nobody) }
+        Self::with(format!("http://{address}"), nobody, is_http2)
     }
 
+    /// HTTP/1.1 over TLS.
     pub(crate) fn over_tls(address: SocketAddr, trust: ClientConfig) -> Self {
+        Self::with(format!("https://{address}"), trust, false)
+    }
+
+    fn with(base: String, trust: ClientConfig, is_http2: bool) -> Self {
         let connector = HttpsConnectorBuilder::new().with_tls_config(trust).https_or_http();
-        let http = Http::builder(TokioExecutor::new()).build(connector.enable_http1().build());
-        Self { http, base: format!("https://{address}") }
+        let mut builder = Http::builder(TokioExecutor::new());
+        let http = builder.http2_only(is_http2).build(connector.enable_http1().build());
+        Self { http, base }
     }
 
     pub(crate) async fn send(

@@ -2,8 +2,8 @@
 
 use super::key::{Fallback, Key, Kind};
 use super::shape::{
-    ANY, CQL_DC, DC_NAME, HTTP_ORIGIN, HTTP_PEER, INTERNAL_SECRET, KEYSPACE, NODE, NOT_EMPTY,
-    OPTIONAL_ORIGIN, OPTIONAL_SOCKET, REDIS_URL, SIGNING_SECRET, SOCKET,
+    ANY, CQL_DC, DC_NAME, HTTP_ORIGIN, HTTP_PEER, INTERNAL_SECRET, KEYSPACE, NETWORK, NODE,
+    NOT_EMPTY, OPTIONAL_ORIGIN, OPTIONAL_SOCKET, REDIS_URL, SIGNING_SECRET, SOCKET,
 };
 
 const YEAR_S: i64 = 365 * 24 * 3_600;
@@ -54,6 +54,12 @@ pub const KEYS: &[Key] = &[
             gateway: "127.0.0.1:9082",
         },
         "internal socket, address:port: calls between roles, health, metrics; never public",
+    ),
+    list(
+        "trusted_proxies",
+        Kind::List(&NETWORK),
+        &[],
+        "proxies, as addresses or networks, whose X-Forwarded-For says who a client is",
     ),
     text(
         "internal.secret",
@@ -152,6 +158,19 @@ pub const KEYS: &[Key] = &[
         up_to(10_000_000),
         100_000,
         "streams served at once; 0 = no limit",
+    ),
+    integer(
+        "gateway.max_connections_per_address",
+        up_to(10_000_000),
+        0,
+        "streams served at once to one IPv4 address, or one IPv6 network of 64 bits; 0 = no limit",
+    ),
+    integer(
+        "gateway.stream_max_age_s",
+        up_to(YEAR_S),
+        3_600,
+        "seconds, or up to a quarter less, after which a stream ends and its viewer comes back, so \
+         that new gateways get their share; 0 = never",
     ),
     integer(
         "gateway.drain_window_s",

@@ -113,6 +113,10 @@ pub struct Gateway {
     pub ingest_url: String,
     /// Streams served at once; 0 = no limit.
     pub max_connections: u64,
+    /// Streams served at once to one address (IPv4) or network of 64 bits (IPv6); 0 = no limit.
+    pub max_connections_per_address: u64,
+    /// Seconds after which a stream ends, or up to a quarter less; 0 = never.
+    pub stream_max_age_s: u64,
     /// Seconds over which streams are ended while draining.
     pub drain_window_s: u64,
     /// What happens to a viewer that falls off the byte log.

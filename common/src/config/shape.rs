@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 
 use http::Uri;
 
+use crate::client_address::network;
+
 /// A form of text, and how to tell somebody who got it wrong.
 #[derive(Debug)]
 pub struct Shape {
@@ -77,6 +79,11 @@ pub(super) const CQL_DC: Shape = Shape {
 pub(super) const DC_NAME: Shape = Shape {
     right: "1 to 16 of a-z, 0-9 and -",
     fits: |text| made_of(text, 16, |c| matches!(c, 'a'..='z' | '0'..='9' | '-')),
+};
+
+pub(super) const NETWORK: Shape = Shape {
+    right: "an address or a network like 10.0.0.0/8",
+    fits: |text| network(text).is_some(),
 };
 
 pub(super) const NODE: Shape =

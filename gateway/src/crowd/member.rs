@@ -7,7 +7,7 @@ use std::{
 };
 
 use bytes::{Buf, Bytes};
-use tokio::{net::TcpStream, sync::Notify};
+use tokio::{net::TcpStream, sync::Notify, time::Instant};
 
 use super::Seat;
 use crate::{byte_log::Place, chunked::last_chunk, frame, house::Ticket};
@@ -18,13 +18,19 @@ pub(super) struct Member {
     pub(super) place: Place,
     /// What the socket has not taken yet of what is before `place`.
     pub(super) rest: Bytes,
+    ticket: Ticket,
     /// Counted as long as it is here.
-    _seat: (Seat, Ticket),
+    _seat: Seat,
 }
 
 impl Member {
-    pub(super) fn new(socket: TcpStream, place: Place, seat: (Seat, Ticket)) -> Self {
-        Self { socket, place, rest: Bytes::new(), _seat: seat }
+    pub(super) fn new(socket: TcpStream, place: Place, seat: Seat, ticket: Ticket) -> Self {
+        Self { socket, place, rest: Bytes::new(), ticket, _seat: seat }
+    }
+
+    /// Whether the stream has reached its age.
+    pub(super) fn is_over(&self, now: Instant) -> bool {
+        self.ticket.is_over(now)
     }
 
     /// The body's last chunk, as far as the socket takes it.

@@ -63,6 +63,8 @@ struct Writer {
     writable: Arc<News>,
     /// The last read of the log: most viewers have the same place.
     last: Option<Shared>,
+    /// When the turns under way began.
+    now: Instant,
 }
 
 /// What follows a place, for all who are there.
@@ -82,7 +84,13 @@ impl Shard {
         around: &Surroundings,
     ) -> Self {
         let Surroundings { slow_viewer, pause_max, .. } = *around;
-        let writer = Writer { order, slow_viewer, writable: Arc::default(), last: None };
+        let writer = Writer {
+            order,
+            slow_viewer,
+            writable: Arc::default(),
+            last: None,
+            now: Instant::now(),
+        };
         let (listening, blocked) = (Vec::new(), Vec::new());
         let (readable, exits) = (Arc::default(), around.house.exits());
         Self { writer, newcomers, len, listening, blocked, readable, pause_max, exits }
@@ -124,7 +132,7 @@ impl Shard {
     }
 
     fn admit(&mut self, newcomers: &mut Vec<Member>) {
-        self.writer.last = None;
+        self.writer.begin();
         for mut member in newcomers.drain(..) {
             let has_left = member.has_left(&self.readable);
             match if has_left { Turn::Gone } else { self.writer.turn(&mut member) } {
@@ -196,7 +204,7 @@ async fn turns(
 ) {
     let mut at = 0;
     while at < members.len() {
-        writer.last = None;
+        writer.begin();
         for _ in 0..BATCH_LEN {
             let Some(member) = members.get_mut(at) else { break };
             match writer.turn(member) {
@@ -228,6 +236,11 @@ async fn heard(news: &News, not_before: Instant) {
 }
 
 impl Writer {
+    /// Some turns begin.
+    fn begin(&mut self) {
+        (self.last, self.now) = (None, Instant::now());
+    }
+
     /// Writes until the viewer has everything or its socket takes no more.
     fn turn(&mut self, member: &mut Member) -> Turn {
         loop {
@@ -236,9 +249,9 @@ impl Writer {
                 other => return other,
             }
             match self.next(&mut member.place) {
-                Some(chunk) if chunk.is_empty() => return Turn::HasAll,
-                Some(chunk) => member.rest = chunk,
-                None => {
+                Some(chunk) if !chunk.is_empty() => member.rest = chunk,
+                Some(_) if !member.is_over(self.now) => return Turn::HasAll,
+                _ => {
                     member.end();
                     return Turn::Gone;
                 }
@@ -293,7 +306,7 @@ mod tests {
         let (_sender, order) = watch::channel(order);
         let start = order.borrow().log().start();
         let (writable, slow_viewer) = (Arc::default(), SlowViewer::Skip);
-        let mut writer = Writer { order, slow_viewer, writable, last: None };
+        let mut writer = Writer { order, slow_viewer, writable, last: None, now: Instant::now() };
         let mut chunks = Vec::new();
         for _ in 0..2 {
             let mut place = start;

@@ -10,7 +10,7 @@ use tokio::{
 };
 
 use super::*;
-use crate::test_support::{crowd, encoder, entry, position};
+use crate::test_support::{HERE, crowd, encoder, entry, position};
 
 /// Ends what would wait for ever.
 const GUARD: Duration = Duration::from_secs(30);
@@ -30,7 +30,7 @@ async fn viewer(crowd: &Arc<Crowd>) -> TcpStream {
     let (client, accepted) =
         tokio::join!(TcpStream::connect(listener.local_addr().unwrap()), listener.accept());
     let place = crowd.order().borrow().log().start();
-    let ticket = crowd.around.house.enter().unwrap();
+    let ticket = crowd.around.house.enter(HERE).unwrap();
     Seat::new(crowd.clone()).settle(accepted.unwrap().0, place, ticket).await;
     client.unwrap()
 }

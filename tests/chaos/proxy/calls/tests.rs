@@ -26,7 +26,8 @@ impl Target {
             serve::bind("127.0.0.1:0".parse().unwrap(), "test", Audience::Internal).unwrap();
         let address = listener.local_addr().unwrap();
         let router = Router::new().route("/call", post(echo));
-        let served = serve::serve(listener, router, Audience::Internal, None, CancellationToken::new());
+        let served =
+            serve::serve(listener, router, Audience::Internal, None, CancellationToken::new());
         common::task::spawn("test", served);
         address
     }
