@@ -33,6 +33,7 @@ use tokio_util::{either::Either, sync::CancellationToken};
 use tower::ServiceExt;
 
 use crate::{
+    descriptors,
     handover::{HandedOver, Handover, Io},
     task,
 };
@@ -146,7 +147,9 @@ pub async fn serve(
     let connections = GracefulShutdown::new();
     let openings = Semaphore::new(OPENING_MAX);
     let builder = builder(audience);
-    let service = Arc::new(Service { builder, router, tls, openings, stop: stop.clone() });
+    let is_public = audience == Audience::Public;
+    let service = Service { is_public, builder, router, tls, openings, stop: stop.clone() };
+    let service = Arc::new(service);
     // Without tokio's budget: it would take 128 of a herd between two rounds of all other tasks, and
     // what the kernel has no room for meanwhile tries again seconds later.
     stop.run_until_cancelled(unconstrained(accept(&listener, &service, &connections))).await;
@@ -157,6 +160,10 @@ pub async fn serve(
 async fn accept(listener: &TcpListener, service: &Arc<Service>, connections: &GracefulShutdown) {
     loop {
         match listener.accept().await {
+            // Whoever connects comes back; the store must be able to open its files.
+            Ok((stream, _)) if service.is_public && descriptors::is_reserved(&stream) => {
+                metrics::counter!("chorus_connections_refused_total").increment(1);
+            }
             Ok((stream, peer)) => {
                 let arrival = Arrival { stream, peer, watcher: connections.watcher() };
                 task::spawn("connection", service.clone().serve(arrival));
@@ -203,6 +210,7 @@ struct Arrival {
 
 /// What the connections of a socket are served with.
 struct Service {
+    is_public: bool,
     builder: auto::Builder<TokioExecutor>,
     router: Router,
     tls: Option<TlsAcceptor>,

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use common::config;
+use common::{config, descriptors};
 use tokio::{
     sync::watch,
     time::{Instant, sleep},
@@ -61,6 +61,8 @@ pub(crate) enum Shed {
     Full,
     /// All places of its address are taken.
     Address,
+    /// The process has too few file descriptors left.
+    Descriptors,
     /// The gateway drains.
     Draining,
     /// Its video could not begin in time.
@@ -75,6 +77,7 @@ impl Shed {
         match self {
             Self::Full => "full",
             Self::Address => "address",
+            Self::Descriptors => "descriptors",
             Self::Draining => "draining",
             Self::Late => "late",
             Self::Unread => "unread",
@@ -107,6 +110,9 @@ impl House {
     pub(crate) fn enter(self: &Arc<Self>, from: IpAddr) -> Result<Ticket, Shed> {
         if self.closing.borrow().is_some() {
             return Err(Shed::Draining);
+        }
+        if descriptors::are_scarce() {
+            return Err(Shed::Descriptors);
         }
         let enter = |streams| (streams < self.max).then_some(streams + 1);
         self.streams.fetch_update(Relaxed, Relaxed, enter).map_err(|_| Shed::Full)?;

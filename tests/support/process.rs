@@ -15,9 +15,21 @@ use tokio::{
 
 use crate::client::{Client, GUARD};
 
+const BINARY: &str = env!("CARGO_BIN_EXE_chorus");
+
 /// The binary with arguments, yet to be run; it dies with the test.
 pub(crate) fn command(folder: &Path, args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_chorus"));
+    program(BINARY, folder, args)
+}
+
+/// The same with so many file descriptors.
+pub(crate) fn limited(descriptors: u32, folder: &Path, args: &[&str]) -> Command {
+    let script = format!("ulimit -n {descriptors} && exec \"$@\"");
+    program("sh", folder, &[&["-c", &script, "sh", BINARY], args].concat())
+}
+
+fn program(name: &str, folder: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(name);
     // What is configured for the tests, or for somebody's own chorus, is none of its business.
     for (name, _) in
         env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"CHORUS_"))
@@ -75,6 +87,14 @@ impl Process {
 
     pub(crate) fn client(&self) -> Client {
         Client::new(self.public.expect("no public socket"))
+    }
+
+    /// Processor time that it has used, in hundredths of a second.
+    pub(crate) fn ticks(&self) -> u64 {
+        let pid = self.child.id().expect("it has ended");
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+        let fields = stat.rsplit(')').next().unwrap().split_whitespace();
+        fields.skip(11).take(2).map(|ticks| ticks.parse::<u64>().unwrap()).sum()
     }
 
     /// Sends a signal by its name, such as `STOP`.
