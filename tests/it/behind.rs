@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// A load balancer, killed when dropped.
-struct Balancer(Child);
+pub(crate) struct Balancer(Child);
 
 impl Balancer {
     /// Waits until all of `ports` are listened on.
@@ -46,8 +46,15 @@ impl Drop for Balancer {
     }
 }
 
-fn free_ports<const N: usize>() -> [u16; N] {
-    let held = [(); N].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+/// Below those that clients are given, so that none is taken while its server is away.
+pub(crate) fn free_ports<const N: usize>() -> [u16; N] {
+    let bind = |()| loop {
+        let port = rand::random_range(7_000..9_000);
+        if let Ok(listener) = TcpListener::bind(("127.0.0.1", port)) {
+            return listener;
+        }
+    };
+    let held = [(); N].map(bind); // none twice
     held.map(|listener| listener.local_addr().unwrap().port())
 }
 
@@ -80,7 +87,8 @@ http {{
     Balancer::start("nginx", &["-p", folder, "-c", file], &[plain, kept]).await
 }
 
-async fn haproxy(folder: &Path, gateway: SocketAddr, port: u16) -> Balancer {
+/// `gateways` are the lines that say where they are.
+pub(crate) async fn haproxy(folder: &Path, port: u16, gateways: &str) -> Balancer {
     let conf = format!(
         "defaults
   mode http
@@ -89,8 +97,7 @@ async fn haproxy(folder: &Path, gateway: SocketAddr, port: u16) -> Balancer {
   timeout server 60s
 listen gateways
   bind 127.0.0.1:{port}
-  http-reuse always
-  server one {gateway}
+{gateways}
 "
     );
     let file = folder.join("haproxy.conf");
@@ -105,7 +112,8 @@ async fn viewers_behind_load_balancers_get_the_same() {
     let (server, client, path) = before_three(folder.path()).await;
     let [plain, kept, proxied] = free_ports();
     let _nginx = nginx(folder.path(), server.public(), [plain, kept]).await;
-    let _haproxy = haproxy(folder.path(), server.public(), proxied).await;
+    let gateways = format!("  http-reuse always\n  server one {}", server.public());
+    let _haproxy = haproxy(folder.path(), proxied, &gateways).await;
     let mut viewers = Vec::new();
     for port in [server.public().port(), plain, kept, proxied] {
         // The first request leaves the balancer a connection to us that the next one may use.

@@ -20,6 +20,7 @@ mod drain;
 mod kinds;
 #[path = "../support/process.rs"]
 mod process;
+mod restart;
 #[path = "../support/roles.rs"]
 mod roles;
 mod server;
