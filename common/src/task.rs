@@ -1,7 +1,12 @@
 //! The one way to start a task: named in the logs, counted in the metrics.
 
-use std::future::Future;
+use std::{
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+};
 
+use pin_project_lite::pin_project;
 use tokio::task::JoinHandle;
 
 use crate::ambient;
@@ -15,10 +20,38 @@ struct Running {
 impl Drop for Running {
     fn drop(&mut self) {
         self.gauge.decrement(1);
+    }
+}
+
+/// Counts a panic that it is dropped by.
+struct Watch(&'static str);
+
+impl Drop for Watch {
+    fn drop(&mut self) {
         if std::thread::panicking() {
-            tracing::error!(task = self.name, "a task panicked");
-            metrics::counter!("chorus_tasks_panicked_total", "task" => self.name).increment(1);
+            tracing::error!(task = self.0, "a task panicked");
+            metrics::counter!("chorus_tasks_panicked_total", "task" => self.0).increment(1);
         }
+    }
+}
+
+pin_project! {
+    /// A task's future, counted. (An async block that awaits `future` would hold it twice: as what
+    /// it was given and as what it awaits.)
+    struct Counted<F> {
+        #[pin]
+        future: F,
+        running: Running,
+    }
+}
+
+impl<F: Future> Future for Counted<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        let _watch = Watch(this.running.name);
+        this.future.poll(context)
     }
 }
 
@@ -34,10 +67,7 @@ where
     let gauge = metrics::gauge!("chorus_tasks", "task" => name);
     gauge.increment(1);
     let running = Running { name, gauge };
-    let counted = async move {
-        let _running = running;
-        future.await
-    };
+    let counted = Counted { future, running };
     match ambient::world() {
         None => tokio::spawn(counted),
         Some(world) => {

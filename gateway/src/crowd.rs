@@ -11,14 +11,12 @@ use std::{
 };
 
 use common::task;
-use tokio::{
-    net::TcpStream,
-    sync::{mpsc, watch},
-};
+use tokio::{net::TcpStream, sync::watch};
 
 use crate::{
     byte_log::Place,
     house::Ticket,
+    inbox::{Sender, inbox},
     video::{Surroundings, order::Order},
 };
 use member::Member;
@@ -48,7 +46,7 @@ pub(crate) struct Crowd {
 /// The way to a shard.
 #[derive(Clone)]
 struct Desk {
-    newcomers: mpsc::Sender<Member>,
+    newcomers: Sender<Member>,
     /// How many viewers the shard has, those on their way included.
     len: Arc<AtomicUsize>,
 }
@@ -97,7 +95,7 @@ impl Crowd {
     }
 
     fn start_shard(&self) -> Desk {
-        let (newcomers, arriving) = mpsc::channel(NEWCOMERS_MAX);
+        let (newcomers, arriving) = inbox(NEWCOMERS_MAX);
         let len = Arc::new(AtomicUsize::new(0));
         let shard = Shard::new(self.order.clone(), arriving, len.clone(), &self.around);
         task::spawn("gateway.shard", self.around.tasks.track_future(shard.run()));
@@ -132,7 +130,7 @@ impl Seat {
         len.fetch_add(1, Relaxed);
         // The shard counts down what it got; one that has ended is forgotten with its count.
         if let Err(refused) = newcomers.send(Member::new(socket, place, self, ticket)).await {
-            refused.0.end();
+            refused.end();
         }
     }
 }

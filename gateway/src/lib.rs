@@ -41,6 +41,7 @@ mod crowd;
 mod deliver;
 mod frame;
 mod house;
+mod inbox;
 mod lease;
 mod page;
 mod pages;
@@ -49,6 +50,7 @@ mod registry;
 mod stream;
 #[cfg(test)]
 mod test_support;
+mod timer;
 mod video;
 mod viewer;
 

@@ -112,7 +112,9 @@ impl Registry {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::{env, process::Command, time::Duration};
+
+    use tokio::time::Instant;
 
     use super::*;
     use crate::test_support::{around, log::CountingLog};
@@ -157,5 +159,50 @@ mod tests {
         assert_eq!(registry.videos().len(), 0);
         let (opening, _) = registry.join(&video, Start::Newest, 2).await.unwrap();
         assert_eq!(opening.resume.replayed, 2);
+    }
+
+    /// Whom nobody tells anything costs no timer, and little else. In a process of its own, for other
+    /// tests take memory as well.
+    #[test]
+    fn a_hundred_thousand_videos_are_cheap() {
+        const ALONE: &str = "CHORUS_TEST_ALONE";
+        if env::var_os(ALONE).is_some() {
+            return hundred_thousand_videos();
+        }
+        let mut child = Command::new(env::current_exe().unwrap());
+        let name = "registry::tests::a_hundred_thousand_videos_are_cheap";
+        let output = child.env(ALONE, "").args(["--exact", name]).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && said.contains("1 passed"), "{said}");
+    }
+
+    #[tokio::main(flavor = "current_thread", start_paused = true)]
+    async fn hundred_thousand_videos() {
+        const VIDEOS: usize = 100_000;
+        const EACH_MAX: usize = 2 * 1024;
+        let registry = registry(Arc::new(CountingLog::new(1, 0)));
+        let before = resident();
+        let mut joined = Vec::with_capacity(VIDEOS);
+        for nth in 0..VIDEOS {
+            let video = format!("video-{nth}").parse().unwrap();
+            joined.push(registry.join(&video, Start::Newest, 20).await.unwrap().1);
+        }
+        let each = resident().saturating_sub(before) / VIDEOS;
+        assert!(each <= EACH_MAX, "{each} bytes");
+        // A paused clock jumps to the next timer whenever nothing else is to be done.
+        let (began, (over, is_over)) = (Instant::now(), oneshot::channel());
+        std::thread::spawn(move || {
+            std::thread::park_timeout(Duration::from_millis(200));
+            over.send(())
+        });
+        is_over.await.unwrap();
+        assert_eq!(began.elapsed(), Duration::ZERO, "a timer ran");
+    }
+
+    /// Bytes of this process that are in memory.
+    fn resident() -> usize {
+        let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
+        let pages: usize = statm.split(' ').nth(1).unwrap().parse().unwrap();
+        pages * 4096
     }
 }

@@ -1,11 +1,14 @@
 //! One video: the messages its actor takes, and the way to it. What to do is decided in [`order`],
 //! done in [`actor`].
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
 use common::{event::Entry, position::Position};
 
-use crate::crowd::Seat;
+use crate::{
+    crowd::Seat,
+    inbox::{Inbox, Sender, inbox},
+};
 pub(crate) use actor::{Actor, Surroundings};
 use order::{Opening, Start};
 
@@ -45,26 +48,26 @@ pub(crate) type Joined = (Opening, Seat);
 /// The way to an actor; it ends when it has had no viewer for a while.
 #[derive(Debug, Clone)]
 pub(crate) struct VideoHandle {
-    mailbox: mpsc::Sender<Message>,
+    mailbox: Sender<Message>,
 }
 
 impl VideoHandle {
-    fn new() -> (Self, mpsc::Receiver<Message>) {
-        let (mailbox, messages) = mpsc::channel(MAILBOX_LEN_MAX);
+    fn new() -> (Self, Inbox<Message>) {
+        let (mailbox, messages) = inbox(MAILBOX_LEN_MAX);
         (Self { mailbox }, messages)
     }
 
     /// Tells without waiting; `false` when there is no room or no actor any more.
     pub(crate) fn tell(&self, message: Message) -> bool {
-        self.mailbox.try_send(message).is_ok()
+        self.mailbox.tell(message)
     }
 
     /// Tells when there is room; gives the message back when the actor has ended.
     pub(crate) async fn send(&self, message: Message) -> Result<(), Message> {
-        self.mailbox.send(message).await.map_err(|refused| refused.0)
+        self.mailbox.send(message).await
     }
 
     pub(crate) fn is_same(&self, other: &Self) -> bool {
-        self.mailbox.same_channel(&other.mailbox)
+        self.mailbox.is_same(&other.mailbox)
     }
 }

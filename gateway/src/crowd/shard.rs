@@ -13,11 +13,7 @@ use std::{
 
 use bytes::Bytes;
 use common::config::SlowViewer;
-use tokio::{
-    sync::{mpsc, watch},
-    task::yield_now,
-    time::{Instant, sleep_until},
-};
+use tokio::{sync::watch, task::yield_now, time::Instant};
 
 use super::{
     member::{Member, News, Turn},
@@ -27,7 +23,9 @@ use crate::{
     byte_log::Place,
     chunked::chunk,
     house::Exits,
+    inbox::Inbox,
     reading::{Next, read_on},
+    timer::until,
     video::{Surroundings, order::Order},
 };
 
@@ -43,7 +41,7 @@ const RETRY_PERIOD: Duration = Duration::from_millis(5);
 /// Some of a video's viewers.
 pub(super) struct Shard {
     writer: Writer,
-    newcomers: mpsc::Receiver<Member>,
+    newcomers: Inbox<Member>,
     len: Arc<AtomicUsize>,
     /// Those who have everything.
     listening: Vec<Member>,
@@ -79,10 +77,10 @@ struct Shared {
 impl Shard {
     pub(super) fn new(
         order: watch::Receiver<Order>,
-        newcomers: mpsc::Receiver<Member>,
+        newcomers: Inbox<Member>,
         len: Arc<AtomicUsize>,
         around: &Surroundings,
-    ) -> Self {
+    ) -> Box<Self> {
         let Surroundings { slow_viewer, pause_max, .. } = *around;
         let writer = Writer {
             order,
@@ -93,11 +91,12 @@ impl Shard {
         };
         let (listening, blocked) = (Vec::new(), Vec::new());
         let (readable, exits) = (Arc::default(), around.house.exits());
-        Self { writer, newcomers, len, listening, blocked, readable, pause_max, exits }
+        Box::new(Self { writer, newcomers, len, listening, blocked, readable, pause_max, exits })
     }
 
     /// Serves until the video's order ends, then tells everybody to come back.
-    pub(super) async fn run(mut self) {
+    /// (Boxed, for a future holds what it is given twice.)
+    pub(super) async fn run(mut self: Box<Self>) {
         let mut newcomers = Vec::new();
         let began = Instant::now();
         let (mut pass_at, mut sweep_at, mut retry_at) = (began, began, began);
@@ -110,8 +109,8 @@ impl Shard {
                         break;
                     }
                 }
-                _ = self.newcomers.recv_many(&mut newcomers, BATCH_LEN) => {
-                    self.admit(&mut newcomers);
+                () = self.newcomers.receive(&mut newcomers, BATCH_LEN) => {
+                    self.admit(std::mem::take(&mut newcomers));
                 }
                 () = heard(&self.writer.writable, retry_at) => {
                     self.retry().await;
@@ -125,18 +124,22 @@ impl Shard {
             }
         }
         self.newcomers.close();
-        while self.newcomers.recv_many(&mut newcomers, BATCH_LEN).await > 0 {
-            self.admit(&mut newcomers);
+        while self.newcomers.take(&mut newcomers, BATCH_LEN) {
+            self.admit(std::mem::take(&mut newcomers));
         }
         self.say_goodbye().await;
     }
 
-    fn admit(&mut self, newcomers: &mut Vec<Member>) {
+    fn admit(&mut self, newcomers: Vec<Member>) {
         self.writer.begin();
-        for mut member in newcomers.drain(..) {
+        for mut member in newcomers {
             let has_left = member.has_left(&self.readable);
             match if has_left { Turn::Gone } else { self.writer.turn(&mut member) } {
-                Turn::HasAll => self.listening.push(member),
+                Turn::HasAll => {
+                    // Most videos have few viewers; a list begins with room for four.
+                    self.listening.reserve_exact(usize::from(self.listening.is_empty()));
+                    self.listening.push(member);
+                }
                 Turn::Blocked => self.blocked.push(member),
                 Turn::Gone => _ = self.len.fetch_sub(1, Relaxed),
             }
@@ -185,7 +188,7 @@ impl Shard {
         self.len.fetch_sub(due, Relaxed);
     }
 
-    async fn say_goodbye(self) {
+    async fn say_goodbye(&self) {
         // Blocked ones are in the midst of a chunk: the cut tells them the same.
         for members in self.listening.chunks(BATCH_LEN) {
             members.iter().for_each(Member::end);
@@ -225,13 +228,13 @@ async fn changed(
     order: &mut watch::Receiver<Order>,
     not_before: Instant,
 ) -> Result<(), watch::error::RecvError> {
-    sleep_until(not_before).await;
+    until(not_before).await;
     order.changed().await
 }
 
 /// Waits for news, and for the time to look after it.
 async fn heard(news: &News, not_before: Instant) {
-    sleep_until(not_before).await;
+    until(not_before).await;
     news.heard().await;
 }
 

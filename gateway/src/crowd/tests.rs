@@ -217,7 +217,7 @@ async fn a_full_shard_is_followed_by_another_while_there_are_threads() {
     let first = crowd.desk();
     first.len.store(SHARD_LEN, Relaxed);
     let second = crowd.desk();
-    assert!(!first.newcomers.same_channel(&second.newcomers));
+    assert!(!first.newcomers.is_same(&second.newcomers));
     second.len.store(SHARD_LEN + 1, Relaxed);
-    assert!(crowd.desk().newcomers.same_channel(&first.newcomers), "no third one on two threads");
+    assert!(crowd.desk().newcomers.is_same(&first.newcomers), "no third one on two threads");
 }

@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use tokio::{
-    sync::watch,
-    time::{Instant, sleep_until},
-};
+use tokio::{sync::watch, time::Instant};
+
+use crate::timer::until;
 
 /// Between two groups of streams that end, at least.
 const EXIT_PERIOD: Duration = Duration::from_millis(20);
@@ -61,7 +60,7 @@ impl Exits {
         }
         #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52 streams")]
         let over = (self.gone as f64 + 1.0 - self.phase) / (left + self.gone) as f64;
-        sleep_until(closing.at(over).max(self.not_before)).await;
+        until(closing.at(over).max(self.not_before)).await;
     }
 
     /// How many of the `left` streams end now.
@@ -76,7 +75,8 @@ impl Exits {
 
     /// For ever when the house never closes.
     async fn closing(&mut self) -> Closing {
-        match self.closing.wait_for(Option::is_some).await.map(|closing| *closing) {
+        // Boxed: it is there for ever, in every shard.
+        match Box::pin(self.closing.wait_for(Option::is_some)).await.map(|closing| *closing) {
             Ok(Some(closing)) => closing,
             _ => std::future::pending().await,
         }

@@ -11,15 +11,15 @@ use common::{
     position::Position,
 };
 use futures_util::future::BoxFuture;
-use tokio::{sync::mpsc, time::Instant};
+use tokio::time::{Instant, sleep_until};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
-    Join, Message, VideoHandle,
+    Join, MAILBOX_LEN_MAX, Message, VideoHandle,
     order::{Millis, Order, Start, Wish},
     pass::Pass,
 };
-use crate::{crowd::Crowd, frame::Encoder, house::House, lease::Lease};
+use crate::{crowd::Crowd, frame::Encoder, house::House, inbox::Inbox, lease::Lease};
 
 /// Messages handled in one pass.
 const PASS_LEN_MAX: usize = 512;
@@ -61,7 +61,7 @@ impl Surroundings {
 pub(crate) struct Actor {
     video: VideoId,
     around: Arc<Surroundings>,
-    mailbox: mpsc::Receiver<Message>,
+    mailbox: Inbox<Message>,
 }
 
 /// One call that is under way, or none.
@@ -76,25 +76,38 @@ impl Actor {
 
     /// Serves until nobody is left or the gateway stops. `leave` takes the handle away, so that
     /// newcomers start another actor: only when no change of the subscription is under way.
-    pub(crate) async fn run<Leave: FnOnce()>(mut self, leave: Leave) {
-        // Also after a panic: the video's next viewer gets another actor.
-        let _leave = OnDrop(Some(leave));
+    ///
+    /// (There are many, so that what this future holds matters: an `async fn` holds what it is given
+    /// twice, and so does `run_until_cancelled`.)
+    pub(crate) fn run(mut self, leave: impl FnOnce() + Send) -> impl Future<Output = ()> + Send {
+        let leave = OnDrop(Some(leave));
         let stop = self.around.stop.clone();
-        // A gateway that stops leaves the endpoint store as a whole: no video has to unsubscribe.
-        stop.run_until_cancelled(self.serve_all()).await;
+        async move {
+            // Also after a panic: the video's next viewer gets another actor.
+            let _leave = &leave;
+            tokio::select! {
+                // A gateway that stops leaves the endpoint store as a whole: no video has to
+                // unsubscribe.
+                () = stop.cancelled() => {}
+                () = self.serve_all() => {}
+            }
+        }
     }
 
     /// Subscribes, serves, unsubscribes; again when somebody came meanwhile.
     async fn serve_all(&mut self) {
         // Nobody starts an actor but to join.
         let mut joins = Vec::new();
-        self.mailbox.recv_many(&mut joins, PASS_LEN_MAX).await;
+        self.mailbox.receive(&mut joins, PASS_LEN_MAX).await;
         loop {
             let (subscribed_as, page) = self.open(self.back_to(&joins)).await;
             let Surroundings { encoder, .. } = &*self.around;
             let order = Order::new(encoder.clone(), page);
             let crowd = |reading| Crowd::new(reading, self.around.clone());
-            self.serve(Pass::new(order, crowd), joins, subscribed_as).await;
+            let mut pass = Pass::new(order, crowd);
+            pass.take(joins, self.around.now());
+            self.serve(&mut pass, subscribed_as).await;
+            drop(pass);
             self.unsubscribe().await;
             joins = self.joins_meanwhile();
             if joins.is_empty() {
@@ -104,8 +117,10 @@ impl Actor {
     }
 
     fn joins_meanwhile(&mut self) -> Vec<Message> {
-        let messages = std::iter::from_fn(|| self.mailbox.try_recv().ok());
-        messages.filter(|message| matches!(message, Message::Join(_))).collect()
+        let mut messages = Vec::new();
+        self.mailbox.take(&mut messages, MAILBOX_LEN_MAX);
+        messages.retain(|message| matches!(message, Message::Join(_)));
+        messages
     }
 
     /// The oldest position that somebody continues from, of the newest epoch that any is in.
@@ -132,19 +147,13 @@ impl Actor {
         }
     }
 
-    async fn serve(
-        &mut self,
-        mut pass: Pass,
-        mut messages: Vec<Message>,
-        mut subscribed_as: Incarnation,
-    ) {
-        let (mut reading, mut subscribing) = (None, None);
-        pass.take(&mut messages, self.around.now());
+    async fn serve(&mut self, pass: &mut Pass, mut subscribed_as: Incarnation) {
+        let (mut reading, mut subscribing, mut messages) = (None, None, Vec::new());
         let mut not_before = Instant::now();
         while !pass.is_over() {
             let mut wish = pass.wish(self.around.now());
             if matches!(wish, Wish::Read(_)) && reading.is_none() {
-                wish = self.wish_after_all(&mut pass, &mut messages);
+                wish = self.wish_after_all(pass, std::mem::take(&mut messages));
             }
             if let (Wish::Read(from), None) = (wish, &reading) {
                 pass.read_begins();
@@ -168,7 +177,7 @@ impl Actor {
                 () = due(wish, self.around.started) => {}
                 () = gathered(not_before, &mut self.mailbox, &mut messages) => {
                     not_before = Instant::now() + pass.pause();
-                    pass.take(&mut messages, self.around.now());
+                    pass.take(std::mem::take(&mut messages), self.around.now());
                 }
             }
         }
@@ -176,9 +185,8 @@ impl Actor {
 
     /// What fills a hole may have come in the pause after the last pass, which can be longer than a
     /// hole may stay open: a read of the live log for it would be in vain.
-    fn wish_after_all(&mut self, pass: &mut Pass, messages: &mut Vec<Message>) -> Wish {
-        let arrived = std::iter::from_fn(|| self.mailbox.try_recv().ok());
-        messages.extend(arrived.take(PASS_LEN_MAX));
+    fn wish_after_all(&mut self, pass: &mut Pass, mut messages: Vec<Message>) -> Wish {
+        self.mailbox.take(&mut messages, PASS_LEN_MAX);
         pass.take(messages, self.around.now());
         pass.wish(self.around.now())
     }
@@ -262,32 +270,31 @@ async fn ended<T>(call: &mut UnderWay<T>) -> T {
 
 /// Takes what has come, at once or when the pause after the last pass is over; a viewer that comes
 /// ends the pause. When it is cancelled, what it took stays in `messages`.
-async fn gathered(
-    not_before: Instant,
-    mailbox: &mut mpsc::Receiver<Message>,
-    messages: &mut Vec<Message>,
-) {
+async fn gathered(not_before: Instant, mailbox: &mut Inbox<Message>, messages: &mut Vec<Message>) {
     // The timer's step is a millisecond: a shorter pause would cost more than it gives.
-    let pauses = not_before.saturating_duration_since(Instant::now()) >= Duration::from_millis(1);
-    let mut pause_over = pin!(tokio::time::sleep_until(not_before));
-    let may_wait = |messages: &[Message]| {
-        messages.len() < PASS_LEN_MAX && !messages.iter().any(|m| matches!(m, Message::Join(_)))
-    };
-    while pauses && may_wait(messages) {
-        tokio::select! {
-            () = &mut pause_over => break,
-            _ = mailbox.recv_many(messages, PASS_LEN_MAX) => {}
-        }
+    if not_before.saturating_duration_since(Instant::now()) >= Duration::from_millis(1) {
+        Box::pin(pause(not_before, mailbox, messages)).await;
     }
     if messages.is_empty() {
-        mailbox.recv_many(messages, PASS_LEN_MAX).await;
+        mailbox.receive(messages, PASS_LEN_MAX).await;
+    }
+}
+
+async fn pause(not_before: Instant, mailbox: &mut Inbox<Message>, messages: &mut Vec<Message>) {
+    let mut over = pin!(sleep_until(not_before));
+    let is_join = |message: &Message| matches!(message, Message::Join(_));
+    while messages.len() < PASS_LEN_MAX && !messages.iter().any(is_join) {
+        tokio::select! {
+            () = &mut over => break,
+            () = mailbox.receive(messages, PASS_LEN_MAX) => {}
+        }
     }
 }
 
 async fn due(wish: Wish, started: Instant) {
     match wish {
         Wish::WaitUntil(due) => {
-            tokio::time::sleep_until(started + Duration::from_millis(due)).await;
+            Box::pin(sleep_until(started + Duration::from_millis(due))).await;
         }
         Wish::Wait | Wish::Read(_) => std::future::pending().await,
     }

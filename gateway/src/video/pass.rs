@@ -85,12 +85,12 @@ impl Pass {
     }
 
     /// Takes all messages in one pass; viewers that come see what it brought.
-    pub(super) fn take(&mut self, messages: &mut Vec<Message>, now: Millis) {
+    pub(super) fn take(&mut self, messages: Vec<Message>, now: Millis) {
         let Self { order, crowd, idle_ticks, unpushed_looks, .. } = self;
         let nobody = crowd.viewers() == 0;
         let mut joins = Vec::new();
         order.send_if_modified(|order| {
-            for message in messages.drain(..) {
+            for message in messages {
                 match message {
                     Message::Join(join) => joins.push(join),
                     Message::Pushed(entries) => {
@@ -189,7 +189,7 @@ mod tests {
         let (reply, joined) = oneshot::channel();
         let cursor = Cursor::single(origin(), position(epoch, seq));
         let join = Join { start: Start::After(Some(cursor)), recent: 0, reply };
-        pass.take(&mut vec![Message::Join(join)], 0);
+        pass.take(vec![Message::Join(join)], 0);
         joined
     }
 
@@ -227,7 +227,7 @@ mod tests {
     #[test]
     fn a_video_that_is_never_pushed_to_subscribes_again() {
         let mut pass = pass();
-        let told = |pass: &mut Pass, message| pass.take(&mut vec![message], 0);
+        let told = |pass: &mut Pass, message| pass.take(vec![message], 0);
         for seq in 6..8 {
             told(&mut pass, Message::Head(position(1, seq)));
             told(&mut pass, Message::Head(position(1, seq))); // looks overlap: not news
