@@ -124,6 +124,29 @@ pub struct VideoEvents {
     pub until_ms: Option<u64>,
 }
 
+/// When the live log took an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Stamp {
+    /// By the live log's own clock, milliseconds since 1970.
+    pub at_ms: u64,
+    /// How many it took in the same second before, [`Stamp::RANK_MAX`] at most: by this alone it is
+    /// decided who sees an event in a sampled stream, so that all gateways and replays agree.
+    pub rank: u16,
+}
+
+impl Stamp {
+    /// Beyond it all are alike.
+    pub const RANK_MAX: u16 = 999;
+
+    /// That of the next event, taken now.
+    #[must_use]
+    pub fn next(self, now_ms: u64) -> Self {
+        let is_same_second = self.at_ms / 1_000 == now_ms / 1_000;
+        let rank = if is_same_second { (self.rank + 1).min(Self::RANK_MAX) } else { 0 };
+        Self { at_ms: now_ms, rank }
+    }
+}
+
 /// An event with its place in the live log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
@@ -131,8 +154,8 @@ pub struct Entry {
     pub origin: Arc<Origin>,
     /// Epoch and sequence number within `origin`.
     pub position: Position,
-    /// The live log's own clock at the append, milliseconds since 1970.
-    pub at_ms: u64,
+    /// When it got it.
+    pub stamp: Stamp,
     /// What is shown.
     pub event: Event,
 }
@@ -149,6 +172,20 @@ pub struct VideoEntries {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_stamp_counts_within_its_second() {
+        let mut stamp = Stamp::default().next(5_300);
+        assert_eq!(stamp, Stamp { at_ms: 5_300, rank: 0 });
+        for rank in [1, 2] {
+            stamp = stamp.next(5_999);
+            assert_eq!(stamp, Stamp { at_ms: 5_999, rank });
+        }
+        assert_eq!(stamp.next(6_000).rank, 0);
+        assert_eq!(stamp.next(4_000).rank, 0, "a clock set back");
+        let many = (0..2_000).fold(stamp, |stamp, _| stamp.next(5_999));
+        assert_eq!(many.rank, Stamp::RANK_MAX);
+    }
 
     #[test]
     fn kinds() {

@@ -5,6 +5,11 @@ use std::collections::{HashSet, VecDeque};
 use bytes::{Bytes, BytesMut};
 use common::{event::EventId, position::Position};
 
+use crate::{
+    frame::Encoder,
+    tier::{Sample, Tier},
+};
+
 /// Bytes kept of one video. Enough for the newest 200 events at their largest (8.5 KiB each), and
 /// for some 10 s of a very busy video.
 const LEN_MAX: usize = 4 * 1024 * 1024;
@@ -37,6 +42,8 @@ struct Segment {
 struct Item {
     end: Place,
     id: Option<EventId>,
+    /// Which tiers show it.
+    rank: u8,
 }
 
 /// What a read gives.
@@ -96,18 +103,18 @@ impl ByteLog {
     /// Appends an event's frame; `write` encodes it. The video's order is at `position` after it.
     pub(crate) fn append(
         &mut self,
-        id: EventId,
+        (id, rank): (EventId, u8),
         position: Position,
         write: impl FnOnce(&mut BytesMut),
     ) {
         self.end.ordinal += 1;
         self.ids.insert(id);
-        self.write(position, Some(id), write);
+        self.write(position, (Some(id), rank), write);
     }
 
     /// Appends a frame that moves the position and shows no event.
     pub(crate) fn append_bare(&mut self, position: Position, write: impl FnOnce(&mut BytesMut)) {
-        self.write(position, None, write);
+        self.write(position, (None, 0), write);
     }
 
     /// Appends bytes that mean nothing to the order: a heartbeat, a snapshot.
@@ -119,7 +126,7 @@ impl ByteLog {
     fn write(
         &mut self,
         position: Position,
-        id: Option<EventId>,
+        (id, rank): (Option<EventId>, u8),
         write: impl FnOnce(&mut BytesMut),
     ) {
         let before = self.tail.len();
@@ -127,7 +134,7 @@ impl ByteLog {
         write(&mut self.tail);
         self.end.offset += (self.tail.len() - before) as u64;
         self.end.position = position;
-        self.items.push_back(Item { end: self.end, id });
+        self.items.push_back(Item { end: self.end, id, rank });
     }
 
     /// Ends a pass: what was appended becomes readable, what is too old goes. Tells whether there
@@ -205,16 +212,66 @@ impl ByteLog {
     }
 }
 
+impl ByteLog {
+    /// What follows `place` for a tier. Events that it leaves out are told of together with the next
+    /// that it shows, or with the next heartbeat; until then the place stays before them.
+    pub(crate) fn sample(&self, place: Place, tier: Tier, encoder: &Encoder) -> Read {
+        if place.offset < self.start.offset {
+            return Read::FellOff;
+        }
+        let mut sample = Sample::new(encoder, place.position);
+        let (mut told, mut seen) = (place, place);
+        let first = self.items.partition_point(|item| item.end.offset <= place.offset);
+        for item in self.items.range(first..) {
+            if tier.shows(item.rank) {
+                sample.show(self.between(seen.offset, item.end.offset), item.end.position);
+                told = item.end;
+            } else {
+                sample.leave_out(item.end.ordinal - seen.ordinal, item.end.position);
+            }
+            seen = item.end;
+            if sample.len() >= READ_LEN_MAX {
+                return Read::Bytes(sample.into_parts(), told);
+            }
+        }
+        if seen.offset < self.end.offset {
+            sample.tell_last();
+            sample.show(self.between(seen.offset, self.end.offset), self.end.position);
+            told = self.end;
+        }
+        Read::Bytes(sample.into_parts(), told)
+    }
+
+    /// The bytes from one offset to another.
+    fn between(&self, from: u64, to: u64) -> impl Iterator<Item = Bytes> {
+        let first = self.segments.partition_point(|segment| segment.end.offset <= from);
+        self.segments.range(first..).map_while(move |segment| {
+            let begin = segment.end.offset - segment.bytes.len() as u64;
+            let within = |offset: u64| {
+                let offset = offset.clamp(begin, segment.end.offset) - begin;
+                usize::try_from(offset).unwrap_or(usize::MAX)
+            };
+            (begin < to).then(|| segment.bytes.slice(within(from)..within(to)))
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::test_support::{encoder, entry, position};
 
+    /// Every fifth event is the first of its second.
+    fn rank(seq: u64) -> u8 {
+        u8::try_from(seq % 5).unwrap()
+    }
+
     fn log_of(seqs: std::ops::RangeInclusive<u64>) -> ByteLog {
         let mut log = ByteLog::new(position(1, seqs.start() - 1));
         for seq in seqs {
             let entry = entry(1, seq);
-            log.append(entry.event.id, entry.position, |out| encoder().entry(out, &entry));
+            let id = (entry.event.id, rank(seq));
+            log.append(id, entry.position, |out| encoder().entry(out, &entry));
         }
         log.seal();
         log
@@ -235,6 +292,41 @@ mod tests {
         for unknown in [position(1, 4), position(0, 2), position(2, 2)] {
             assert_eq!(log.place_after(unknown), None, "{unknown:?}");
         }
+    }
+
+    fn frame_of(seq: u64) -> String {
+        format!("id: 1~dc1:1:{seq:x}\nevent: comment\ndata: {{\"n\":{seq},\"e\":1}}\n\n")
+    }
+
+    fn skipped(count: u64, from: u64, to: u64) -> String {
+        let (from, to) = (format!("1~dc1:1:{from:x}"), format!("1~dc1:1:{to:x}"));
+        format!(
+            "event: skipped\ndata: {{\"count\":{count},\"from\":\"{from}\",\"to\":\"{to}\"}}\n\n"
+        )
+    }
+
+    fn sampled(log: &ByteLog, place: &mut Place) -> String {
+        let Read::Bytes(parts, next) = log.sample(*place, Tier::of(1), &encoder()) else {
+            panic!("fell off");
+        };
+        *place = next;
+        parts.iter().map(|bytes| str::from_utf8(bytes).unwrap()).collect()
+    }
+
+    #[test]
+    fn a_tier_is_shown_some_and_told_of_the_others() {
+        let mut log = log_of(3..=11);
+        let mut place = log.place_after(position(1, 3)).unwrap();
+        let first = [skipped(1, 3, 4), frame_of(5), skipped(4, 5, 9), frame_of(10)].concat();
+        assert_eq!(sampled(&log, &mut place), first);
+        assert_eq!((place.position, sampled(&log, &mut place).as_str()), (position(1, 10), ""));
+        log.append_unordered(b":\n\n");
+        log.seal();
+        let last = format!("{}id: 1~dc1:1:b\n\n:\n\n", skipped(1, 10, 11));
+        assert_eq!(sampled(&log, &mut place), last);
+        assert_eq!((place, sampled(&log, &mut place).as_str()), (log.end(), ""));
+        let all = format!("{}{last}", [skipped(4, 5, 9), frame_of(10)].concat());
+        assert_eq!(sampled(&log, &mut log.place_after(position(1, 5)).unwrap()), all);
     }
 
     #[test]
@@ -279,7 +371,8 @@ mod tests {
         let beginning = log.start();
         let big = vec![b'x'; 1024 * 1024];
         for seq in 1..=6 {
-            log.append(entry(1, seq).event.id, position(1, seq), |out| out.extend_from_slice(&big));
+            let id = (entry(1, seq).event.id, 0);
+            log.append(id, position(1, seq), |out| out.extend_from_slice(&big));
             log.seal();
         }
         assert_eq!(log.read(beginning), Read::FellOff);

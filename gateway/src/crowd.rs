@@ -14,9 +14,9 @@ use common::task;
 use tokio::{net::TcpStream, sync::watch};
 
 use crate::{
-    byte_log::Place,
     house::Ticket,
     inbox::{Sender, inbox},
+    reading::Reader,
     video::{Surroundings, order::Order},
 };
 use member::Member;
@@ -123,13 +123,13 @@ impl Seat {
         &self.0
     }
 
-    /// Leaves the socket to a shard, which writes what follows `place` from now on; or ends the
+    /// Leaves the socket to a shard, which writes what `reader` reads from now on; or ends the
     /// stream when there is none any more, because the video's actor has ended.
-    pub(crate) async fn settle(self, socket: TcpStream, place: Place, ticket: Ticket) {
+    pub(crate) async fn settle(self, socket: TcpStream, reader: Reader, ticket: Ticket) {
         let Desk { newcomers, len } = self.0.desk();
         len.fetch_add(1, Relaxed);
         // The shard counts down what it got; one that has ended is forgotten with its count.
-        if let Err(refused) = newcomers.send(Member::new(socket, place, self, ticket)).await {
+        if let Err(refused) = newcomers.send(Member::new(socket, reader, self, ticket)).await {
             refused.end();
         }
     }

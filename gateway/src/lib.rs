@@ -50,6 +50,7 @@ mod registry;
 mod stream;
 #[cfg(test)]
 mod test_support;
+mod tier;
 mod timer;
 mod video;
 mod viewer;
@@ -124,7 +125,7 @@ impl Gateway {
         let registry = Registry::new(around);
         let gateway = Arc::new(Self {
             registry: registry.clone(),
-            pages: Pages::new(deps.live_log.clone()),
+            pages: Pages::new(deps.live_log.clone(), encoder.clone()),
             encoder,
             lease: lease.clone(),
             authenticator: Authenticator::new(config),

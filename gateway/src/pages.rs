@@ -15,7 +15,10 @@ use common::{
 use dashmap::DashMap;
 use tokio::sync::OnceCell;
 
-use crate::frame::Encoder;
+use crate::{
+    frame::Encoder,
+    tier::{self, Sample, Tier},
+};
 
 /// Entries of a page: at 300 bytes each 40 KB.
 const PAGE_LEN: u64 = 128;
@@ -29,6 +32,7 @@ type Key = (VideoId, Epoch, u64);
 /// Pages that are being read or were lately.
 pub(crate) struct Pages {
     live_log: Arc<dyn LiveLog>,
+    encoder: Encoder,
     slots: DashMap<Key, Arc<Slot>>,
 }
 
@@ -45,8 +49,16 @@ struct Page {
     /// Seq of the oldest entry that the log held.
     first: Seq,
     frames: Bytes,
-    /// Each entry's place, and where its frame ends.
-    ends: Vec<(Position, usize)>,
+    items: Vec<Item>,
+}
+
+/// An entry of a page.
+struct Item {
+    position: Position,
+    /// Where its frame ends.
+    end: usize,
+    /// Which tiers show it.
+    rank: u8,
 }
 
 /// The answer to a viewer.
@@ -58,37 +70,38 @@ pub(crate) enum Replay {
 }
 
 impl Pages {
-    pub(crate) fn new(live_log: Arc<dyn LiveLog>) -> Self {
-        Self { live_log, slots: DashMap::new() }
+    pub(crate) fn new(live_log: Arc<dyn LiveLog>, encoder: Encoder) -> Self {
+        Self { live_log, encoder, slots: DashMap::new() }
     }
 
     /// What follows `position` up to `until`, where the byte log begins: at least one entry. What
-    /// the byte log has is left to it, for the live log may be ahead of what was passed on here.
+    /// the byte log has is left to it, for the live log may be ahead of what was passed on here. A
+    /// tier gets its sample of it.
     pub(crate) async fn after(
         &self,
         video: &VideoId,
         position: Position,
         until: Position,
-        encoder: &Encoder,
+        tier: Option<Tier>,
     ) -> Result<Replay, LiveLogError> {
         let number = position.seq / PAGE_LEN;
         let key = (video.clone(), position.epoch, number);
         let needed = until.seq.min((number + 1) * PAGE_LEN);
-        let mut slot = self.read(&key, encoder).await;
+        let mut slot = self.read(&key).await;
         match slot.page.get() {
             // Whoever asks next tries again.
             Some(Err(_)) => self.forget(&key, &slot),
             Some(Ok(page)) if !page.settles(position, needed) => {
                 self.forget(&key, &slot);
-                slot = self.read(&key, encoder).await;
+                slot = self.read(&key).await;
             }
             _ => {}
         }
-        slot.after(position, until)
+        slot.with_page(|page| page.after(position, until, tier, &self.encoder))
     }
 
     /// The page's slot, filled by whoever came first.
-    async fn read(&self, key: &Key, encoder: &Encoder) -> Arc<Slot> {
+    async fn read(&self, key: &Key) -> Arc<Slot> {
         let slot = self.slots.entry(key.clone()).or_default().clone();
         slot.idle_sweeps.store(0, Relaxed);
         let (video, epoch, number) = key;
@@ -97,7 +110,7 @@ impl Pages {
             let before = Position { epoch: *epoch, seq: number * PAGE_LEN };
             let limit = usize::try_from(PAGE_LEN).unwrap_or(usize::MAX);
             let page = self.live_log.read(video, From::After(before), limit).await?;
-            Ok(Page::encode(&page, encoder))
+            Ok(Page::encode(&page, &self.encoder))
         };
         slot.page.get_or_init(read).await;
         if self.slots.len() > PAGES_MAX {
@@ -120,9 +133,9 @@ impl Pages {
 }
 
 impl Slot {
-    fn after(&self, position: Position, until: Position) -> Result<Replay, LiveLogError> {
+    fn with_page<T>(&self, act: impl FnOnce(&Page) -> T) -> Result<T, LiveLogError> {
         match self.page.get() {
-            Some(Ok(page)) => Ok(page.after(position, until)),
+            Some(Ok(page)) => Ok(act(page)),
             Some(Err(error)) => Err(error.clone()),
             None => Err(LiveLogError("nobody has read it".to_owned())),
         }
@@ -131,37 +144,61 @@ impl Slot {
 
 impl Page {
     fn encode(page: &LogPage, encoder: &Encoder) -> Self {
-        let (mut frames, mut ends) = (BytesMut::new(), Vec::with_capacity(page.entries.len()));
+        let (mut frames, mut items) = (BytesMut::new(), Vec::with_capacity(page.entries.len()));
         for entry in &page.entries {
             encoder.entry(&mut frames, entry);
-            ends.push((entry.position, frames.len()));
+            let (position, rank) = (entry.position, tier::rank(entry));
+            items.push(Item { position, end: frames.len(), rank });
         }
-        Self { epoch: page.head.epoch, first: page.first, frames: frames.freeze(), ends }
+        Self { epoch: page.head.epoch, first: page.first, frames: frames.freeze(), items }
     }
 
     /// Whether another read could tell no more of what is between `position` and `needed`: all of
     /// it is here, or what follows `position` is gone for good.
     fn settles(&self, position: Position, needed: Seq) -> bool {
         let is_gone = self.epoch != position.epoch || self.first > position.seq + 1;
-        is_gone || self.ends.last().is_some_and(|(last, _)| last.seq >= needed)
+        is_gone || self.items.last().is_some_and(|last| last.position.seq >= needed)
     }
 
-    fn after(&self, position: Position, until: Position) -> Replay {
-        let up_to = |position: Position| {
-            let count = self.ends.partition_point(|(place, _)| *place <= position);
-            (count, count.checked_sub(1).map_or(0, |last| self.ends[last].1))
+    fn after(
+        &self,
+        position: Position,
+        until: Position,
+        tier: Option<Tier>,
+        encoder: &Encoder,
+    ) -> Replay {
+        let up_to = |position: Position| self.items.partition_point(|i| i.position <= position);
+        let (first, next) = (up_to(position), up_to(until));
+        let wanted = self.items.get(first..next).unwrap_or_default();
+        let (Some(oldest), Some(newest)) = (wanted.first(), wanted.last()) else {
+            return Replay::Trimmed;
         };
-        let ((first, from), (next, to)) = (up_to(position), up_to(until));
-        match (self.ends.get(first), next.checked_sub(1)) {
-            (Some((place, _)), Some(last))
-                if first <= last
-                    && position.epoch == self.epoch
-                    && place.seq == position.seq + 1 =>
-            {
-                Replay::Frames(self.frames.slice(from..to), self.ends[last].0)
-            }
-            _ => Replay::Trimmed,
+        if position.epoch != self.epoch || oldest.position.seq != position.seq + 1 {
+            return Replay::Trimmed;
         }
+        let begin = first.checked_sub(1).map_or(0, |before| self.items[before].end);
+        let frames = match tier {
+            None => self.frames.slice(begin..newest.end),
+            Some(tier) => {
+                let mut sample = Sample::new(encoder, position);
+                self.sample(&mut sample, wanted, begin, tier);
+                sample.into_parts().concat().into()
+            }
+        };
+        Replay::Frames(frames, newest.position)
+    }
+
+    /// Some items, of which the first begins at `begin`.
+    fn sample(&self, sample: &mut Sample<'_>, items: &[Item], mut begin: usize, tier: Tier) {
+        for Item { position, end, rank } in items {
+            if tier.shows(*rank) {
+                sample.show([self.frames.slice(begin..*end)], *position);
+            } else {
+                sample.leave_out(1, *position);
+            }
+            begin = *end;
+        }
+        sample.tell_last();
     }
 }
 

@@ -5,8 +5,17 @@ use common::config::SlowViewer;
 
 use crate::{
     byte_log::{Place, Read},
+    tier::Tier,
     video::order::Order,
 };
+
+/// All that a viewer is to the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Reader {
+    pub(crate) place: Place,
+    /// `None`: everything is shown.
+    pub(crate) tier: Option<Tier>,
+}
 
 /// What is next for a viewer.
 #[derive(Debug)]
@@ -19,9 +28,14 @@ pub(crate) enum Next {
     End,
 }
 
-/// Reads on from `place` and moves it.
-pub(crate) fn read_on(order: &Order, place: &mut Place, slow_viewer: SlowViewer) -> Next {
-    match order.log().read(*place) {
+/// Reads on from the reader's place and moves it.
+pub(crate) fn read_on(order: &Order, reader: &mut Reader, slow_viewer: SlowViewer) -> Next {
+    let Reader { place, tier } = reader;
+    let read = match *tier {
+        None => order.log().read(*place),
+        Some(tier) => order.log().sample(*place, tier, order.encoder()),
+    };
+    match read {
         Read::Bytes(chunks, next) => {
             *place = next;
             Next::Frames(chunks)

@@ -17,7 +17,7 @@ use common::{
 };
 use tokio::time::timeout;
 
-use crate::{Gateway, frame, house::Shed, video::order::Start, viewer::Viewer};
+use crate::{Gateway, frame, house::Shed, tier::Tier, video::order::Start, viewer::Viewer};
 
 /// Newest events that a new viewer gets unless it says otherwise, and at most.
 const RECENT_DEFAULT: u64 = 20;
@@ -34,6 +34,7 @@ struct Params {
     last_event_id: Option<String>,
     recent: Option<String>,
     poll: Option<String>,
+    rate: Option<String>,
 }
 
 impl From<Vec<(String, String)>> for Params {
@@ -46,6 +47,7 @@ impl From<Vec<(String, String)>> for Params {
                 "lastEventId" => params.last_event_id = Some(value),
                 "recent" => params.recent = Some(value),
                 "poll" => params.poll = Some(value),
+                "rate" => params.rate = Some(value),
                 _ => {}
             }
         }
@@ -59,6 +61,7 @@ pub(crate) struct Wanted {
     pub(crate) start: Start,
     pub(crate) recent: u64,
     pub(crate) poll: Option<Duration>,
+    pub(crate) tier: Option<Tier>,
 }
 
 impl Wanted {
@@ -74,7 +77,8 @@ impl Wanted {
         let recent = number("recent", params.recent)?.unwrap_or(RECENT_DEFAULT).min(RECENT_MAX);
         let poll = number("poll", params.poll)?;
         let poll = poll.map(|seconds| Duration::from_secs(seconds.clamp(1, POLL_MAX_S)));
-        Ok(Self { start, recent, poll })
+        let tier = number("rate", params.rate)?.map(Tier::of);
+        Ok(Self { start, recent, poll, tier })
     }
 }
 

@@ -9,7 +9,7 @@ use std::{
 use bytes::Bytes;
 use common::{
     config::SlowViewer,
-    event::{Entry, Event, EventId, Kind},
+    event::{Entry, Event, EventId, Kind, Stamp},
     live_log::LiveLog,
     position::{Epoch, Origin, Position, Seq},
 };
@@ -51,7 +51,7 @@ pub(crate) fn entry(epoch: u64, seq: Seq) -> Entry {
     id[8..].copy_from_slice(&seq.to_be_bytes());
     let data = Bytes::from(format!("{{\"n\":{seq},\"e\":{epoch}}}"));
     let event = Event { id: EventId::from_bytes(id), kind: Kind::COMMENT, data };
-    Entry { origin: origin(), position: position(epoch, seq), at_ms: 0, event }
+    Entry { origin: origin(), position: position(epoch, seq), stamp: Stamp::default(), event }
 }
 
 /// What actors and shards work with, on such a log.

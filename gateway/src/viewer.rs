@@ -16,13 +16,12 @@ use tokio::{
 
 use crate::{
     Gateway,
-    byte_log::Place,
     chunked::{chunk, last_chunk},
     crowd::Seat,
     frame::{self, Resume, Status},
     house::{Exits, Shed, Ticket},
     pages::Replay,
-    reading::{Next, read_on},
+    reading::{Next, Reader, read_on},
     stream::Wanted,
     video::order::{Opening, Order},
 };
@@ -37,7 +36,7 @@ pub(crate) struct Viewer {
     order: watch::Receiver<Order>,
     resume: Resume,
     step: Step,
-    place: Place,
+    reader: Reader,
     deadline: Option<Instant>,
     seat: Seat,
     ticket: Ticket,
@@ -65,7 +64,7 @@ impl Viewer {
         from: IpAddr,
         wanted: Wanted,
     ) -> Result<Self, Shed> {
-        let Wanted { start, recent, poll } = wanted;
+        let Wanted { start, recent, poll, tier } = wanted;
         let deadline = poll.map(|poll| Instant::now() + poll);
         let ticket = gateway.house.enter(from)?;
         let joined = gateway.registry.join(&video, start, recent).await;
@@ -75,7 +74,7 @@ impl Viewer {
         let mut page = None;
         if let Some(from) = older {
             let until = order.borrow().log().start().position;
-            match gateway.pages.after(&video, from, until, &gateway.encoder).await {
+            match gateway.pages.after(&video, from, until, tier).await {
                 Ok(Replay::Frames(frames, end)) => {
                     let replayed = resume.to.seq.saturating_sub(from.seq);
                     resume = Resume { status: Status::Continued, from, replayed, ..resume };
@@ -89,7 +88,8 @@ impl Viewer {
             }
         }
         let step = Step::Head(page);
-        Ok(Self { gateway, video, order, resume, step, place, deadline, seat, ticket })
+        let reader = Reader { place, tier };
+        Ok(Self { gateway, video, order, resume, step, reader, deadline, seat, ticket })
     }
 
     /// Writes the opening to a socket that was taken over, after the response's head, then leaves
@@ -113,8 +113,8 @@ impl Viewer {
                 return;
             }
         }
-        let Self { seat, place, ticket, .. } = self;
-        seat.settle(socket, place, ticket).await;
+        let Self { seat, reader, ticket, .. } = self;
+        seat.settle(socket, reader, ticket).await;
     }
 
     /// The stream as a response body.
@@ -134,10 +134,10 @@ impl Viewer {
                 sent |= matches!(self.step, Step::After(_));
             }
             loop {
-                let before = self.place.ordinal;
+                let before = self.reader.place.ordinal;
                 match self.read() {
                     Next::Frames(frames) if !frames.is_empty() => {
-                        sent |= self.place.ordinal > before;
+                        sent |= self.reader.place.ordinal > before;
                         for bytes in frames {
                             yield Ok(bytes);
                         }
@@ -177,13 +177,13 @@ impl Viewer {
         let until = {
             let order = self.order.borrow();
             if let Some(place) = order.log().place_after(end) {
-                self.place = place;
+                self.reader.place = place;
                 return Ok(Step::Log);
             }
             order.log().start().position
         };
-        let Gateway { pages, encoder, .. } = &*self.gateway;
-        match pages.after(&self.video, end, until, encoder).await {
+        let Gateway { pages, .. } = &*self.gateway;
+        match pages.after(&self.video, end, until, self.reader.tier).await {
             Ok(Replay::Frames(frames, end)) => Ok(Step::Page(frames, end)),
             // Trimmed while it was being read: its cursor stands where it got to, and coming back
             // with it gives an honest verdict.
@@ -192,7 +192,7 @@ impl Viewer {
     }
 
     fn read(&mut self) -> Next {
-        read_on(&self.order.borrow_and_update(), &mut self.place, self.gateway.slow_viewer)
+        read_on(&self.order.borrow_and_update(), &mut self.reader, self.gateway.slow_viewer)
     }
 
     /// Waits for more to read; `false` when the stream ends: the actor is gone (the gateway stops),

@@ -1,7 +1,9 @@
 //! The stream section of the contract.
 
 use axum::http::StatusCode;
+use futures_util::future::join_all;
 use tempfile::tempdir;
+use tokio::time::{Duration, Instant, sleep};
 
 use crate::{
     client::{Block, Client, Stream},
@@ -255,5 +257,55 @@ async fn pages_of_other_origins_by_allow_list() {
         assert_eq!(refused.status.as_u16(), status, "{path}");
         assert_eq!(refused.header("access-control-allow-origin"), "https://ok.example", "{path}");
     }
+    server.stop().await;
+}
+
+/// Sees a sampled stream until the last comment: the texts shown, and how many it was told of.
+async fn sampled(mut stream: Stream) -> (Vec<String>, u64) {
+    let (mut texts, mut skipped, mut position) = (Vec::new(), 0, String::new());
+    loop {
+        let block = stream.event().await.unwrap();
+        match block.name.as_str() {
+            "comment" => texts.push(block.json()["text"].as_str().unwrap().to_owned()),
+            "skipped" => {
+                let data = block.json();
+                assert_eq!(data["from"].as_str(), Some(position.as_str()), "{data}");
+                data["to"].as_str().unwrap().clone_into(&mut position);
+                skipped += data["count"].as_u64().unwrap();
+            }
+            _ => {}
+        }
+        position = block.id.unwrap_or(position);
+        if texts.last().is_some_and(|text| text == "last") {
+            return (texts, skipped);
+        }
+    }
+}
+
+/// Live or replayed, over a socket of its own or as a response body: the same comments.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sampled_stream_shows_some_and_tells_of_the_others() {
+    const POSTS: usize = 60;
+    let folder = tempdir().unwrap();
+    let server = Server::all(folder.path()).await;
+    let client = server.client();
+    client.comment("v", "before").await;
+    let cursor = client.get("/v1/videos/v/comments").await.json()["cursor"].clone();
+    let after = format!("?rate=9&after={}", cursor.as_str().unwrap());
+    let (one, two) = (client.clone(), Client::http2(server.public()));
+    let streams = [one.stream("v", &after).await, two.stream("v", &after).await];
+    let texts: Vec<_> = (0..POSTS).map(|n| n.to_string()).collect();
+    let began = Instant::now();
+    let posts = join_all(texts.iter().map(|text| client.comment("v", text))).await;
+    assert!(posts.iter().all(|answer| answer.status == StatusCode::CREATED));
+    let seconds = usize::try_from(began.elapsed().as_secs()).unwrap() + 2; // begun ones
+    sleep(Duration::from_millis(1_100)).await; // for another second to begin
+    client.comment("v", "last").await;
+    let mut seen = join_all(streams.map(sampled)).await;
+    seen.push(sampled(client.stream("v", &after).await).await);
+    let (texts, skipped) = &seen[0];
+    assert!((5..=5 * seconds + 1).contains(&texts.len()), "in {seconds} s: {texts:?}");
+    assert_eq!(texts.len() + usize::try_from(*skipped).unwrap(), POSTS + 1);
+    assert!(seen.iter().all(|other| *other == seen[0]), "{seen:#?}");
     server.stop().await;
 }

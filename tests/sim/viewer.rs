@@ -1,10 +1,11 @@
 //! Viewers: bare EventSources behind a load balancer that come, lose their connection, sleep and
 //! leave, and write down all they see.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{
     body::{Body, Bytes},
+    extract::ConnectInfo,
     http::Request,
 };
 use common::ids::VideoId;
@@ -147,7 +148,8 @@ impl Viewer {
             return; // refused: comes back after `retry`
         };
         let uri = format!("/v1/videos/{}/stream{}", self.notes.video.as_str(), self.query);
-        let mut request = Request::get(uri);
+        let from: SocketAddr = ([127, 0, 0, 1], 1).into();
+        let mut request = Request::get(uri).extension(ConnectInfo(from));
         if !self.source.last_id().is_empty() {
             request = request.header("last-event-id", self.source.last_id());
         }

@@ -10,7 +10,7 @@ use super::{
     },
 };
 use crate::{
-    event::{Entry, Event, EventId, Kind, VideoEntries, VideoEvents},
+    event::{Entry, Event, EventId, Kind, Stamp, VideoEntries, VideoEvents},
     ids::VideoId,
     link::{Accepted, Incarnation, LinkError},
     position::{Epoch, Origin, Position},
@@ -112,7 +112,8 @@ impl From<&Entry> for EntryMessage {
             origin: entry.origin.as_str().to_owned(),
             epoch: entry.position.epoch.0,
             seq: entry.position.seq,
-            at_ms: entry.at_ms,
+            at_ms: entry.stamp.at_ms,
+            rank: entry.stamp.rank.into(),
             event: Some((&entry.event).into()),
         }
     }
@@ -125,7 +126,10 @@ impl TryFrom<EntryMessage> for Entry {
         Ok(Self {
             origin: parse_origin(&message.origin)?,
             position: Position { epoch: Epoch(message.epoch), seq: message.seq },
-            at_ms: message.at_ms,
+            stamp: Stamp {
+                at_ms: message.at_ms,
+                rank: message.rank.try_into().unwrap_or(Stamp::RANK_MAX),
+            },
             event: message.event.ok_or(WireError::Invalid("event"))?.try_into()?,
         })
     }
@@ -173,8 +177,8 @@ impl LoggedEvent {
     ///
     /// # Errors
     /// When a field is malformed.
-    pub fn into_entry(self, position: Position, at_ms: u64) -> Result<Entry, WireError> {
+    pub fn into_entry(self, position: Position, stamp: Stamp) -> Result<Entry, WireError> {
         let event = self.event.ok_or(WireError::Invalid("event"))?.try_into()?;
-        Ok(Entry { origin: parse_origin(&self.origin)?, position, at_ms, event })
+        Ok(Entry { origin: parse_origin(&self.origin)?, position, stamp, event })
     }
 }

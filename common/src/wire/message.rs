@@ -70,6 +70,8 @@ pub struct EntryMessage {
     pub at_ms: u64,
     #[prost(message, optional, tag = "5")]
     pub event: Option<EventMessage>,
+    #[prost(uint32, tag = "6")]
+    pub rank: u32,
 }
 
 /// Entries of one video.

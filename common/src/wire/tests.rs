@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    event::{Entry, Event, EventId, Kind, VideoEntries, VideoEvents},
+    event::{Entry, Event, EventId, Kind, Stamp, VideoEntries, VideoEvents},
     link::{Accepted, Incarnation, LinkError},
     position::{Epoch, Position},
 };
@@ -17,7 +17,12 @@ fn event() -> Event {
 
 fn entry() -> Entry {
     let position = Position { epoch: Epoch(5), seq: 9 };
-    Entry { origin: Arc::new("dc1".parse().unwrap()), position, at_ms: 1000, event: event() }
+    Entry {
+        origin: Arc::new("dc1".parse().unwrap()),
+        position,
+        stamp: Stamp { at_ms: 1000, rank: 7 },
+        event: event(),
+    }
 }
 
 fn events() -> Vec<VideoEvents> {
@@ -42,8 +47,8 @@ fn golden_bytes_of_version_1() {
     let body = |envelope: &Bytes| hex(&envelope[12..]);
     assert_eq!(body(&dispatch), format!("0a240a0176121f{event}"));
     assert_eq!(body(&answer), "0a04080510090a031a0178");
-    let entry = format!("0a036463311005180920e8072a1f{event}");
-    assert_eq!(body(&deliver), format!("0a016712320a0176122d{entry}"));
+    let entry = format!("0a036463311005180920e8072a1f{event}3007");
+    assert_eq!(body(&deliver), format!("0a016712340a0176122f{entry}"));
     assert_eq!(body(&logged), format!("0a03646331121f{event}"));
     assert_eq!(hex(&dispatch[..8]), "6368010126000000");
 }

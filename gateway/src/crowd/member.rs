@@ -10,13 +10,13 @@ use bytes::{Buf, Bytes};
 use tokio::{net::TcpStream, sync::Notify, time::Instant};
 
 use super::Seat;
-use crate::{byte_log::Place, chunked::last_chunk, frame, house::Ticket};
+use crate::{chunked::last_chunk, frame, house::Ticket, reading::Reader};
 
 /// A viewer whose socket was taken over and who has reached the byte log.
 pub(super) struct Member {
     socket: TcpStream,
-    pub(super) place: Place,
-    /// What the socket has not taken yet of what is before `place`.
+    pub(super) reader: Reader,
+    /// What the socket has not taken yet of what is before the reader's place.
     pub(super) rest: Bytes,
     ticket: Ticket,
     /// Counted as long as it is here.
@@ -24,8 +24,8 @@ pub(super) struct Member {
 }
 
 impl Member {
-    pub(super) fn new(socket: TcpStream, place: Place, seat: Seat, ticket: Ticket) -> Self {
-        Self { socket, place, rest: Bytes::new(), ticket, _seat: seat }
+    pub(super) fn new(socket: TcpStream, reader: Reader, seat: Seat, ticket: Ticket) -> Self {
+        Self { socket, reader, rest: Bytes::new(), ticket, _seat: seat }
     }
 
     /// Whether the stream has reached its age.

@@ -20,11 +20,10 @@ use super::{
     pause,
 };
 use crate::{
-    byte_log::Place,
     chunked::chunk,
     house::Exits,
     inbox::Inbox,
-    reading::{Next, read_on},
+    reading::{Next, Reader, read_on},
     timer::until,
     video::{Surroundings, order::Order},
 };
@@ -32,6 +31,9 @@ use crate::{
 /// Viewers who have their turn before other tasks of the thread have theirs, and before a turn may
 /// bring what came meanwhile.
 const BATCH_LEN: usize = 64;
+/// Reads of the log that are remembered for others of a batch: usually two, that of what is new and
+/// that of nothing more.
+const READS_MAX: usize = 8;
 /// Between two looks for viewers who left: all have to be looked at.
 const SWEEP_PERIOD: Duration = Duration::from_secs(1);
 /// Between two looks for sockets that have room again: all that had none have to be looked at, and
@@ -59,19 +61,18 @@ struct Writer {
     slow_viewer: SlowViewer,
     /// Some socket may have room.
     writable: Arc<News>,
-    /// The last read of the log: most viewers have the same place.
-    last: Option<Shared>,
+    /// The last reads of the log: most viewers have the same place.
+    reads: Vec<Shared>,
     /// When the turns under way began.
     now: Instant,
 }
 
-/// What follows a place, for all who are there.
+/// What a read gave, for all who read from there.
 struct Shared {
-    from: Place,
+    from: Reader,
+    /// Empty when there was nothing.
     chunk: Bytes,
-    next: Place,
-    /// Nothing followed `next`.
-    is_all: bool,
+    next: Reader,
 }
 
 impl Shard {
@@ -86,7 +87,7 @@ impl Shard {
             order,
             slow_viewer,
             writable: Arc::default(),
-            last: None,
+            reads: Vec::new(),
             now: Instant::now(),
         };
         let (listening, blocked) = (Vec::new(), Vec::new());
@@ -241,7 +242,8 @@ async fn heard(news: &News, not_before: Instant) {
 impl Writer {
     /// Some turns begin.
     fn begin(&mut self) {
-        (self.last, self.now) = (None, Instant::now());
+        self.reads.clear();
+        self.now = Instant::now();
     }
 
     /// Writes until the viewer has everything or its socket takes no more.
@@ -251,7 +253,7 @@ impl Writer {
                 Turn::HasAll => {}
                 other => return other,
             }
-            match self.next(&mut member.place) {
+            match self.next(&mut member.reader) {
                 Some(chunk) if !chunk.is_empty() => member.rest = chunk,
                 Some(_) if !member.is_over(self.now) => return Turn::HasAll,
                 _ => {
@@ -262,24 +264,21 @@ impl Writer {
         }
     }
 
-    /// What follows a place, as a chunk; `None`: the viewer has to come back.
-    fn next(&mut self, place: &mut Place) -> Option<Bytes> {
-        match &self.last {
-            Some(last) if last.from == *place => {
-                *place = last.next;
-                return Some(last.chunk.clone());
-            }
-            Some(last) if last.next == *place && last.is_all => return Some(Bytes::new()),
-            _ => {}
+    /// What is next for a reader, as a chunk; `None`: the viewer has to come back.
+    fn next(&mut self, reader: &mut Reader) -> Option<Bytes> {
+        if let Some(known) = self.reads.iter().find(|read| read.from == *reader) {
+            *reader = known.next;
+            return Some(known.chunk.clone());
         }
-        let from = *place;
+        let from = *reader;
         // Not marked as seen: those who have had their turn may not have seen it.
-        let order = self.order.borrow();
-        match read_on(&order, place, self.slow_viewer) {
+        match read_on(&self.order.borrow(), reader, self.slow_viewer) {
             Next::Frames(frames) => {
                 let chunk = chunk(&frames);
-                let is_all = *place == order.log().end();
-                self.last = Some(Shared { from, chunk: chunk.clone(), next: *place, is_all });
+                if self.reads.len() == READS_MAX {
+                    self.reads.clear();
+                }
+                self.reads.push(Shared { from, chunk: chunk.clone(), next: *reader });
                 Some(chunk)
             }
             Next::Notice(notice) => Some(chunk(&[notice])),
@@ -309,12 +308,13 @@ mod tests {
         let (_sender, order) = watch::channel(order);
         let start = order.borrow().log().start();
         let (writable, slow_viewer) = (Arc::default(), SlowViewer::Skip);
-        let mut writer = Writer { order, slow_viewer, writable, last: None, now: Instant::now() };
+        let mut writer =
+            Writer { order, slow_viewer, writable, reads: Vec::new(), now: Instant::now() };
         let mut chunks = Vec::new();
         for _ in 0..2 {
-            let mut place = start;
-            chunks.push(writer.next(&mut place).unwrap());
-            assert_eq!(writer.next(&mut place).unwrap(), "", "that was all");
+            let mut reader = Reader { place: start, tier: None };
+            chunks.push(writer.next(&mut reader).unwrap());
+            assert_eq!(writer.next(&mut reader).unwrap(), "", "that was all");
         }
         assert!(!chunks[0].is_empty());
         assert_eq!(chunks[0].as_ptr(), chunks[1].as_ptr());

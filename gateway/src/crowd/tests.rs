@@ -31,7 +31,8 @@ async fn viewer(crowd: &Arc<Crowd>) -> TcpStream {
         tokio::join!(TcpStream::connect(listener.local_addr().unwrap()), listener.accept());
     let place = crowd.order().borrow().log().start();
     let ticket = crowd.around.house.enter(HERE).unwrap();
-    Seat::new(crowd.clone()).settle(accepted.unwrap().0, place, ticket).await;
+    let reader = Reader { place, tier: None };
+    Seat::new(crowd.clone()).settle(accepted.unwrap().0, reader, ticket).await;
     client.unwrap()
 }
 

@@ -7,12 +7,12 @@ use crate::test_support::{encoder, entry, log::CountingLog, position};
 
 fn pages(first: u64, head: u64) -> (Arc<CountingLog>, Pages) {
     let log = Arc::new(CountingLog::new(first, head));
-    (log.clone(), Pages::new(log))
+    (log.clone(), Pages::new(log, encoder()))
 }
 
 async fn ask(pages: &Pages, after: u64, until: u64) -> Result<Replay, LiveLogError> {
     let video = "v".parse().unwrap();
-    pages.after(&video, position(1, after), position(1, until), &encoder()).await
+    pages.after(&video, position(1, after), position(1, until), None).await
 }
 
 /// The seqs that a viewer gets, page after page.
@@ -109,8 +109,43 @@ async fn what_is_trimmed_is_said() {
     assert_eq!(log.reads(), 1);
     let video = "v".parse().unwrap();
     for _ in 0..50 {
-        let answer = pages.after(&video, position(2, 59), position(2, 90), &encoder()).await;
+        let answer = pages.after(&video, position(2, 59), position(2, 90), None).await;
         assert!(matches!(answer, Ok(Replay::Trimmed)));
     }
     assert_eq!(log.reads(), 2);
+}
+
+/// A tier gets of a page what it gets of the byte log, wherever it comes in.
+#[test]
+fn a_tier_gets_its_sample_of_a_page() {
+    let ranked = |seq: u64| {
+        let mut entry = entry(1, seq);
+        entry.stamp.rank = u16::try_from(seq % 5).unwrap();
+        entry
+    };
+    let entries = (1..=12).map(ranked).collect();
+    let log = LogPage { head: position(1, 12), first: 1, entries };
+    let page = Page::encode(&log, &encoder());
+    let sampled = |after: u64, until: u64| {
+        let (after, until) = (position(1, after), position(1, until));
+        match page.after(after, until, Some(Tier::of(1)), &encoder()) {
+            Replay::Frames(frames, end) => (String::from_utf8(frames.to_vec()).unwrap(), end.seq),
+            Replay::Trimmed => panic!("trimmed"),
+        }
+    };
+    let told = |count: u64, from: u64, to: u64| {
+        let mut out = BytesMut::new();
+        encoder().skipped(&mut out, count, position(1, from), position(1, to));
+        String::from_utf8(out.to_vec()).unwrap()
+    };
+    let shown = |seq: u64| {
+        let mut out = BytesMut::new();
+        encoder().entry(&mut out, &entry(1, seq));
+        String::from_utf8(out.to_vec()).unwrap()
+    };
+    let last = format!("{}id: 1~dc1:1:c\n\n", told(2, 10, 12));
+    let all = [told(4, 0, 4), shown(5), told(4, 5, 9), shown(10), last.clone()].concat();
+    assert_eq!(sampled(0, 12), (all, 12));
+    assert_eq!(sampled(8, 10), ([told(1, 8, 9), shown(10)].concat(), 10));
+    assert_eq!(sampled(10, 12), (last, 12));
 }

@@ -12,6 +12,7 @@ use common::{
 use crate::{
     byte_log::ByteLog,
     frame::{self, Encoder},
+    tier,
 };
 
 pub(crate) use opening::{Opening, Start};
@@ -199,7 +200,8 @@ impl Order {
             // Shown already, without a position: only the position is news.
             log.append_bare(entry.position, |out| encoder.bare(out, entry.position));
         } else {
-            log.append(entry.event.id, entry.position, |out| encoder.entry(out, entry));
+            let id = (entry.event.id, tier::rank(entry));
+            log.append(id, entry.position, |out| encoder.entry(out, entry));
         }
     }
 
@@ -230,7 +232,8 @@ impl Order {
         }
         metrics::counter!("chorus_gateway_late_total").increment(1);
         let head = self.head;
-        self.log.append(entry.event.id, head, |out| frame::unpositioned(out, entry));
+        let id = (entry.event.id, tier::rank(entry));
+        self.log.append(id, head, |out| frame::unpositioned(out, entry));
     }
 
     fn hold(&mut self, entry: Entry) {

@@ -2,13 +2,16 @@
 
 use std::collections::HashMap;
 
-use common::{event::EventId, position::Seq};
+use common::{
+    event::{EventId, Stamp},
+    position::Seq,
+};
 
 /// Where an event was put, and when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Place {
     pub(super) seq: Seq,
-    pub(super) at_ms: u64,
+    pub(super) stamp: Stamp,
 }
 
 /// Two generations: an id goes with the second rotation after it came, one `dedup` later or more.
@@ -46,7 +49,8 @@ mod tests {
 
     #[test]
     fn an_id_is_known_for_dedup_and_forgotten_after_two_rotations() {
-        let (id, place) = (EventId::from_bytes([7; 16]), Place { seq: 1, at_ms: 990 });
+        let (id, place) =
+            (EventId::from_bytes([7; 16]), Place { seq: 1, stamp: Stamp { at_ms: 990, rank: 0 } });
         let mut ids = Ids::new(0);
         ids.insert(id, place);
         for now_ms in [1_000, 1_500, 1_990, 1_999] {

@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, sync::Arc};
 
 use common::{
-    event::{Entry, Event},
+    event::{Entry, Event, Stamp},
     live_log::{From, LogPage, Retention},
     position::{Epoch, Origin, Position, Seq},
 };
@@ -15,6 +15,8 @@ pub(super) struct VideoLog {
     /// Contiguous, up to `head`.
     entries: VecDeque<Entry>,
     ids: Ids,
+    /// Of the newest entry, dropped or not.
+    last: Stamp,
     appended_ms: Option<u64>,
 }
 
@@ -24,6 +26,7 @@ impl VideoLog {
             head: Position { epoch, seq: 0 },
             entries: VecDeque::new(),
             ids: Ids::new(now_ms),
+            last: Stamp::default(),
             appended_ms: None,
         }
     }
@@ -45,9 +48,10 @@ impl VideoLog {
     /// The event's entry: a new one, or the place that it has had already.
     pub(super) fn append(&mut self, origin: &Arc<Origin>, event: Event, now_ms: u64) -> Entry {
         let known = self.ids.get(&event.id);
-        let Place { seq, at_ms } = known.unwrap_or(Place { seq: self.head.seq + 1, at_ms: now_ms });
+        let next = || Place { seq: self.head.seq + 1, stamp: self.last.next(now_ms) };
+        let Place { seq, stamp } = known.unwrap_or_else(next);
         let position = Position { seq, ..self.head };
-        let entry = Entry { origin: Arc::clone(origin), position, at_ms, event };
+        let entry = Entry { origin: Arc::clone(origin), position, stamp, event };
         if known.is_none() {
             self.appended_ms = Some(now_ms);
             self.push(entry.clone());
@@ -58,12 +62,14 @@ impl VideoLog {
     /// Puts in what was said before this life of the log, and when.
     pub(super) fn begin(&mut self, origin: &Arc<Origin>, event: Event, at_ms: u64) {
         let position = Position { seq: self.head.seq + 1, ..self.head };
-        self.push(Entry { origin: Arc::clone(origin), position, at_ms, event });
+        let stamp = self.last.next(at_ms);
+        self.push(Entry { origin: Arc::clone(origin), position, stamp, event });
     }
 
     fn push(&mut self, entry: Entry) {
         self.head = entry.position;
-        self.ids.insert(entry.event.id, Place { seq: self.head.seq, at_ms: entry.at_ms });
+        self.last = entry.stamp;
+        self.ids.insert(entry.event.id, Place { seq: self.head.seq, stamp: entry.stamp });
         self.entries.push_back(entry);
     }
 
@@ -73,7 +79,7 @@ impl VideoLog {
         let drops = |entries: &VecDeque<Entry>| {
             entries.len() > retention.replay_max
                 || entries.len() > kept_min
-                    && entries.front().is_some_and(|entry| entry.at_ms < oldest_ms)
+                    && entries.front().is_some_and(|entry| entry.stamp.at_ms < oldest_ms)
         };
         while drops(&self.entries) {
             self.entries.pop_front();

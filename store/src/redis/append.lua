@@ -35,9 +35,15 @@ local function with_all(command, key, arguments)
   return answers, answer
 end
 
+-- The rank before the next one's: that of the newest entry, if it is of this second.
+local function rank_before()
+  local same_second = string.sub(log.last, 1, 10) == string.format('%010d', math.floor(now / 1000))
+  return same_second and tonumber(string.sub(log.last, 14, 16)) or -1
+end
+
 -- Places of all events; entries and id fields to be written for the new ones.
 local function assign()
-  local ids, ms = {}, string.format('%013d', now)
+  local ids, ms, rank = {}, string.format('%013d', now), rank_before()
   for i = FIRST, #ARGV, 2 do
     ids[#ids + 1] = ARGV[i]
   end
@@ -46,10 +52,11 @@ local function assign()
   for i, id in ipairs(ids) do
     local place = recent[i] or older[i] or fresh[id]
     if not place then
-      seq = seq + 1
-      place = ms .. int(seq)
+      seq, rank = seq + 1, math.min(rank + 1, 999)
+      log.last = ms .. string.format('%03d', rank)
+      place = log.last .. int(seq)
       fresh[id] = place
-      entries[#entries + 1] = ms .. ARGV[FIRST - 1 + 2 * i]
+      entries[#entries + 1] = log.last .. ARGV[FIRST - 1 + 2 * i]
       fields[#fields + 1] = id
       fields[#fields + 1] = place
     end
@@ -63,7 +70,7 @@ end
 local function advance(seq)
   local turns = now - log.rotated >= dedup
   local rotated = turns and now or math.min(log.rotated, now)
-  redis.call('HSET', KEYS[1], 'seq', int(seq), 'rotated', int(rotated))
+  redis.call('HSET', KEYS[1], 'seq', int(seq), 'rotated', int(rotated), 'last', log.last)
   if turns then
     redis.call('UNLINK', KEYS[4])
     if redis.call('EXISTS', KEYS[3]) == 1 then

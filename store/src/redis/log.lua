@@ -1,27 +1,30 @@
 -- Stands before append.lua and read.lua, after prelude.lua. Both are given a video's log as
---   KEYS[1] meta     HASH  run, epoch, seq, rotated: whose log it is, its head, when ids rotated
---   KEYS[2] log      LIST  entries seq - LLEN + 1 to seq: 13 digits of milliseconds, payload
---   KEYS[3] ids      HASH  event id -> place: 13 digits of milliseconds, seq
+--   KEYS[1] meta     HASH  run, epoch, seq, rotated, last: whose log it is, its head, when ids
+--                          rotated, the stamp of the newest entry
+--   KEYS[2] log      LIST  entries seq - LLEN + 1 to seq: stamp, payload
+--   KEYS[3] ids      HASH  event id -> place: stamp, seq
 --   KEYS[4] ids.old  HASH  the generation before
+-- A stamp is 13 digits of milliseconds, and 3 of how many came before in the same second (999 at most).
 
 local function server_us()
   local time = redis.call('TIME')
   return tonumber(time[1]) * 1000000 + tonumber(time[2])
 end
 
--- The log's run, epoch (text), seq and rotated. What another run of the server wrote may be older
+-- The log's run, epoch (text), seq, rotated and last. What another run of the server wrote may be older
 -- than what was handed out, so a new epoch takes its place.
 local function open(now_us)
   local run = run_id()
-  local meta = redis.call('HMGET', KEYS[1], 'run', 'epoch', 'seq', 'rotated')
+  local meta = redis.call('HMGET', KEYS[1], 'run', 'epoch', 'seq', 'rotated', 'last')
   if meta[1] == run then
-    return {run = run, epoch = meta[2], seq = tonumber(meta[3]), rotated = tonumber(meta[4])}
+    local seq, rotated = tonumber(meta[3]), tonumber(meta[4])
+    return {run = run, epoch = meta[2], seq = seq, rotated = rotated, last = meta[5] or ''}
   end
   local epoch = int(math.max(now_us, (tonumber(meta[2]) or 0) + 1))
   local now = math.floor(now_us / 1000)
-  redis.call('HSET', KEYS[1], 'run', run, 'epoch', epoch, 'seq', 0, 'rotated', int(now))
+  redis.call('HSET', KEYS[1], 'run', run, 'epoch', epoch, 'seq', 0, 'rotated', int(now), 'last', '')
   redis.call('UNLINK', KEYS[2], KEYS[3], KEYS[4])
-  return {run = run, epoch = epoch, seq = 0, rotated = now}
+  return {run = run, epoch = epoch, seq = 0, rotated = now, last = ''}
 end
 
 -- Drops entries older than oldest_ms from the log's front, at most `bound` of them. Doubling

@@ -4,7 +4,7 @@ use std::{str::FromStr, sync::Arc};
 
 use bytes::Bytes;
 use common::{
-    event::{Entry, Event},
+    event::{Entry, Event, Stamp},
     ids::VideoId,
     link::Incarnation,
     live_log::{Appended, LogPage},
@@ -13,8 +13,10 @@ use common::{
 };
 use redis::{FromRedisValue, Value};
 
-/// Digits of the milliseconds before a payload, and before the seq in a place.
+/// Digits of the milliseconds at the beginning of a stamp.
 const MS_LEN: usize = 13;
+/// Digits of a stamp, which stands before a payload, and before the seq in a place.
+const STAMP_LEN: usize = 16;
 
 /// The answer as `T`, or what the server has to say instead.
 pub(super) fn parse<T: FromRedisValue>(value: Value) -> Result<T, String> {
@@ -34,9 +36,9 @@ pub(super) fn appended(
         return Err(format!("{} places for {} events", places.len(), events.len()));
     }
     let entry = |(event, place): (Event, Vec<u8>)| {
-        let (at_ms, seq) = split(&place).and_then(|(ms, seq)| Some((ms, number(seq)?)))?;
+        let (stamp, seq) = split(&place).and_then(|(stamp, seq)| Some((stamp, number(seq)?)))?;
         let position = Position { epoch: Epoch(epoch), seq };
-        Some(Entry { origin: Arc::clone(origin), position, at_ms, event })
+        Some(Entry { origin: Arc::clone(origin), position, stamp, event })
     };
     let entries: Option<_> = events.into_iter().zip(places).map(entry).collect();
     Ok(Appended {
@@ -57,10 +59,10 @@ pub(super) fn page(value: Value) -> Result<LogPage, String> {
 fn entry(position: Position, raw: Vec<u8>) -> Result<Entry, String> {
     let wrong = |why: &str| format!("entry {} of the log can't be read: {why}", position.seq);
     let raw = Bytes::from(raw);
-    let (at_ms, _) = split(&raw).ok_or_else(|| wrong("no time before it"))?;
+    let (stamp, _) = split(&raw).ok_or_else(|| wrong("no time before it"))?;
     let logged: LoggedEvent =
-        wire::decode(raw.slice(MS_LEN..)).map_err(|error| wrong(&error.to_string()))?;
-    logged.into_entry(position, at_ms).map_err(|error| wrong(&error.to_string()))
+        wire::decode(raw.slice(STAMP_LEN..)).map_err(|error| wrong(&error.to_string()))?;
+    logged.into_entry(position, stamp).map_err(|error| wrong(&error.to_string()))
 }
 
 /// `heads.lua`'s answer for `count` videos; `None` where there is no log of this run.
@@ -96,10 +98,11 @@ pub(super) fn incarnation(name: String) -> Incarnation {
     Incarnation(name.into())
 }
 
-/// The milliseconds, and what follows them.
-fn split(bytes: &[u8]) -> Option<(u64, &[u8])> {
-    let (ms, rest) = bytes.split_at_checked(MS_LEN)?;
-    Some((number(ms)?, rest))
+/// The stamp, and what follows it.
+fn split(bytes: &[u8]) -> Option<(Stamp, &[u8])> {
+    let (stamp, rest) = bytes.split_at_checked(STAMP_LEN)?;
+    let (ms, rank) = stamp.split_at_checked(MS_LEN)?;
+    Some((Stamp { at_ms: number(ms)?, rank: number(rank)? }, rest))
 }
 
 fn number<T: FromStr>(digits: &[u8]) -> Option<T> {

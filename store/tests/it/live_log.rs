@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, slice::from_ref, sync::Arc, time::Duration};
 
 use common::{
-    event::{Event, VideoEvents},
+    event::{Event, Stamp, VideoEvents},
     ids::VideoId,
     live_log::{Changes, From, LiveLog, Retention, bucket_of},
     position::{Epoch, Position},
@@ -36,6 +36,7 @@ macro_rules! suite {
 suite! {
     places_have_no_hole_and_keep_the_order,
     a_repeat_gets_its_place_again,
+    entries_of_a_second_are_counted,
     a_repeat_is_known_when_its_entry_is_gone,
     a_repeat_is_known_by_age_not_by_count,
     a_repeat_is_known_over_every_turn,
@@ -85,6 +86,24 @@ async fn a_repeat_gets_its_place_again(open: impl AsyncFn(Retention) -> Log) {
     let page = log.read(&video, From::Newest, 10).await.unwrap();
     assert_eq!(page.head.seq, 3);
     assert_eq!(page.entries.into_iter().map(|entry| entry.event).collect::<Vec<_>>(), [a, b, c]);
+}
+
+async fn entries_of_a_second_are_counted(open: impl AsyncFn(Retention) -> Log) {
+    let (log, video) = (open(AMPLE).await, video());
+    let mut entries = Vec::new();
+    for said in events(60).chunks(3) {
+        entries.extend(append(&*log, &video, said).await.entries);
+        sleep(Duration::from_millis(60)).await; // over a second in all
+    }
+    let mut stamp = Stamp::default();
+    for entry in &entries {
+        assert_eq!(entry.stamp, stamp.next(entry.stamp.at_ms), "after {stamp:?}");
+        stamp = entry.stamp;
+    }
+    assert!(entries.iter().filter(|entry| entry.stamp.rank == 0).count() > 1);
+    let again = append(&*log, &video, from_ref(&entries[1].event)).await;
+    assert_eq!(again.entries, entries[1..2]);
+    assert_eq!(log.read(&video, From::Newest, 60).await.unwrap().entries, entries);
 }
 
 async fn a_repeat_is_known_when_its_entry_is_gone(open: impl AsyncFn(Retention) -> Log) {

@@ -241,7 +241,7 @@ fn the_checks_see_mutants() {
         for seq in seqs {
             let Order { encoder, log, .. } = &mut order;
             let entry = entry(1, *seq);
-            log.append(entry.event.id, entry.position, |out| encoder.entry(out, &entry));
+            log.append((entry.event.id, 0), entry.position, |out| encoder.entry(out, &entry));
         }
         order.seal();
         let distinct: BTreeSet<_> = datas(&order).into_iter().collect();
