@@ -147,9 +147,12 @@ fn parse<T>(
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use rcgen::{CertifiedKey as Pair, generate_simple_self_signed};
+    use rustls::{ClientConfig, RootCertStore, pki_types::ServerName};
     use tempfile::{TempDir, tempdir};
+    use tokio::time::{advance, timeout};
+    use tokio_rustls::TlsConnector;
 
     use super::*;
 
@@ -178,6 +181,11 @@ mod tests {
         }
     }
 
+    /// Shows a certificate of its own.
+    pub(crate) fn some_acceptor(stop: &CancellationToken) -> TlsAcceptor {
+        acceptor(&Fixture::new().tls, stop).unwrap().unwrap()
+    }
+
     fn pair() -> Pair<rcgen::KeyPair> {
         generate_simple_self_signed(["localhost".to_owned()]).unwrap()
     }
@@ -195,6 +203,43 @@ mod tests {
         fixture.write("key.pem", &renewed.signing_key.serialize_pem());
         assert!(shown.renew().unwrap());
         assert_eq!(shown.current.read().unwrap().cert, [renewed.cert.der().clone()]);
+    }
+
+    /// What a client is shown who trusts these.
+    async fn seen(
+        acceptor: &TlsAcceptor,
+        trusted: &[CertificateDer<'static>],
+    ) -> CertificateDer<'static> {
+        let mut roots = RootCertStore::empty();
+        trusted.iter().for_each(|root| roots.add(root.clone()).unwrap());
+        let client = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
+        let client = client.with_safe_default_protocol_versions().unwrap();
+        let client = Arc::new(client.with_root_certificates(roots).with_no_client_auth());
+        let (ours, theirs) = tokio::io::duplex(64 * 1024);
+        let name = ServerName::try_from("localhost").unwrap();
+        let connect = TlsConnector::from(client).connect(name, theirs);
+        let (accepted, connected) = tokio::join!(acceptor.accept(ours), connect);
+        accepted.unwrap();
+        connected.unwrap().get_ref().1.peer_certificates().unwrap()[0].clone()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn clients_are_shown_the_new_certificate_within_a_minute() {
+        let fixture = Fixture::new();
+        let stop = CancellationToken::new();
+        let acceptor = acceptor(&fixture.tls, &stop).unwrap().unwrap();
+        let first = fixture.load().unwrap().current.read().unwrap().cert[0].clone();
+        let renewed = pair();
+        let trusted = [first.clone(), renewed.cert.der().clone()];
+        fixture.write("cert.pem", &renewed.cert.pem());
+        fixture.write("key.pem", &renewed.signing_key.serialize_pem());
+        assert_eq!(seen(&acceptor, &trusted).await, first);
+        let is_shown = async {
+            while seen(&acceptor, &trusted).await == first {
+                advance(LOOK_EVERY / 10).await;
+            }
+        };
+        timeout(LOOK_EVERY * 10, is_shown).await.unwrap();
     }
 
     #[test]

@@ -13,7 +13,8 @@ use crate::{
 /// Bytes kept of one video. Enough for the newest 200 events at their largest (8.5 KiB each), and
 /// for some 10 s of a very busy video.
 const LEN_MAX: usize = 4 * 1024 * 1024;
-/// Bytes that one read hands out: what a viewer who stopped reading pins of trimmed segments.
+/// Bytes that one read hands out, unless a single pass had more: what a viewer who stopped reading
+/// pins of trimmed segments.
 const READ_LEN_MAX: usize = 64 * 1024;
 
 /// Between two frames: all that a viewer is to the log.
@@ -42,8 +43,8 @@ struct Segment {
 struct Item {
     end: Place,
     id: Option<EventId>,
-    /// Which tiers show it.
-    rank: u8,
+    /// Tiers above this show it.
+    above: u8,
 }
 
 /// What a read gives.
@@ -53,6 +54,13 @@ pub(crate) enum Read {
     Bytes(Vec<Bytes>, Place),
     /// The place was trimmed away.
     FellOff,
+}
+
+impl Read {
+    fn sampled(sample: Sample<'_>, told: Place) -> Self {
+        let bytes = sample.into_bytes();
+        Self::Bytes(if bytes.is_empty() { Vec::new() } else { vec![bytes] }, told)
+    }
 }
 
 /// Bytes, and an index of the events in them. Appended bytes can be read after [`ByteLog::seal`].
@@ -100,16 +108,17 @@ impl ByteLog {
         self.ids.contains(id)
     }
 
-    /// Appends an event's frame; `write` encodes it. The video's order is at `position` after it.
+    /// Appends the frame of an event, which tiers `above` this show; `write` encodes it. The video's
+    /// order is at `position` after it.
     pub(crate) fn append(
         &mut self,
-        (id, rank): (EventId, u8),
+        (id, above): (EventId, u8),
         position: Position,
         write: impl FnOnce(&mut BytesMut),
     ) {
         self.end.ordinal += 1;
         self.ids.insert(id);
-        self.write(position, (Some(id), rank), write);
+        self.write(position, (Some(id), above), write);
     }
 
     /// Appends a frame that moves the position and shows no event.
@@ -126,7 +135,7 @@ impl ByteLog {
     fn write(
         &mut self,
         position: Position,
-        (id, rank): (Option<EventId>, u8),
+        (id, above): (Option<EventId>, u8),
         write: impl FnOnce(&mut BytesMut),
     ) {
         let before = self.tail.len();
@@ -134,7 +143,7 @@ impl ByteLog {
         write(&mut self.tail);
         self.end.offset += (self.tail.len() - before) as u64;
         self.end.position = position;
-        self.items.push_back(Item { end: self.end, id, rank });
+        self.items.push_back(Item { end: self.end, id, above });
     }
 
     /// Ends a pass: what was appended becomes readable, what is too old goes. Tells whether there
@@ -223,7 +232,7 @@ impl ByteLog {
         let (mut told, mut seen) = (place, place);
         let first = self.items.partition_point(|item| item.end.offset <= place.offset);
         for item in self.items.range(first..) {
-            if tier.shows(item.rank) {
+            if tier.shows(item.above) {
                 sample.show(self.between(seen.offset, item.end.offset), item.end.position);
                 told = item.end;
             } else {
@@ -231,7 +240,7 @@ impl ByteLog {
             }
             seen = item.end;
             if sample.len() >= READ_LEN_MAX {
-                return Read::Bytes(sample.into_parts(), told);
+                return Read::sampled(sample, told);
             }
         }
         if seen.offset < self.end.offset {
@@ -239,7 +248,7 @@ impl ByteLog {
             sample.show(self.between(seen.offset, self.end.offset), self.end.position);
             told = self.end;
         }
-        Read::Bytes(sample.into_parts(), told)
+        Read::sampled(sample, told)
     }
 
     /// The bytes from one offset to another.
@@ -262,7 +271,7 @@ mod tests {
     use crate::test_support::{encoder, entry, position};
 
     /// Every fifth event is the first of its second.
-    fn rank(seq: u64) -> u8 {
+    fn above(seq: u64) -> u8 {
         u8::try_from(seq % 5).unwrap()
     }
 
@@ -270,7 +279,7 @@ mod tests {
         let mut log = ByteLog::new(position(1, seqs.start() - 1));
         for seq in seqs {
             let entry = entry(1, seq);
-            let id = (entry.event.id, rank(seq));
+            let id = (entry.event.id, above(seq));
             log.append(id, entry.position, |out| encoder().entry(out, &entry));
         }
         log.seal();
@@ -327,6 +336,60 @@ mod tests {
         assert_eq!((place, sampled(&log, &mut place).as_str()), (log.end(), ""));
         let all = format!("{}{last}", [skipped(4, 5, 9), frame_of(10)].concat());
         assert_eq!(sampled(&log, &mut log.place_after(position(1, 5)).unwrap()), all);
+    }
+
+    /// Whatever was appended, and wherever a tier reads: each event is shown or counted, once, and
+    /// what is told of begins where the reader stood.
+    #[test]
+    fn a_tier_is_told_of_everything_wherever_it_reads() {
+        for seed in 0..200 {
+            let mut log = ByteLog::new(position(1, 0));
+            let (mut dice, mut seq) = (seed, 0);
+            let mut roll = |sides: u64| {
+                dice = u64::wrapping_mul(dice, 6_364_136_223_846_793_005).wrapping_add(1);
+                (dice >> 33) % sides
+            };
+            let mut readers = vec![log.start()];
+            let mut told = vec![0; 1];
+            for _ in 0..60 {
+                match roll(6) {
+                    0 => log.append_unordered(b":\n\n"),
+                    1 => {
+                        seq += 1;
+                        log.append_bare(position(1, seq), |out| {
+                            encoder().bare(out, position(1, seq));
+                        });
+                    }
+                    _ => {
+                        seq += 1;
+                        let entry = entry(1, seq);
+                        let event = (entry.event.id, u8::try_from(roll(3)).unwrap());
+                        log.append(event, entry.position, |out| encoder().entry(out, &entry));
+                    }
+                }
+                if roll(3) == 0 {
+                    log.seal();
+                    readers.push(log.end());
+                    told.push(log.end().ordinal);
+                    let who = usize::try_from(roll(readers.len() as u64)).unwrap();
+                    told[who] += count(&sampled(&log, &mut readers[who]));
+                    assert_eq!(told[who], readers[who].ordinal, "seed {seed}");
+                }
+            }
+            log.append_unordered(b":\n\n");
+            log.seal();
+            for (mut reader, told) in readers.into_iter().zip(told) {
+                let told = told + count(&sampled(&log, &mut reader));
+                assert_eq!((reader, told), (log.end(), log.end().ordinal), "seed {seed}");
+            }
+        }
+    }
+
+    /// Events that are shown or told of.
+    fn count(text: &str) -> u64 {
+        let told = text.lines().filter_map(|line| line.strip_prefix("data: {\"count\":"));
+        let told = told.map(|rest| rest.split(',').next().unwrap().parse::<u64>().unwrap());
+        told.sum::<u64>() + text.matches("event: comment").count() as u64
     }
 
     #[test]

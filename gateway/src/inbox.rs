@@ -1,5 +1,6 @@
 //! A bounded queue to one task that takes no memory while it is empty: every video has one and every
-//! shard has one, and most of them are idle. (tokio's channel holds room for 32 messages.)
+//! shard has one, and most of them are idle. (tokio's channel holds room for 32 messages.) Senders who
+//! wait for room are not let in by turns.
 
 use std::{
     collections::VecDeque,
@@ -7,7 +8,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use tokio::sync::Notify;
+use tokio::{sync::Notify, task::coop::consume_budget};
 
 /// An inbox for so many messages, and the way to it.
 pub(crate) fn inbox<T>(len_max: usize) -> (Sender<T>, Inbox<T>) {
@@ -109,6 +110,8 @@ impl<T> Inbox<T> {
     /// Waits for something and takes up to `limit`, oldest first. Nothing is lost when it is
     /// cancelled.
     pub(crate) async fn receive(&mut self, into: &mut Vec<T>, limit: usize) {
+        // As tokio's own channels do: a reader whose senders never pause lets other tasks run.
+        consume_budget().await;
         while !self.take(into, limit) {
             self.0.news.notified().await;
         }

@@ -57,8 +57,8 @@ struct Item {
     position: Position,
     /// Where its frame ends.
     end: usize,
-    /// Which tiers show it.
-    rank: u8,
+    /// Tiers above this show it.
+    above: u8,
 }
 
 /// The answer to a viewer.
@@ -147,8 +147,8 @@ impl Page {
         let (mut frames, mut items) = (BytesMut::new(), Vec::with_capacity(page.entries.len()));
         for entry in &page.entries {
             encoder.entry(&mut frames, entry);
-            let (position, rank) = (entry.position, tier::rank(entry));
-            items.push(Item { position, end: frames.len(), rank });
+            let (position, above) = (entry.position, tier::shown_above(entry));
+            items.push(Item { position, end: frames.len(), above });
         }
         Self { epoch: page.head.epoch, first: page.first, frames: frames.freeze(), items }
     }
@@ -182,7 +182,7 @@ impl Page {
             Some(tier) => {
                 let mut sample = Sample::new(encoder, position);
                 self.sample(&mut sample, wanted, begin, tier);
-                sample.into_parts().concat().into()
+                sample.into_bytes()
             }
         };
         Replay::Frames(frames, newest.position)
@@ -190,8 +190,8 @@ impl Page {
 
     /// Some items, of which the first begins at `begin`.
     fn sample(&self, sample: &mut Sample<'_>, items: &[Item], mut begin: usize, tier: Tier) {
-        for Item { position, end, rank } in items {
-            if tier.shows(*rank) {
+        for Item { position, end, above } in items {
+            if tier.shows(*above) {
                 sample.show([self.frames.slice(begin..*end)], *position);
             } else {
                 sample.leave_out(1, *position);

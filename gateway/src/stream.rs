@@ -6,13 +6,14 @@ use axum::{
     Extension,
     body::Body,
     extract::{ConnectInfo, Query, State},
-    http::{HeaderMap, HeaderName, HeaderValue, header},
+    http::{HeaderMap, HeaderName, HeaderValue, Version, header},
     response::{IntoResponse, Response},
 };
 use common::{
     handover::{Handover, Taker},
     path::VideoPath,
     problem::{FieldError, Problem},
+    serve::Farewell,
     task,
 };
 use tokio::time::timeout;
@@ -97,31 +98,44 @@ pub(crate) async fn stream(
     VideoPath(video): VideoPath,
     Query(pairs): Query<Vec<(String, String)>>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    (version, headers): (Version, HeaderMap),
     handover: Option<Extension<Handover>>,
-    headers: HeaderMap,
+    farewell: Option<Extension<Farewell>>,
 ) -> Result<Response, Problem> {
     gateway.admit(&video, &headers)?;
     let wanted = Wanted::parse(Params::from(pairs), &headers)?;
     let from = gateway.proxies.client(peer.ip(), &headers);
-    // A long poll's connection is kept for the next one.
+    // A long poll's connection is kept for the next one; a stream has one for itself.
     let may_take_over = wanted.poll.is_none();
     let viewer = timeout(JOIN_TIMEOUT, Viewer::begin(gateway, video, from, wanted)).await;
     let viewer = match viewer.unwrap_or(Err(Shed::Late)) {
         Ok(viewer) => viewer,
         Err(shed) => {
             metrics::counter!("chorus_gateway_shed_total", "why" => shed.as_str()).increment(1);
-            return Ok(event_stream(Body::from(frame::come_back().freeze())));
+            // It should come to another gateway, and its descriptor may be needed.
+            farewell.inspect(|farewell| farewell.say());
+            return Ok(closing(version, event_stream(Body::from(frame::come_back().freeze()))));
         }
     };
     let takes_over = may_take_over && handover.is_some_and(|offered| offered.is_possible());
     if !takes_over {
-        return Ok(event_stream(Body::from_stream(viewer.frames())));
+        let farewell = farewell.filter(|_| may_take_over).map(|Extension(farewell)| farewell);
+        let response = event_stream(Body::from_stream(viewer.frames(farewell)));
+        return Ok(if may_take_over { closing(version, response) } else { response });
     }
     let mut response = event_stream(Body::empty());
     response.extensions_mut().insert(Taker::new(|socket, head| {
         task::spawn("gateway.opening", viewer.move_in(socket, head));
     }));
     Ok(response)
+}
+
+/// The connection is not used again: who comes back may come to another gateway.
+fn closing(version: Version, mut response: Response) -> Response {
+    if version <= Version::HTTP_11 {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
 }
 
 fn event_stream(body: Body) -> Response {

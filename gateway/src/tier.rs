@@ -1,7 +1,7 @@
 //! Sampled streams, for viewers who want no more than so many comments per second: which events are
 //! theirs, and how they are told of the others.
 
-use bytes::{Bytes, BytesMut};
+use bytes::{BufMut, Bytes, BytesMut};
 use common::{
     event::{Entry, Kind},
     position::Position,
@@ -24,15 +24,15 @@ impl Tier {
         Self(highest_first.find(|tier| u64::from(*tier) <= rate).unwrap_or(TIERS[0]))
     }
 
-    /// Whether events of this [`rank`] are shown.
-    pub(crate) fn shows(self, rank: u8) -> bool {
-        rank < self.0
+    /// Whether events are shown that are [`shown_above`] this.
+    pub(crate) fn shows(self, above: u8) -> bool {
+        above < self.0
     }
 }
 
-/// How many of its second came before an event in the live log. 0, which every tier shows, for those
-/// that are more than somebody's comment: moderators', deletions, producers' events.
-pub(crate) fn rank(entry: &Entry) -> u8 {
+/// Tiers above this show an event: as many of its second came before it in the live log. 0, which is
+/// below all, for those that are more than somebody's comment: moderators', deletions, producers'.
+pub(crate) fn shown_above(entry: &Entry) -> u8 {
     let rank = entry.stamp.rank.min(u8::MAX.into());
     // Reading the comment's JSON is left to where it matters.
     if rank == 0 || entry.event.kind != Kind::COMMENT || is_by_staff(&entry.event.data) {
@@ -60,7 +60,8 @@ fn is_by_staff(comment: &[u8]) -> bool {
 /// What a tier shows of some events in a row, and word of those that it leaves out.
 pub(crate) struct Sample<'e> {
     encoder: &'e Encoder,
-    parts: Vec<Bytes>,
+    /// One buffer: slices of the log would keep all of it in memory for who doesn't read.
+    bytes: BytesMut,
     /// The last event that was shown or told of.
     from: Position,
     /// Not told of yet, up to this position.
@@ -71,13 +72,13 @@ pub(crate) struct Sample<'e> {
 impl<'e> Sample<'e> {
     /// Of what follows `from`.
     pub(crate) fn new(encoder: &'e Encoder, from: Position) -> Self {
-        Self { encoder, parts: Vec::new(), from, left_out: 0, to: from }
+        Self { encoder, bytes: BytesMut::new(), from, left_out: 0, to: from }
     }
 
     /// An event is shown: `frame`, after which the order is at `position`.
     pub(crate) fn show(&mut self, frame: impl IntoIterator<Item = Bytes>, position: Position) {
         self.tell(false);
-        self.parts.extend(frame);
+        frame.into_iter().for_each(|part| self.bytes.put_slice(&part));
         (self.from, self.to) = (position, position);
     }
 
@@ -96,22 +97,20 @@ impl<'e> Sample<'e> {
         if self.left_out == 0 {
             return;
         }
-        let mut notice = BytesMut::new();
-        self.encoder.skipped(&mut notice, self.left_out, self.from, self.to);
+        self.encoder.skipped(&mut self.bytes, self.left_out, self.from, self.to);
         if moves_position {
-            self.encoder.bare(&mut notice, self.to);
+            self.encoder.bare(&mut self.bytes, self.to);
         }
-        self.parts.push(notice.freeze());
         (self.left_out, self.from) = (0, self.to);
     }
 
     /// Bytes so far.
     pub(crate) fn len(&self) -> usize {
-        self.parts.iter().map(Bytes::len).sum()
+        self.bytes.len()
     }
 
-    pub(crate) fn into_parts(self) -> Vec<Bytes> {
-        self.parts
+    pub(crate) fn into_bytes(self) -> Bytes {
+        self.bytes.freeze()
     }
 }
 
@@ -135,7 +134,7 @@ mod tests {
             entry.stamp = Stamp { at_ms: 0, rank: 700 };
             entry.event.kind = Kind::parse(kind).unwrap();
             entry.event.data = format!(r#"{{"id":"x","author":{{"id":"a"{role}}}}}"#).into();
-            rank(&entry)
+            shown_above(&entry)
         };
         assert_eq!(ranked("comment", ""), u8::MAX);
         assert_eq!(ranked("comment", r#","role":"commenter""#), u8::MAX);
@@ -163,6 +162,6 @@ mod tests {
              id: 1~dc1:1:8\n\n",
         ];
         assert_eq!(sample.len(), told.concat().len());
-        assert_eq!(sample.into_parts(), told);
+        assert_eq!(sample.into_bytes(), told.concat());
     }
 }

@@ -5,7 +5,7 @@ use std::{convert::Infallible, net::IpAddr, sync::Arc, time::Duration};
 
 use async_stream::stream;
 use bytes::{Bytes, BytesMut};
-use common::{ids::VideoId, position::Position};
+use common::{ids::VideoId, position::Position, serve::Farewell};
 use futures_util::Stream;
 use tokio::{
     io::AsyncWriteExt,
@@ -117,8 +117,12 @@ impl Viewer {
         seat.settle(socket, reader, ticket).await;
     }
 
-    /// The stream as a response body.
-    pub(crate) fn frames(mut self) -> impl Stream<Item = Result<Bytes, Infallible>> {
+    /// The stream as a response body. With its end it says farewell to the connection, if it is
+    /// given one.
+    pub(crate) fn frames(
+        mut self,
+        farewell: Option<Farewell>,
+    ) -> impl Stream<Item = Result<Bytes, Infallible>> {
         stream! {
             let mut exit = self.gateway.house.exits();
             let mut sent = false;
@@ -133,7 +137,7 @@ impl Viewer {
                 }
                 sent |= matches!(self.step, Step::After(_));
             }
-            loop {
+            while !self.is_old() {
                 let before = self.reader.place.ordinal;
                 match self.read() {
                     Next::Frames(frames) if !frames.is_empty() => {
@@ -144,12 +148,11 @@ impl Viewer {
                     }
                     Next::Notice(notice) => yield Ok(notice),
                     Next::Frames(_) if self.deadline.is_some() && sent => break,
-                    // Looked at whenever there is something new: every 15 s at least.
-                    Next::Frames(_) if self.ticket.is_over(Instant::now()) => break,
                     Next::Frames(_) if self.more(&mut exit).await => {}
                     _ => break,
                 }
             }
+            farewell.inspect(Farewell::say);
             yield Ok(frame::come_back().freeze());
         }
     }
@@ -189,6 +192,11 @@ impl Viewer {
             // with it gives an honest verdict.
             Ok(Replay::Trimmed) | Err(_) => Err(EndOfStream),
         }
+    }
+
+    /// Whether the stream has reached its age; a long poll ends soon enough by itself.
+    fn is_old(&self) -> bool {
+        self.deadline.is_none() && self.ticket.is_over(Instant::now())
     }
 
     fn read(&mut self) -> Next {

@@ -5,11 +5,13 @@ use std::{collections::BTreeSet, env, time::Duration};
 use axum::http::StatusCode;
 use futures_util::future::join_all;
 use tempfile::{TempDir, tempdir};
+use tokio::time::sleep;
 
 use crate::{
     client::{Answer, Client, Stream},
     process::Process,
     roles::{self, needed, refs},
+    stream::sampled,
 };
 
 /// Rounds of one key posted 32 times at once.
@@ -95,6 +97,10 @@ async fn the_roles_apart_are_one_system() {
 async fn every_viewer_sees_one_order(cluster: &Cluster) {
     let (mut first, _) = cluster.watch(0, "order", "?recent=0").await;
     let (mut second, _) = cluster.watch(1, "order", "?recent=0").await;
+    let clients = [0, 1].map(|n| cluster.gateways[n].client());
+    let streams = clients.iter().map(|client| client.stream("order", "?recent=0&rate=5"));
+    let streams = join_all(streams).await.into_iter().map(sampled);
+    let samples = common::task::spawn("test", join_all(streams));
     let texts: Vec<_> = (0..100).map(|n| n.to_string()).collect();
     let posts = texts.iter().enumerate().map(|(n, text)| cluster.post(n % 2, "order", text, None));
     for answer in join_all(posts).await {
@@ -104,6 +110,11 @@ async fn every_viewer_sees_one_order(cluster: &Cluster) {
     assert_eq!(seen, second.texts(100).await);
     let distinct: BTreeSet<_> = seen.iter().collect();
     assert_eq!(distinct.len(), 100, "each once");
+    sleep(Duration::from_millis(1_100)).await; // for another second of the log's to begin
+    assert_eq!(cluster.post(0, "order", "last", None).await.status, StatusCode::CREATED);
+    let both = samples.await.unwrap();
+    assert_eq!(both[0], both[1], "gateways agree on what is left out");
+    assert!(both[0].1 > 0, "something was left out: {both:?}");
 }
 
 /// The same key 32 times at once, at both nodes: one comment, shown once. `CHORUS_KEY_ROUNDS` says

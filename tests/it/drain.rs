@@ -1,9 +1,19 @@
 //! How streams end when a gateway is asked to or they are old, and how many there may be.
 
-use axum::http::StatusCode;
+use std::net::SocketAddr;
+
+use axum::http::{Request, StatusCode};
+use bytes::Bytes;
 use futures_util::future::join_all;
+use http_body_util::{BodyExt, Empty};
+use hyper::client::conn::http2::{self, SendRequest};
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use tempfile::tempdir;
-use tokio::time::{Duration, sleep, timeout};
+use tokio::{
+    net::TcpStream,
+    task::JoinHandle,
+    time::{Duration, sleep, timeout},
+};
 
 use crate::{
     client::{Client, GUARD, Stream},
@@ -12,6 +22,19 @@ use crate::{
 };
 
 const STREAM: &str = "/v1/videos/v/stream?recent=0";
+
+/// An HTTP/2 connection, and the task that ends with it.
+async fn http2_to(address: SocketAddr) -> (SendRequest<Empty<Bytes>>, JoinHandle<()>) {
+    let socket = TcpStream::connect(address).await.unwrap();
+    let (sender, connection) =
+        http2::handshake(TokioExecutor::new(), TokioIo::new(socket)).await.unwrap();
+    let ended = async move { connection.await.unwrap() };
+    (sender, common::task::spawn("test", ended))
+}
+
+fn http2_get(path: &str) -> Request<Empty<Bytes>> {
+    Request::get(format!("http://localhost{path}")).body(Empty::new()).unwrap()
+}
 
 /// What a stream brought until its end: comments, then a time to come back after.
 async fn until_end(mut stream: Stream) -> Vec<String> {
@@ -99,6 +122,34 @@ async fn an_old_stream_ends_and_goes_on_where_it_stood() {
     server.stop().await;
 }
 
+/// A connection for many: what else it carries is finished, and nothing new is taken.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_connection_of_an_old_stream_ends_with_what_it_carries() {
+    let folder = tempdir().unwrap();
+    let server = Server::all_with(folder.path(), "gateway.stream_max_age_s = 1").await;
+    let client = server.client();
+    let (mut sender, connection) = http2_to(server.public()).await;
+    let stream = sender.send_request(http2_get(STREAM)).await.unwrap().into_body();
+    let poll = "/v1/videos/w/stream?recent=0&poll=25";
+    let mut poll = sender.send_request(http2_get(poll)).await.unwrap().into_body();
+    poll.frame().await.unwrap().unwrap(); // it has begun
+    let wakes = async {
+        loop {
+            client.comment("v", "wakes the old one").await;
+            sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::select! {
+        ended = timeout(GUARD, stream.collect()) => ended.unwrap().map(|_| ()).unwrap(),
+        () = wakes => {}
+    }
+    assert_eq!(client.comment("w", "for the poll").await.status, StatusCode::CREATED);
+    let polled = timeout(GUARD, poll.collect()).await.unwrap().unwrap().to_bytes();
+    assert!(String::from_utf8_lossy(&polled).contains("for the poll"));
+    timeout(GUARD, connection).await.expect("it is kept").unwrap();
+    server.stop().await;
+}
+
 /// Behind a proxy that is trusted, what counts is the address of its client.
 #[tokio::test(flavor = "multi_thread")]
 async fn who_finds_all_places_of_its_address_taken_is_told_to_come_back() {
@@ -138,6 +189,12 @@ async fn who_finds_all_places_taken_is_told_to_come_back() {
     let turned_away = client.get(STREAM).await;
     assert_eq!(turned_away.status, StatusCode::OK, "any other ends an EventSource for good");
     assert!(turned_away.body.starts_with(b"retry: "), "{turned_away:?}");
+    assert_eq!(turned_away.header("connection"), "close");
+    let (mut sender, connection) = http2_to(server.public()).await;
+    let (head, body) = sender.send_request(http2_get(STREAM)).await.unwrap().into_parts();
+    let body = body.collect().await.unwrap().to_bytes();
+    assert!(head.status == StatusCode::OK && body.starts_with(b"retry: "), "{body:?}");
+    timeout(GUARD, connection).await.expect("it is kept").unwrap();
     drop(streams);
     let comes_in = async {
         loop {

@@ -261,7 +261,7 @@ async fn pages_of_other_origins_by_allow_list() {
 }
 
 /// Sees a sampled stream until the last comment: the texts shown, and how many it was told of.
-async fn sampled(mut stream: Stream) -> (Vec<String>, u64) {
+pub(crate) async fn sampled(mut stream: Stream) -> (Vec<String>, u64) {
     let (mut texts, mut skipped, mut position) = (Vec::new(), 0, String::new());
     loop {
         let block = stream.event().await.unwrap();

@@ -11,8 +11,9 @@ use std::net::SocketAddr;
 use axum::http::StatusCode;
 use futures_util::{StreamExt, future::join_all, stream};
 use tempfile::tempdir;
+use tokio::time::{Duration, sleep, timeout};
 
-use client::{Client, Stream};
+use client::{Client, GUARD, Stream};
 use process::Process;
 
 #[expect(dead_code, reason = "tests/it uses more of it")]
@@ -59,6 +60,20 @@ async fn all_see(viewers: Vec<Stream>, texts: impl Fn(usize) -> Vec<String>) {
     }
 }
 
+/// Waits until the server has noticed: it needs their descriptors for others.
+async fn all_have_left(internal: &Client) {
+    let left = async {
+        loop {
+            let metrics = internal.get("/metrics").await.body;
+            if String::from_utf8_lossy(&metrics).contains("\nchorus_gateway_viewers 0\n") {
+                break;
+            }
+            sleep(Duration::from_millis(100)).await;
+        }
+    };
+    timeout(GUARD, left).await.expect("some are still there");
+}
+
 async fn post(client: &Client, posts: impl Iterator<Item = (String, String)>) {
     let post = |(video, text): (String, String)| async move {
         assert_eq!(client.comment(&video, &text).await.status, StatusCode::CREATED);
@@ -82,6 +97,7 @@ async fn twenty_thousand_viewers_of_one_video_and_of_five_thousand() {
     }
     all_see(viewers, |_| texts.clone()).await;
 
+    all_have_left(&Client::new(server.internal)).await;
     let video = |n: usize| format!("video-{}", n % VIDEOS);
     let viewers = seat(address, video).await;
     post(&client, (0..VIDEOS).map(|n| (video(n), format!("to {n}")))).await;

@@ -3,11 +3,16 @@
 use axum::routing::get;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
     task::JoinHandle,
     time::sleep,
 };
 
-use super::*;
+use super::{
+    connection::{HEADER_READ_TIMEOUT, OPENING_MAX},
+    *,
+};
+use crate::tls::tests::some_acceptor;
 
 fn listening() -> (TcpListener, SocketAddr) {
     let listener = bind("127.0.0.1:0".parse().unwrap(), "listen", Audience::Public).unwrap();
@@ -20,9 +25,13 @@ async fn served() -> SocketAddr {
 }
 
 fn serving(stop: CancellationToken) -> (SocketAddr, JoinHandle<()>) {
+    serving_with(None, stop)
+}
+
+fn serving_with(tls: Option<TlsAcceptor>, stop: CancellationToken) -> (SocketAddr, JoinHandle<()>) {
     let (listener, address) = listening();
     let router = Router::new().route("/", get(|| async { "hi" }));
-    (address, task::spawn("test", serve(listener, router, Audience::Public, None, stop)))
+    (address, task::spawn("test", serve(listener, router, Audience::Public, tls, stop)))
 }
 
 /// What is read until the server closes, and whether it did within ten times the limit.
@@ -43,6 +52,28 @@ async fn who_asks_nothing_is_let_go() {
         let opening = String::from_utf8_lossy(opening);
         assert!(answer.is_some_and(|said| !said.contains("hi")), "{opening:?}");
     }
+}
+
+/// More handshakes that are begun and not gone on with than may be new at a time: they hold up
+/// nobody, and no end.
+#[tokio::test]
+async fn who_stalls_a_handshake_holds_up_nobody() {
+    let stop = CancellationToken::new();
+    let (address, serving) = serving_with(Some(some_acceptor(&stop)), stop.clone());
+    let begun = async |_| {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(b"\x16\x03\x01").await.unwrap();
+        stream
+    };
+    let _begun = futures_util::future::join_all((0..OPENING_MAX + 8).map(begun)).await;
+    let mut plain = TcpStream::connect(address).await.unwrap();
+    plain.write_all(b"GET / HTTP/1.0\r\n\r\n").await.unwrap();
+    let mut alert = Vec::new();
+    let guard = HEADER_READ_TIMEOUT / 2; // after that the others are let go anyway
+    timeout(guard, plain.read_to_end(&mut alert)).await.unwrap().unwrap();
+    assert!(alert.starts_with(b"\x15\x03"), "told that this is no handshake: {alert:?}");
+    stop.cancel();
+    timeout(GRACE / 2, serving).await.unwrap().unwrap();
 }
 
 /// A connection that was opened and not used yet.

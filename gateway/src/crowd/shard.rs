@@ -31,9 +31,9 @@ use crate::{
 /// Viewers who have their turn before other tasks of the thread have theirs, and before a turn may
 /// bring what came meanwhile.
 const BATCH_LEN: usize = 64;
-/// Reads of the log that are remembered for others of a batch: usually two, that of what is new and
-/// that of nothing more.
-const READS_MAX: usize = 8;
+/// Reads of the log that are remembered for others of a batch: that of what is new and that of
+/// nothing more, for viewers of everything and of each tier.
+const READS_MAX: usize = 16;
 /// Between two looks for viewers who left: all have to be looked at.
 const SWEEP_PERIOD: Duration = Duration::from_secs(1);
 /// Between two looks for sockets that have room again: all that had none have to be looked at, and
@@ -147,9 +147,13 @@ impl Shard {
         }
     }
 
-    /// Everybody's turn. Viewers who fill up meanwhile have theirs when there is room.
+    /// Everybody's turn. Viewers who fill up meanwhile have theirs when there is room, unless they
+    /// are as old as a stream may get.
     async fn pass(&mut self) {
         let Self { writer, listening, blocked, len, .. } = self;
+        let (before, now) = (blocked.len(), Instant::now());
+        blocked.retain(|member| !member.is_over(now));
+        len.fetch_sub(before - blocked.len(), Relaxed);
         turns(writer, listening, Turn::HasAll, blocked, len).await;
     }
 

@@ -12,7 +12,7 @@ use common::{
 use crate::{
     byte_log::ByteLog,
     frame::{self, Encoder},
-    tier,
+    tier::shown_above,
 };
 
 pub(crate) use opening::{Opening, Start};
@@ -200,8 +200,8 @@ impl Order {
             // Shown already, without a position: only the position is news.
             log.append_bare(entry.position, |out| encoder.bare(out, entry.position));
         } else {
-            let id = (entry.event.id, tier::rank(entry));
-            log.append(id, entry.position, |out| encoder.entry(out, entry));
+            let event = (entry.event.id, shown_above(entry));
+            log.append(event, entry.position, |out| encoder.entry(out, entry));
         }
     }
 
@@ -232,8 +232,8 @@ impl Order {
         }
         metrics::counter!("chorus_gateway_late_total").increment(1);
         let head = self.head;
-        let id = (entry.event.id, tier::rank(entry));
-        self.log.append(id, head, |out| frame::unpositioned(out, entry));
+        let event = (entry.event.id, shown_above(entry));
+        self.log.append(event, head, |out| frame::unpositioned(out, entry));
     }
 
     fn hold(&mut self, entry: Entry) {

@@ -12,13 +12,14 @@ local function server_us()
 end
 
 -- The log's run, epoch (text), seq, rotated and last. What another run of the server wrote may be older
--- than what was handed out, so a new epoch takes its place.
+-- than what was handed out, so a new epoch takes its place; so does a log without `last`, which an
+-- earlier release wrote.
 local function open(now_us)
   local run = run_id()
   local meta = redis.call('HMGET', KEYS[1], 'run', 'epoch', 'seq', 'rotated', 'last')
-  if meta[1] == run then
+  if meta[1] == run and meta[5] then
     local seq, rotated = tonumber(meta[3]), tonumber(meta[4])
-    return {run = run, epoch = meta[2], seq = seq, rotated = rotated, last = meta[5] or ''}
+    return {run = run, epoch = meta[2], seq = seq, rotated = rotated, last = meta[5]}
   end
   local epoch = int(math.max(now_us, (tonumber(meta[2]) or 0) + 1))
   local now = math.floor(now_us / 1000)
