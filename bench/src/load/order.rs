@@ -75,7 +75,7 @@ mod tests {
     fn an_order_that_is_known_is_held_against_the_first_viewer_too() {
         let mut orders = Orders::by_number(3);
         let mut place = 0;
-        [0, 2, 1].map(|number| orders.next(0, &mut place, number));
+        [0, 2, 1].into_iter().for_each(|number| orders.next(0, &mut place, number));
         assert_eq!(orders.mishaps, Mishaps { left_out: 1, misplaced: 1 });
     }
 
