@@ -11,21 +11,25 @@ use crate::origin::Origin;
 mod compare;
 mod dispatch;
 mod load;
+mod many;
 mod overload;
 mod peer;
 mod replay;
 mod storm;
+mod watch;
 
 pub(crate) use compare::CompareArgs;
 pub(crate) use dispatch::DispatchArgs;
 pub(crate) use load::LoadArgs;
+pub(crate) use many::ManyArgs;
 pub(crate) use overload::OverloadArgs;
 pub(crate) use peer::{PeerArgs, PeerKind};
 pub(crate) use replay::ReplayArgs;
 pub(crate) use storm::StormArgs;
+pub(crate) use watch::WatchArgs;
 
 /// Load generator and checker for chorus. It speaks the public HTTP interface; `dispatch` alone
-/// speaks to a role inside, and `storm` starts the roles itself.
+/// speaks to a role inside, and `storm` and `many` start the roles themselves.
 ///
 /// Exit codes: 0 all is well; 1 a comment was lost, doubled or out of order (or nothing was
 /// acknowledged, a post was answered wrongly, a stream or call was refused, a goal was missed); 2 the
@@ -56,6 +60,11 @@ pub(crate) enum Command {
     Peer(PeerArgs),
     /// Kill a gateway that has all the viewers, and check them as they come back at another
     Storm(StormArgs),
+    /// Spread the viewers of one video over many processes: how long until the last has a comment?
+    Many(ManyArgs),
+    /// Be some of the viewers of `many`
+    #[command(hide = true)]
+    Watch(WatchArgs),
 }
 
 /// What every command has.

@@ -2,7 +2,7 @@
 //!
 //! Each [`scenario`] is [`mod@measure`]d round by round, and in a round every [`server`] has its turn, so
 //! that ratios are of neighbours in time: servers on one core, the [`loading`] on another. CPU and
-//! memory are the kernel's [`usage`]; [`results`] are shown, with a [`chart`].
+//! memory are the kernel's [`footprint`](crate::footprint); [`results`] are shown, with a [`chart`].
 
 #![expect(clippy::print_stdout, reason = "the tables are this command's output")]
 
@@ -29,7 +29,6 @@ mod measure;
 mod results;
 pub(crate) mod scenario;
 pub(crate) mod server;
-mod usage;
 
 /// What came of one scenario.
 struct Measured {

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use hdrhistogram::Histogram;
 
-use crate::clock::from_ticks;
+use crate::clock::{from_ticks, in_ms};
 use crate::outcome::Outcome;
 use crate::recording::Recording;
 use crate::report::Row;
@@ -41,7 +41,7 @@ impl Latency {
             .map(|(name, micros)| Row {
                 key: format!("{key}_{name}"),
                 label: format!("{label} {name}"),
-                value: u32::try_from(micros).map_or(f64::INFINITY, f64::from) / 1_000.0,
+                value: in_ms(micros),
                 unit: "ms",
             })
             .to_vec()

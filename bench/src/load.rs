@@ -1,16 +1,16 @@
 //! `bench load`: the cheapest viewers and commenters there can be, on one thread, so that what is
 //! measured is the server. `bench compare` runs one beside each server.
 //!
-//! [`seat`]s watch and [`posts`] are made, both spoken in a server's [`dialect`]; comments carry a
-//! [`marker`] each, and all viewers of a video must have them in one [`order`].
+//! [`seat`]s of a [`stand`] watch and [`posts`] are made, both spoken in a server's [`dialect`];
+//! comments carry a [`marker`] each, and all viewers of a video must have them in one [`order`].
+//! [`watch`] has viewers alone, of a video that other processes watch too.
 
 #![expect(clippy::print_stdout, reason = "what it found is this command's output")]
 
-use std::io::{BufRead, ErrorKind, stdin};
+use std::io::{BufRead, stdin};
 use std::time::Duration;
 
 use anyhow::Result;
-use mio::{Events, Poll, Token};
 
 use crate::args::LoadArgs;
 use crate::clock::Clock;
@@ -21,7 +21,7 @@ use crate::replay::FILES_SPARE;
 use ledger::Ledger;
 use outcome::in_seconds;
 use posts::Posts;
-use seat::{Buffer, Seat, State};
+use stand::{Plan, Stand};
 
 pub(crate) use outcome::{Delivered, Opened};
 
@@ -32,11 +32,9 @@ mod order;
 mod outcome;
 mod posts;
 mod seat;
+mod stand;
+pub(crate) mod watch;
 
-/// Viewers who are on their way at a time, unless all come at once.
-const COMING_MAX: usize = 64;
-/// Sockets that are seen to between two looks at what is due.
-const EVENTS_MAX: usize = 64;
 /// How often to look for an end when nothing happens.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
@@ -56,14 +54,7 @@ pub(crate) fn run(args: &LoadArgs) -> Result<()> {
 
 struct Load<'a> {
     args: &'a LoadArgs,
-    poll: Poll,
-    events: Events,
-    buffer: Buffer,
-    seats: Vec<Seat>,
-    /// Seats that have their stream, or won't get one.
-    settled: usize,
-    /// By video.
-    requests: Vec<String>,
+    stand: Stand,
     posts: Posts,
     ledger: Ledger,
     /// Deliveries that there should be, once all posts are answered.
@@ -74,73 +65,23 @@ struct Load<'a> {
 impl<'a> Load<'a> {
     fn new(args: &'a LoadArgs) -> Result<Self> {
         allow_open_files(args.viewers + args.stuck + args.in_flight + FILES_SPARE)?;
-        let (poll, posts) = (Poll::new()?, args.posts()?);
+        let (clock, posts) = (Clock::start(), args.posts()?);
+        let stand = Stand::new(plan(args), clock)?;
         let lines = if posts > 0 { args.in_flight } else { 0 };
-        let first = args.viewers + args.stuck;
+        let register = (stand.registry(), stand.seats_max());
         Ok(Self {
             args,
-            posts: Posts::new(args.server, lines, posts, (poll.registry(), first))?,
+            posts: Posts::new(args.server, lines, posts, register)?,
             ledger: Ledger::new(args.videos, posts)?,
-            requests: (0..args.videos).map(|video| args.dialect.stream(video)).collect(),
-            poll,
-            events: Events::with_capacity(EVENTS_MAX),
-            buffer: Buffer::new(),
-            seats: Vec::new(),
-            settled: 0,
+            stand,
             expected: None,
-            clock: Clock::start(),
+            clock,
         })
     }
 
     /// Opens every stream.
     fn open(&mut self) -> Result<Opened> {
-        let total = self.args.viewers + self.args.stuck;
-        let coming_max = if self.args.herd { total } else { COMING_MAX };
-        let began_us = self.clock.micros();
-        let mut last_us = began_us;
-        while self.settled < total && self.clock.micros() - last_us < self.silence_us() {
-            while self.seats.len() < total.min(self.settled + coming_max) {
-                self.invite()?;
-            }
-            let before = self.settled;
-            self.turn(LOOK_EVERY)?;
-            if self.settled > before {
-                last_us = self.clock.micros();
-            }
-        }
-        let watching = self.seats.iter().filter(|seat| seat.state == State::Watching).count();
-        Ok(Opened { open_s: in_seconds(last_us - began_us), refused: (total - watching) as u64 })
-    }
-
-    /// The next viewer.
-    fn invite(&mut self) -> Result<()> {
-        let LoadArgs { server, viewers, videos, source, .. } = self.args;
-        let number = self.seats.len();
-        let source = source.get(number % source.len().max(1)).copied();
-        let register = (self.poll.registry(), Token(number));
-        let (video, is_stuck) = (number % videos, number >= *viewers);
-        self.seats.push(Seat::new(*server, source, video, is_stuck, register)?);
-        Ok(())
-    }
-
-    /// Sees to the sockets that have something.
-    fn turn(&mut self, wait: Duration) -> Result<()> {
-        match self.poll.poll(&mut self.events, Some(wait)) {
-            Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(()),
-            other => other?,
-        }
-        for event in &self.events {
-            let Token(at) = event.token();
-            let Some(seat) = self.seats.get_mut(at) else {
-                self.posts.act(at - self.args.viewers - self.args.stuck);
-                continue;
-            };
-            let was_settled = seat.is_settled();
-            let request = &self.requests[seat.video];
-            seat.act(request, &mut self.buffer, &mut self.ledger, self.clock);
-            self.settled += usize::from(seat.is_settled() && !was_settled);
-        }
-        Ok(())
+        self.stand.open(&mut self.ledger, |line| self.posts.act(line))
     }
 
     /// Posts every comment when it is due, and waits until all have what they should.
@@ -158,12 +99,13 @@ impl<'a> Load<'a> {
             let LoadArgs { videos, dialect, .. } = *self.args;
             self.posts.send(|number| dialect.post(number as usize % videos, number));
             let until_due = self.ledger.due_us(next).map(|due_us| due_us.saturating_sub(now_us));
-            self.turn(until_due.map_or(LOOK_EVERY, Duration::from_micros).min(LOOK_EVERY))?;
+            let wait = until_due.map_or(LOOK_EVERY, Duration::from_micros).min(LOOK_EVERY);
+            self.stand.turn(wait, &mut self.ledger, |line| self.posts.act(line))?;
         }
         Ok(Delivered {
             last_s: in_seconds(self.ledger.last_us.saturating_sub(start_us)),
             tool_cpu_s: thread_cpu().saturating_sub(cpu_before).as_secs_f64(),
-            ..Delivered::of(&self.ledger, &self.seats, &self.posts.answers, self.args.videos)
+            ..Delivered::of(&self.ledger, &self.stand.seats, &self.posts.answers, self.args.videos)
         })
     }
 
@@ -174,13 +116,23 @@ impl<'a> Load<'a> {
         }
         if self.expected.is_none() && self.posts.are_answered() {
             self.expected =
-                Some(outcome::expected(&self.seats, &self.posts.answers, self.args.videos));
+                Some(outcome::expected(&self.stand.seats, &self.posts.answers, self.args.videos));
         }
         let silence_us = self.clock.micros().saturating_sub(self.ledger.last_us);
-        self.expected == Some(self.ledger.in_turn()) || silence_us > self.silence_us()
+        self.expected == Some(self.ledger.in_turn())
+            || silence_us > micros(self.args.silence_seconds)
     }
+}
 
-    fn silence_us(&self) -> u64 {
-        micros(self.args.silence_seconds)
+/// Who watches what.
+fn plan(args: &LoadArgs) -> Plan {
+    Plan {
+        servers: vec![args.server],
+        sources: args.source.clone(),
+        asks: (0..args.videos).map(|video| args.dialect.stream(&format!("v{video}"))).collect(),
+        viewers: args.viewers,
+        stuck: args.stuck,
+        herd: args.herd,
+        silence: args.silence_seconds,
     }
 }

@@ -1,7 +1,7 @@
 //! `bench` puts load on a chorus and checks what comes of it, over the public HTTP interface; with
-//! [`dispatch`] it calls one role inside, as another role would, and [`storm`] starts the roles
-//! itself. [`compare`] measures chorus beside its peers, two of which are in [`peer`], by the cheapest
-//! client there can be, [`load`].
+//! [`dispatch`] it calls one role inside, as another role would, and [`storm`] and [`many`] start the
+//! roles themselves, as a [`cluster`]. [`compare`] measures chorus beside its peers, two of which are
+//! in [`peer`], by the cheapest client there can be, [`load`].
 //!
 //! What goes in: [`trace`] (when a real chat spoke), [`text`] (what it says now), [`open_loop`] and
 //! [`closed_loop`] (when to post; [`overload`] has a loop of its own), [`poster`] over [`client`] as some
@@ -18,16 +18,20 @@ mod chunks;
 mod client;
 mod clock;
 mod closed_loop;
+mod cluster;
 mod comment_id;
 mod compare;
 mod crowd;
 mod dispatch;
+mod footprint;
 mod goal;
 mod hall;
 mod identity;
+mod interrupt;
 mod latency;
 mod load;
 mod machine;
+mod many;
 mod median;
 mod open_loop;
 mod order;

@@ -42,7 +42,7 @@ fn value(report: &Report, key: &str) -> f64 {
 }
 
 /// Of sorted values; of an even number, the mean of the middle two.
-fn median(sorted: &[f64]) -> f64 {
+pub(crate) fn median(sorted: &[f64]) -> f64 {
     let (low, high) = (sorted.len().saturating_sub(1) / 2, sorted.len() / 2);
     match (sorted.get(low), sorted.get(high)) {
         (Some(low), Some(high)) => f64::midpoint(*low, *high),

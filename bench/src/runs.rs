@@ -12,11 +12,12 @@ use tokio::runtime::Builder;
 use crate::args::{Command, CommonArgs, RunArgs, TargetArgs};
 use crate::goal::{self, Goal, Judged};
 use crate::identity::Identity;
+use crate::load::watch;
 use crate::machine::Machine;
 use crate::median::{self, Spread};
 use crate::poster::Policy;
 use crate::report::{Report, Verdict};
-use crate::{compare, dispatch, load, overload, peer, progress, replay, storm, throughput};
+use crate::{compare, dispatch, load, many, overload, peer, progress, replay, storm, throughput};
 
 /// Options whose value must not be published.
 const SECRETS: [&str; 4] = ["--token", "--hs256-secret", "--internal-secret", "--redis"];
@@ -48,6 +49,8 @@ pub(crate) fn run(command: &Command) -> Result<Verdict> {
         Command::Dispatch(args) => repeat(&args.run, |number| dispatch::run(args, number)),
         Command::Overload(args) => repeat(&args.run, |number| overload::run(args, number)),
         Command::Storm(args) => repeat(&args.run, |number| storm::run(args, number)),
+        Command::Many(args) => repeat(&args.run, |number| many::run(args, number)),
+        Command::Watch(args) => watch::run(args).map(|()| Verdict::Passed),
         Command::Compare(args) => compare::run(args),
         Command::Load(args) => load::run(args).map(|()| Verdict::Passed),
         Command::Peer(args) => peer::run(args).map(|()| Verdict::Passed),

@@ -1,18 +1,18 @@
 //! `bench storm`: a gateway with all the viewers is killed, and they come back at the other one.
 //!
-//! [`scene`] seats the viewers at a [`cluster`] of [`role`]s; [`strike`] kills one and waits for the
+//! [`scene`] seats the viewers at a [`cluster`](crate::cluster); [`strike`] kills one and waits for the
 //! viewers, taking the gateway's [`counts`]; [`report`] judges.
 
 use std::sync::Arc;
 
 use anyhow::Result;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::sleep;
 
 use crate::args::StormArgs;
 use crate::audience;
 use crate::closed_loop::micros;
 use crate::crowd::Crowd;
+use crate::interrupt::unless_interrupted;
 use crate::machine::{allow_open_files, load_average};
 use crate::outcome::Outcome;
 use crate::progress;
@@ -23,10 +23,8 @@ use crate::tally::Tally;
 use scene::{IN_FLIGHT_MAX, Scene};
 use strike::Strike;
 
-mod cluster;
 mod counts;
 mod report;
-mod role;
 mod scene;
 mod strike;
 
@@ -35,23 +33,8 @@ pub(crate) async fn run(args: &StormArgs, number: u32) -> Result<Report> {
     args.check()?;
     allow_open_files(args.viewers + args.warm_viewers + IN_FLIGHT_MAX + FILES_SPARE)?;
     let load_before = load_average();
-    tokio::select! {
-        biased; // rare and final; what was started ends as it is dropped
-        interrupted = interrupted() => Err(interrupted?),
-        watched = watch(args, number) => report::report(args, watched?, load_before),
-    }
-}
-
-/// Ends with what to say when somebody wants an end.
-async fn interrupted() -> Result<anyhow::Error> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut hang_up = signal(SignalKind::hangup())?;
-    tokio::select! {
-        interrupt = tokio::signal::ctrl_c() => interrupt?,
-        _ = terminate.recv() => {}
-        _ = hang_up.recv() => {}
-    }
-    Ok(anyhow::anyhow!("interrupted"))
+    let watched = unless_interrupted(watch(args, number)).await?;
+    report::report(args, watched, load_before)
 }
 
 /// All that a run left.
@@ -65,7 +48,7 @@ struct Watched {
 }
 
 async fn watch(args: &StormArgs, number: u32) -> Result<Watched> {
-    let Scene { clock, mut cluster, schedule, tally, poster, crowd, warm } =
+    let Scene { clock, mut cluster, mut doomed, schedule, tally, poster, crowd, warm } =
         Scene::set(args, number).await?;
     if !crowd.gather(args.silence_seconds).await {
         return Err(crowd.explain());
@@ -78,7 +61,7 @@ async fn watch(args: &StormArgs, number: u32) -> Result<Watched> {
     let say = || ((clock.micros() - start_us) / 1_000_000, line(&crowd, &tally));
     let work = async {
         let strike_us = start_us + micros(args.before_seconds);
-        let strike = strike::strike(args, &mut cluster, &crowd, clock, strike_us);
+        let strike = strike::strike(args, (&mut doomed, &mut cluster), &crowd, clock, strike_us);
         let (outcomes, strike) = tokio::try_join!(schedule.play(&poster, start_us), strike)?;
         let acknowledged = by_video(&outcomes, args.videos);
         let settled = crowd.settle(&acknowledged, args.silence_seconds).await?

@@ -8,8 +8,8 @@ use super::loading::Loading;
 use super::rest;
 use super::scenario::{Kind, Name};
 use super::server::{Running, Server};
-use super::usage::kernel_memory;
 use crate::args::{CompareArgs, LoadArgs};
+use crate::footprint::kernel_memory;
 use crate::load::Delivered;
 
 /// After the streams are open, until allocators and clocks are calm.

@@ -10,8 +10,9 @@ use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 use tempfile::TempDir;
 
-use super::{rest, usage};
+use super::rest;
 use crate::args::CompareArgs;
+use crate::footprint;
 use crate::load::dialect::Dialect;
 use crate::process::without_settings;
 
@@ -142,18 +143,18 @@ impl Running {
 
     /// CPU time so far.
     pub(crate) fn cpu(&self) -> Result<Duration> {
-        usage::cpu(self.child.id())
+        footprint::cpu(self.child.id())
     }
 
     /// Memory that is its own, in bytes.
     pub(crate) fn memory(&self) -> Result<u64> {
-        usage::memory(self.child.id())
+        footprint::memory(self.child.id())
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        usage::kill(self.child.id());
+        footprint::kill(self.child.id());
         let _ = self.child.wait();
     }
 }

@@ -11,6 +11,17 @@ const CHORUS_MAKES: usize = 160;
 /// Authors take turns, so that none meets a limit.
 const AUTHORS: u32 = 100_000;
 
+/// What a stream of chorus begins with; one that is put off has none.
+const RESUME: &str = "event: resume\n";
+
+/// How a stream is asked for.
+#[derive(Debug)]
+pub(super) struct Ask {
+    pub(super) request: String,
+    /// What follows the head once the stream is open.
+    pub(super) greeting: &'static str,
+}
+
 /// A server's routes and bodies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Dialect {
@@ -21,13 +32,14 @@ pub(crate) enum Dialect {
 }
 
 impl Dialect {
-    /// A request for a video's stream.
-    pub(crate) fn stream(self, video: usize) -> String {
-        let path = match self {
-            Self::Chorus => format!("/v1/videos/v{video}/stream?recent=0"),
-            Self::Plain => format!("/sub/v{video}"),
+    /// How a video's stream is asked for.
+    pub(super) fn stream(self, video: &str) -> Ask {
+        let (path, greeting) = match self {
+            Self::Chorus => (format!("/v1/videos/{video}/stream?recent=0"), RESUME),
+            Self::Plain => (format!("/sub/{video}"), ""),
         };
-        format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n")
+        let headers = "Host: localhost\r\nAccept: text/event-stream";
+        Ask { request: format!("GET {path} HTTP/1.1\r\n{headers}\r\n\r\n"), greeting }
     }
 
     /// A request that posts comment `number`.
@@ -45,11 +57,21 @@ impl Dialect {
     }
 }
 
-/// `{"text":"…"}`, filled up to the length that `made` more will bring to [`JSON_LEN`].
+/// The text of comment `number` at chorus.
+pub(crate) fn text(number: u32) -> String {
+    filled(number, CHORUS_MAKES)
+}
+
+/// `{"text":"…"}` with what is [`filled`].
 fn json(number: u32, made: usize) -> String {
+    format!(r#"{{"text":"{}"}}"#, filled(number, made))
+}
+
+/// A marker, and more up to the length that `made` more will bring to [`JSON_LEN`].
+fn filled(number: u32, made: usize) -> String {
     let marker = marker::of(number);
     let rest = JSON_LEN.saturating_sub(made + r#"{"text":""}"#.len() + marker.len());
-    format!(r#"{{"text":"{marker}{}"}}"#, "x".repeat(rest))
+    format!("{marker}{}", "x".repeat(rest))
 }
 
 #[cfg(test)]

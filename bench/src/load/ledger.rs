@@ -3,6 +3,7 @@
 use anyhow::Result;
 
 use super::order::Orders;
+use super::stand::Note;
 use crate::latency::Latency;
 
 pub(super) struct Ledger {
@@ -40,9 +41,10 @@ impl Ledger {
     pub(super) fn due_us(&self, number: u32) -> Option<u64> {
         self.dues_us.get(number as usize).copied()
     }
+}
 
-    /// A viewer of `video` who had `place` comments gets `number`.
-    pub(super) fn note(&mut self, video: usize, place: &mut u32, number: u32, now_us: u64) {
+impl Note for Ledger {
+    fn note(&mut self, video: usize, place: &mut u32, number: u32, now_us: u64) {
         let Some(due_us) = self.due_us(number) else { return };
         self.orders.next(video, place, number);
         self.latency.add(now_us.saturating_sub(due_us));

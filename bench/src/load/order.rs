@@ -29,6 +29,12 @@ impl Orders {
         Self { videos: vec![Vec::new(); videos], places, mishaps: Mishaps::default() }
     }
 
+    /// Of one video, whose comments are known to come by their numbers.
+    pub(super) fn by_number(posts: u32) -> Self {
+        let numbers = || (0..posts).collect::<Vec<_>>();
+        Self { videos: vec![numbers()], places: numbers(), mishaps: Mishaps::default() }
+    }
+
     /// A viewer of `video` who had `place` comments gets `number`.
     pub(super) fn next(&mut self, video: usize, place: &mut u32, number: u32) {
         let Some(known) = self.places.get_mut(number as usize) else { return };
@@ -63,6 +69,14 @@ mod tests {
     #[test]
     fn any_one_order_is_right_when_all_have_it() {
         assert_eq!(mishaps(&[&[1, 0, 2], &[1, 0, 2], &[1], &[]]), Mishaps::default());
+    }
+
+    #[test]
+    fn an_order_that_is_known_is_held_against_the_first_viewer_too() {
+        let mut orders = Orders::by_number(3);
+        let mut place = 0;
+        [0, 2, 1].into_iter().for_each(|number| orders.next(0, &mut place, number));
+        assert_eq!(orders.mishaps, Mishaps { left_out: 1, misplaced: 1 });
     }
 
     #[test]

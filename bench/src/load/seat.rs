@@ -4,18 +4,22 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, SocketAddr};
 
 use anyhow::{Context, Result};
+use memchr::memmem;
 use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
 use socket2::{Domain, Protocol, Socket, Type};
 
-use super::ledger::Ledger;
+use super::dialect::Ask;
 use super::marker::{Carry, ROOM};
+use super::stand::Note;
 use crate::clock::Clock;
 
 /// What a read may bring at once. One that brings less has emptied the socket.
 const READ_LEN: usize = 256 * 1024;
 const OK: &[u8] = b"HTTP/1.1 200";
 const HEAD_END: &[u8] = b"\r\n\r\n";
+/// A head and greeting are longer than this only by mistake.
+const GREETING_MAX: usize = 64 * 1024;
 
 /// Whoever watches.
 #[derive(Debug)]
@@ -34,7 +38,7 @@ pub(super) struct Seat {
 pub(super) enum State {
     /// Not asked yet.
     Coming,
-    /// The head as far as it has come.
+    /// Head and greeting as far as they have come.
     Asked(Vec<u8>),
     Watching,
     /// Refused, or cut.
@@ -79,19 +83,19 @@ impl Seat {
     /// The socket has something, or room: asks, or reads until nothing is there.
     pub(super) fn act(
         &mut self,
-        request: &str,
+        ask: &Ask,
         Buffer(buffer): &mut Buffer,
-        ledger: &mut Ledger,
+        notes: &mut impl Note,
         clock: Clock,
     ) {
-        if self.state == State::Coming && !self.ask(request) {
+        if self.state == State::Coming && !self.ask(&ask.request) {
             return;
         }
         while !self.is_stuck || self.state != State::Watching {
             match self.socket.read(&mut buffer[ROOM..]) {
                 Ok(0) => self.state = State::Gone,
                 Ok(len) => {
-                    self.take(buffer, ROOM + len, ledger, clock);
+                    self.take(ask.greeting, (&mut *buffer, ROOM + len), notes, clock);
                     if len == READ_LEN {
                         continue;
                     }
@@ -134,18 +138,58 @@ impl Seat {
         }
     }
 
-    fn take(&mut self, buffer: &mut [u8], end: usize, ledger: &mut Ledger, clock: Clock) {
+    fn take(
+        &mut self,
+        greeting: &str,
+        (buffer, end): (&mut [u8], usize),
+        notes: &mut impl Note,
+        clock: Clock,
+    ) {
         if let State::Asked(head) = &mut self.state {
             head.extend_from_slice(&buffer[ROOM..end]);
-            if memchr::memmem::find(head, HEAD_END).is_some() {
-                self.state = if head.starts_with(OK) { State::Watching } else { State::Gone };
+            match is_greeted(head, greeting) {
+                Some(true) => self.state = State::Watching,
+                Some(false) => self.state = State::Gone,
+                None => {}
             }
             return; // nothing is posted before all are there
         }
         let (now_us, Self { video, place, carry, .. }) = (clock.micros(), self);
-        carry.scan(buffer, end, |number| ledger.note(*video, place, number, now_us));
+        carry.scan(buffer, end, |number| notes.note(*video, place, number, now_us));
     }
+}
+
+/// Whether a stream has begun with these bytes; none where they don't tell yet.
+fn is_greeted(head: &[u8], greeting: &str) -> Option<bool> {
+    let Some(end) = memmem::find(head, HEAD_END) else {
+        return (head.len() > GREETING_MAX).then_some(false);
+    };
+    if !head.starts_with(OK) || head.len() > GREETING_MAX {
+        return Some(false);
+    }
+    memmem::find(&head[end..], greeting.as_bytes()).map(|_| true)
 }
 
 /// `EINPROGRESS`, for which std has no stable name.
 const IN_PROGRESS: i32 = rustix::io::Errno::INPROGRESS.raw_os_error();
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stream_is_open_once_it_has_its_greeting() {
+        let head = "HTTP/1.1 200 OK\r\n\r\n";
+        let put_off = format!("{head}retry: 7\n\n");
+        for (head, greeting, expected) in [
+            (head, "", Some(true)),
+            (&head[..18], "", None),
+            ("HTTP/1.1 503 No\r\n\r\n", "", Some(false)),
+            (&put_off, "event: resume\n", None),
+            (&format!("{put_off}event: resume\n"), "event: resume\n", Some(true)),
+            (&format!("{put_off}{}", ".".repeat(GREETING_MAX)), "event: resume\n", Some(false)),
+        ] {
+            assert_eq!(is_greeted(head.as_bytes(), greeting), expected, "{head:.60}");
+        }
+    }
+}

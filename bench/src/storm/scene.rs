@@ -5,10 +5,10 @@ use std::rc::Rc;
 use anyhow::{Context, Result};
 use tokio::time::Duration;
 
-use super::cluster::Cluster;
 use crate::args::StormArgs;
 use crate::audience::Party;
 use crate::clock::Clock;
+use crate::cluster::{Cluster, Role};
 use crate::crowd::Crowd;
 use crate::hall::View;
 use crate::identity::Identity;
@@ -32,7 +32,10 @@ const TEXT_BYTES: usize = 60;
 /// All that is there before anything happens.
 pub(super) struct Scene {
     pub(super) clock: Clock,
+    /// With the gateway that the viewers come to.
     pub(super) cluster: Cluster,
+    /// The gateway that is killed, which has the viewers.
+    pub(super) doomed: Role,
     pub(super) schedule: Schedule,
     pub(super) tally: Rc<Tally>,
     pub(super) poster: Rc<Poster>,
@@ -46,17 +49,18 @@ impl Scene {
     pub(super) async fn set(args: &StormArgs, number: u32) -> Result<Self> {
         let clock = Clock::start();
         progress::note("starting ingest, dispatcher and two gateways");
-        let cluster = Cluster::start(args).await?;
+        let mut cluster = Cluster::start(&args.chorus, &args.redis, 2).await?;
+        let doomed = cluster.gateways.remove(0);
         let schedule = schedule(args, number)?;
         let tally = Rc::new(Tally::default());
         let poster = Rc::new(Poster::new(policy(&cluster)?, clock, Rc::clone(&tally))?);
-        let (doomed, refuge) = (cluster.doomed.public()?, cluster.refuge.public()?);
+        let (first, refuge) = (doomed.public()?, cluster.gateway()?.public()?);
         let seat = |origins: &[Origin], viewers| {
             Crowd::open(clock, parties(args, &schedule, origins, viewers))
         };
-        let crowd = seat(&[doomed, refuge.clone()], args.viewers)?;
+        let crowd = seat(&[first, refuge.clone()], args.viewers)?;
         let warm = seat(&[refuge], args.warm_viewers)?;
-        Ok(Self { clock, cluster, schedule, tally, poster, crowd, warm })
+        Ok(Self { clock, cluster, doomed, schedule, tally, poster, crowd, warm })
     }
 }
 

@@ -5,11 +5,11 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use tokio::time::{sleep, sleep_until};
 
-use super::cluster::Cluster;
 use super::counts::Counts;
 use crate::args::StormArgs;
 use crate::client::Client;
 use crate::clock::Clock;
+use crate::cluster::{Cluster, Role};
 use crate::crowd::Crowd;
 use crate::process::Process;
 use crate::progress;
@@ -27,22 +27,22 @@ pub(crate) struct Strike {
     pub(crate) gateway_cpu: Duration,
 }
 
-/// Kills the gateway at `at_us` and waits until its viewers are back.
+/// Kills `doomed` at `at_us` and waits until its viewers are back.
 pub(crate) async fn strike(
     args: &StormArgs,
-    cluster: &mut Cluster,
+    (doomed, cluster): (&mut Role, &mut Cluster),
     crowd: &Crowd,
     clock: Clock,
     at_us: u64,
 ) -> Result<Strike> {
-    let refuge = Client::new(cluster.refuge.internal()?)?;
-    let process =
-        Process { pid: cluster.refuge.pid(), key: "gateway", name: "the gateway they came to" };
+    let refuge = cluster.gateway()?;
+    let process = Process { pid: refuge.pid(), key: "gateway", name: "the gateway they came to" };
+    let refuge = Client::new(refuge.internal()?)?;
     sleep_until(clock.instant(at_us)).await;
     let (counts_before, cpu_before) = (Counts::fetch(&refuge).await?, process.cpu()?);
     let killed_us = clock.micros();
     crowd.count_back(killed_us);
-    cluster.doomed.kill()?;
+    doomed.kill()?;
     progress::note("killed the gateway");
     let all_came = crowd.return_all(args.silence_seconds).await;
     cluster.check_alive()?;

@@ -3,7 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "in a helper of tests it says what it says in a test")]
 
 mod dispatch;
+mod leftovers;
 mod load;
+mod many;
 mod overload;
 mod stand_in;
 mod storm;

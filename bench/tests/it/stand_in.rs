@@ -29,8 +29,14 @@ pub(crate) enum Flaw {
     Resets,
     /// A video's first viewer misses one before.
     Drops,
+    /// … has one twice.
+    Doubles,
+    /// Nobody may post.
+    Refuses,
     /// The second gateway takes connections and says nothing.
     IsDeaf,
+    /// … closes each connection after some comments.
+    HangsUp,
     /// … reads the live log for every viewer.
     IsGreedy,
     /// … doesn't tell how often it reads.
@@ -40,13 +46,16 @@ pub(crate) enum Flaw {
 }
 
 impl Flaw {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 12] = [
         Self::None,
         Self::Forgets,
         Self::Repeats,
         Self::Resets,
         Self::Drops,
+        Self::Doubles,
+        Self::Refuses,
         Self::IsDeaf,
+        Self::HangsUp,
         Self::IsGreedy,
         Self::IsMute,
         Self::IsStillborn,
@@ -58,6 +67,8 @@ impl Flaw {
             Self::Repeats => Fault::Repeat,
             Self::Resets => Fault::Reset,
             Self::Drops => Fault::Drop,
+            Self::Doubles => Fault::Double,
+            Self::Refuses => Fault::Refuse,
             _ => Fault::None,
         }
     }
@@ -75,12 +86,6 @@ pub(crate) fn install(folder: &Path, flaw: Flaw) -> PathBuf {
     fs::write(&file, text).unwrap();
     fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
     file
-}
-
-/// The processes that were ever started there.
-pub(crate) fn pids(folder: &Path) -> Vec<u32> {
-    let names = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());
-    names.filter_map(|name| name.to_str()?.strip_prefix("pid-")?.parse().ok()).collect()
 }
 
 /// No test: what the script runs. Without a role there is nothing to do.
@@ -179,8 +184,9 @@ fn pass_on(
     }
     let mut ingest = TcpStream::connect(fs::read_to_string(folder.join("ingest"))?)?;
     ingest.write_all(head)?;
-    io::copy(&mut ingest, &mut viewer)?;
-    Ok(())
+    // Head, greeting and a few comments; or all.
+    let most = if flaw == Flaw::HangsUp { 1_000 } else { u64::MAX };
+    io::copy(&mut ingest.take(most), &mut viewer).map(drop)
 }
 
 fn tell(mut scraper: TcpStream, counts: &Counts, flaw: Flaw) -> io::Result<()> {

@@ -3,11 +3,8 @@
 
 use std::path::Path;
 use std::process::Command;
-use std::thread::park_timeout;
-use std::time::{Duration, Instant};
 
-use tempfile::TempDir;
-
+use crate::leftovers::{alive, interrupt, pids};
 use crate::stand_in::{self, Flaw};
 use crate::{Outcome, WRONGS, command, outcome};
 
@@ -43,14 +40,9 @@ fn storm_command(folder: &Path, flaw: Flaw, before_s: &str, more: &[&str]) -> Co
 fn storm(flaw: Flaw, more: &[&str]) -> Outcome {
     let folder = tempfile::tempdir().unwrap();
     let outcome = outcome(storm_command(folder.path(), flaw, "0.5", more));
-    assert!(!stand_in::pids(folder.path()).is_empty(), "nothing was started\n{outcome}");
-    assert_eq!(alive(&folder), [0; 0], "still there\n{outcome}");
+    assert!(!pids(folder.path()).is_empty(), "nothing was started\n{outcome}");
+    assert_eq!(alive(folder.path()), [0; 0], "still there\n{outcome}");
     outcome
-}
-
-fn alive(folder: &TempDir) -> Vec<u32> {
-    let is_alive = |pid: &u32| Path::new(&format!("/proc/{pid}")).exists();
-    stand_in::pids(folder.path()).into_iter().filter(is_alive).collect()
 }
 
 /// Viewers of a killed gateway come back at the other: all of them, continued, at one read a video.
@@ -145,14 +137,5 @@ fn a_chorus_that_does_not_start_is_no_verdict() {
 fn an_interrupted_run_ends_what_it_started() {
     let folder = tempfile::tempdir().unwrap();
     let mut command = storm_command(folder.path(), Flaw::None, "600", &[]);
-    let mut bench = command.spawn().unwrap();
-    let begun = Instant::now();
-    while alive(&folder).len() < 4 {
-        assert!(begun.elapsed() < Duration::from_secs(60), "only {:?} started", alive(&folder));
-        park_timeout(Duration::from_millis(10));
-    }
-    let killed = Command::new("kill").args(["-INT", &bench.id().to_string()]).status().unwrap();
-    assert!(killed.success());
-    assert_eq!(bench.wait().unwrap().code(), Some(2));
-    assert_eq!(alive(&folder), [0; 0]);
+    interrupt(&mut command, folder.path(), 4);
 }

@@ -1,15 +1,20 @@
-//! What a storm needs: one ingest, one dispatcher, two gateways, made for one run.
+//! One ingest on an embedded store, one dispatcher and some gateways, as processes made for one run.
 
 use std::fs::File;
 use std::io::Read;
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use common::config::Secret;
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
 
-use super::role::{Program, Role};
-use crate::args::StormArgs;
+use role::Program;
+
+pub(crate) use role::Role;
+
+mod role;
 
 /// How long roles have to end when asked to.
 const END_WITHIN: Duration = Duration::from_secs(10);
@@ -21,11 +26,8 @@ const ANYWHERE: &str = "127.0.0.1:0";
 /// The running roles. Dropping it kills them all.
 pub(crate) struct Cluster {
     pub(crate) ingest: Role,
-    /// The one that is killed, which has the viewers.
-    pub(crate) doomed: Role,
-    /// The one that they come to.
-    pub(crate) refuge: Role,
-    dispatcher: Role,
+    pub(crate) gateways: Vec<Role>,
+    pub(crate) dispatcher: Role,
     /// What commenters' tokens are signed with.
     pub(crate) hs256_secret: String,
     // Last: the folder goes when nobody writes in it any more.
@@ -33,43 +35,52 @@ pub(crate) struct Cluster {
 }
 
 impl Cluster {
-    pub(crate) async fn start(args: &StormArgs) -> Result<Self> {
+    /// Starts them on a Redis that is there.
+    pub(crate) async fn start(chorus: &Path, redis: &Secret, gateways: usize) -> Result<Self> {
         let folder = tempfile::tempdir()?;
-        let chorus = args.chorus.canonicalize();
-        let chorus = chorus.with_context(|| format!("no chorus at {}", args.chorus.display()))?;
+        let program = chorus.canonicalize();
+        let program = program.with_context(|| format!("no chorus at {}", chorus.display()))?;
         let hs256_secret = secret()?;
-        let settings = settings(args, &folder, &hs256_secret)?;
-        let program = Program { chorus, folder: folder.path().to_owned(), settings };
-        let start = |name, role| Role::start(&program, name, role, &[]);
-        let dispatcher = start("dispatcher", "dispatcher").await?;
-        let doomed = start("gateway-a", "gateway").await?;
-        let refuge = start("gateway-b", "gateway").await?;
+        let settings = settings(redis, &folder, &hs256_secret)?;
+        let program = Program { chorus: program, folder: folder.path().to_owned(), settings };
+        let dispatcher = Role::start(&program, "dispatcher", "dispatcher", &[]).await?;
+        let mut started = Vec::new();
+        for number in 1..=gateways {
+            let name = format!("gateway-{number}");
+            started.push(Role::start(&program, &name, "gateway", &[]).await?);
+        }
         let dispatchers = format!("http://{}", dispatcher.internal()?.authority());
         let more = [("CHORUS_INGEST__DISPATCHERS", dispatchers.as_str())];
         let ingest = Role::start(&program, "ingest", "ingest", &more).await?;
-        Ok(Self { ingest, doomed, refuge, dispatcher, hs256_secret, _folder: folder })
+        Ok(Self { ingest, gateways: started, dispatcher, hs256_secret, _folder: folder })
+    }
+
+    /// The first of the gateways.
+    pub(crate) fn gateway(&self) -> Result<&Role> {
+        self.gateways.first().context("no gateway")
+    }
+
+    fn roles(&mut self) -> impl Iterator<Item = &mut Role> {
+        [&mut self.ingest, &mut self.dispatcher].into_iter().chain(&mut self.gateways)
     }
 
     /// An error if one has ended that should still be there.
     pub(crate) fn check_alive(&mut self) -> Result<()> {
-        let Self { ingest, refuge, dispatcher, .. } = self;
-        [ingest, refuge, dispatcher].into_iter().try_for_each(Role::check_alive)
+        self.roles().try_for_each(Role::check_alive)
     }
 
     /// Lets them leave Redis as they would.
     pub(crate) async fn end(mut self) {
-        let Self { ingest, refuge, dispatcher, .. } = &mut self;
-        let mut roles = [ingest, refuge, dispatcher];
-        roles.iter_mut().for_each(|role| role.terminate());
+        self.roles().for_each(Role::terminate);
         let deadline = Instant::now() + END_WITHIN;
-        while Instant::now() < deadline && !roles.iter_mut().all(|role| role.has_ended()) {
+        while Instant::now() < deadline && !self.roles().all(Role::has_ended) {
             sleep(LOOK_EVERY).await;
         }
     }
 }
 
 fn settings(
-    args: &StormArgs,
+    redis: &Secret,
     folder: &TempDir,
     hs256_secret: &str,
 ) -> Result<Vec<(&'static str, String)>> {
@@ -81,7 +92,7 @@ fn settings(
         ("CHORUS_STORE__KIND", "embedded".to_owned()),
         ("CHORUS_STORE__PATH", folder.path().join("store").display().to_string()),
         ("CHORUS_LIVE__KIND", "redis".to_owned()),
-        ("CHORUS_LIVE__URL", args.redis.expose().to_owned()),
+        ("CHORUS_LIVE__URL", redis.expose().to_owned()),
         ("CHORUS_GATEWAY__ADVERTISE", format!("http://{ANYWHERE}")),
     ])
 }

@@ -10,7 +10,7 @@ use crate::machine::on_cpu;
 
 /// Time on a processor, of all threads that live, to the nanosecond. On loopback that includes what
 /// the kernel does for whoever receives.
-pub(super) fn cpu(pid: u32) -> Result<Duration> {
+pub(crate) fn cpu(pid: u32) -> Result<Duration> {
     let mut cpu = Duration::ZERO;
     for pid in family(pid) {
         let tasks = format!("/proc/{pid}/task");
@@ -22,7 +22,7 @@ pub(super) fn cpu(pid: u32) -> Result<Duration> {
 }
 
 /// Memory in use that no file backs, in bytes.
-pub(super) fn memory(pid: u32) -> Result<u64> {
+pub(crate) fn memory(pid: u32) -> Result<u64> {
     let mut kib = 0;
     for pid in family(pid) {
         let file = format!("/proc/{pid}/status");
@@ -34,7 +34,7 @@ pub(super) fn memory(pid: u32) -> Result<u64> {
 }
 
 /// What the kernel holds for sockets and all else, both ends, in bytes.
-pub(super) fn kernel_memory() -> u64 {
+pub(crate) fn kernel_memory() -> u64 {
     let slab = field(&read_to_string("/proc/meminfo").unwrap_or_default(), "Slab:");
     let sockets = read_to_string("/proc/net/sockstat").unwrap_or_default();
     let tcp = sockets.lines().find_map(|line| line.strip_prefix("TCP:"));
@@ -43,7 +43,7 @@ pub(super) fn kernel_memory() -> u64 {
 }
 
 /// Ends it and its children.
-pub(super) fn kill(pid: u32) {
+pub(crate) fn kill(pid: u32) {
     for pid in family(pid).into_iter().rev() {
         if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
             let _ = kill_process(pid, Signal::KILL); // it may have ended

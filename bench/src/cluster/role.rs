@@ -28,7 +28,7 @@ pub(crate) struct Program {
 
 /// A running role. Dropping it kills it and waits for its end.
 pub(crate) struct Role {
-    name: &'static str,
+    name: String,
     child: Child,
     log: PathBuf,
     /// Kept open: what it prints later must not fail.
@@ -42,7 +42,7 @@ impl Role {
     /// apart.
     pub(crate) async fn start(
         program: &Program,
-        name: &'static str,
+        name: &str,
         role: &str,
         more: &[(&str, &str)],
     ) -> Result<Self> {
@@ -55,12 +55,7 @@ impl Role {
         }
     }
 
-    fn spawn(
-        program: &Program,
-        name: &'static str,
-        role: &str,
-        more: &[(&str, &str)],
-    ) -> Result<Self> {
+    fn spawn(program: &Program, name: &str, role: &str, more: &[(&str, &str)]) -> Result<Self> {
         let log = program.folder.join(name).with_extension("log");
         let mut command = Command::new(&program.chorus);
         without_settings(&mut command);
@@ -75,7 +70,7 @@ impl Role {
             .spawn()?;
         let stdout = child.stdout.take().context("no standard output")?;
         let stdout = BufReader::new(ChildStdout::from_std(stdout)?).lines();
-        Ok(Self { name, child, log, stdout, public: None, internal: None })
+        Ok(Self { name: name.to_owned(), child, log, stdout, public: None, internal: None })
     }
 
     /// Reads `  public    http://…/` if there is one, and `  internal  http://…/`, which comes last.
