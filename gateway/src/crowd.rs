@@ -21,6 +21,8 @@ use crate::{
 };
 use member::Member;
 use shard::Shard;
+#[cfg(feature = "micro")]
+pub(crate) use shard::micro;
 
 mod member;
 mod shard;

@@ -4,7 +4,8 @@
 //! what they produce, [`frame`] the bytes; [`registry`] holds the actors; [`stream`] is the viewers'
 //! side, [`viewer`] one of them, [`crowd`] all of a video's, [`reading`] what they read next,
 //! [`pages`] what is older than the byte log; [`house`] counts and ends them; [`lease`] keeps the gateway known, [`changes`] heals
-//! what no push told of; [`deliver`] is the dispatchers' side, [`page`] the web page.
+//! what no push told of; [`deliver`] is the dispatchers' side, [`page`] the web page. The feature
+//! `micro` adds a module of that name, by which benchmarks time the hot path.
 //!
 //! Invariants: no queue, buffer, timer or task of ours per viewer (a viewer is a place in the byte
 //! log); nothing with a later position goes out while a hole is open; no I/O in `order`.
@@ -43,6 +44,8 @@ mod frame;
 mod house;
 mod inbox;
 mod lease;
+#[cfg(feature = "micro")]
+pub mod micro;
 mod page;
 mod pages;
 mod reading;

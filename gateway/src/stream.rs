@@ -20,6 +20,9 @@ use tokio::time::timeout;
 
 use crate::{Gateway, frame, house::Shed, tier::Tier, video::order::Start, viewer::Viewer};
 
+#[cfg(feature = "micro")]
+pub(crate) mod micro;
+
 /// Newest events that a new viewer gets unless it says otherwise, and at most.
 const RECENT_DEFAULT: u64 = 20;
 const RECENT_MAX: u64 = 200;

@@ -28,6 +28,9 @@ use crate::{
     video::{Surroundings, order::Order},
 };
 
+#[cfg(feature = "micro")]
+pub(crate) mod micro;
+
 /// Viewers who have their turn before other tasks of the thread have theirs, and before a turn may
 /// bring what came meanwhile.
 const BATCH_LEN: usize = 64;
@@ -83,13 +86,7 @@ impl Shard {
         around: &Surroundings,
     ) -> Box<Self> {
         let Surroundings { slow_viewer, pause_max, .. } = *around;
-        let writer = Writer {
-            order,
-            slow_viewer,
-            writable: Arc::default(),
-            reads: Vec::new(),
-            now: Instant::now(),
-        };
+        let writer = Writer::new(order, slow_viewer);
         let (listening, blocked) = (Vec::new(), Vec::new());
         let (readable, exits) = (Arc::default(), around.house.exits());
         Box::new(Self { writer, newcomers, len, listening, blocked, readable, pause_max, exits })
@@ -244,6 +241,16 @@ async fn heard(news: &News, not_before: Instant) {
 }
 
 impl Writer {
+    fn new(order: watch::Receiver<Order>, slow_viewer: SlowViewer) -> Self {
+        Self {
+            order,
+            slow_viewer,
+            writable: Arc::default(),
+            reads: Vec::new(),
+            now: Instant::now(),
+        }
+    }
+
     /// Some turns begin.
     fn begin(&mut self) {
         self.reads.clear();
@@ -311,9 +318,7 @@ mod tests {
         order.seal();
         let (_sender, order) = watch::channel(order);
         let start = order.borrow().log().start();
-        let (writable, slow_viewer) = (Arc::default(), SlowViewer::Skip);
-        let mut writer =
-            Writer { order, slow_viewer, writable, reads: Vec::new(), now: Instant::now() };
+        let mut writer = Writer::new(order, SlowViewer::Skip);
         let mut chunks = Vec::new();
         for _ in 0..2 {
             let mut reader = Reader { place: start, tier: None };
