@@ -36,9 +36,9 @@ const OPENING: Duration = Duration::from_millis(50);
 /// Longest wait for a request's head, and for a connection's first one: slower ones are attackers.
 pub(super) const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(10);
 /// Headers of one request.
-const HEADERS_MAX: usize = 64;
+pub(super) const HEADERS_MAX: usize = 64;
 /// Bytes of one request's head; hyper takes no less than 8 KiB.
-const HEAD_LEN_MAX: usize = 16 * 1024;
+pub(super) const HEAD_LEN_MAX: usize = 16 * 1024;
 /// Streams that one HTTP/2 connection may have open.
 const HTTP2_STREAMS_MAX: u32 = 250;
 /// HTTP/2 window of a public stream and connection: what a client may send unread.

@@ -9,7 +9,7 @@ use tokio::{
 };
 
 use super::{
-    connection::{HEADER_READ_TIMEOUT, OPENING_MAX},
+    connection::{HEAD_LEN_MAX, HEADER_READ_TIMEOUT, HEADERS_MAX, OPENING_MAX},
     *,
 };
 use crate::tls::tests::some_acceptor;
@@ -52,6 +52,19 @@ async fn who_asks_nothing_is_let_go() {
         let opening = String::from_utf8_lossy(opening);
         assert!(answer.is_some_and(|said| !said.contains("hi")), "{opening:?}");
     }
+}
+
+#[tokio::test]
+async fn heads_that_are_too_long_are_refused() {
+    let head = |fields: String| format!("GET / HTTP/1.1\r\nConnection: close\r\n{fields}\r\n");
+    let fields = |count| "X: y\r\n".repeat(count);
+    let usual = said(head(fields(HEADERS_MAX - 1)).as_bytes()).await.unwrap();
+    assert!(usual.starts_with("HTTP/1.1 200") && usual.ends_with("hi"), "{usual}");
+    let many = said(head(fields(HEADERS_MAX)).as_bytes()).await.unwrap();
+    assert!(many.starts_with("HTTP/1.1 431"), "{many}");
+    // What is left unread can make the answer get lost.
+    let long = said(head(format!("X: {}\r\n", "y".repeat(HEAD_LEN_MAX))).as_bytes()).await.unwrap();
+    assert!(long.is_empty() || long.starts_with("HTTP/1.1 431"), "{long}");
 }
 
 /// More handshakes that are begun and not gone on with than may be new at a time: they hold up
