@@ -10,12 +10,16 @@ use common::config::Secret;
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
 
+use crate::identity::Identity;
+use crate::poster::Policy;
 use role::Program;
 
 pub(crate) use role::Role;
 
 mod role;
 
+/// How long a post is tried, always with the same key.
+const RETRY_FOR: Duration = Duration::from_secs(30);
 /// How long roles have to end when asked to.
 const END_WITHIN: Duration = Duration::from_secs(10);
 /// How often to look whether they have.
@@ -29,7 +33,7 @@ pub(crate) struct Cluster {
     pub(crate) gateways: Vec<Role>,
     pub(crate) dispatcher: Role,
     /// What commenters' tokens are signed with.
-    pub(crate) hs256_secret: String,
+    hs256_secret: String,
     // Last: the folder goes when nobody writes in it any more.
     _folder: TempDir,
 }
@@ -53,6 +57,16 @@ impl Cluster {
         let more = [("CHORUS_INGEST__DISPATCHERS", dispatchers.as_str())];
         let ingest = Role::start(&program, "ingest", "ingest", &more).await?;
         Ok(Self { ingest, gateways: started, dispatcher, hs256_secret, _folder: folder })
+    }
+
+    /// How comments are posted to it: keyed, and tried for a while.
+    pub(crate) fn policy(&self) -> Result<Policy> {
+        Ok(Policy {
+            origins: vec![self.ingest.public()?],
+            identity: Identity::new(None, Some(&self.hs256_secret))?,
+            keyed: true,
+            retry_for: RETRY_FOR,
+        })
     }
 
     /// The first of the gateways.

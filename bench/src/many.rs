@@ -14,13 +14,12 @@ use tokio::time::sleep;
 use crate::args::ManyArgs;
 use crate::clock::Clock;
 use crate::cluster::Cluster;
-use crate::identity::Identity;
 use crate::interrupt::unless_interrupted;
 use crate::load::dialect::text;
 use crate::load::watch::Seen;
 use crate::machine::load_average;
 use crate::outcome::Outcome;
-use crate::poster::{Draft, Policy, Poster};
+use crate::poster::{Draft, Poster};
 use crate::progress;
 use crate::replay::new_video;
 use crate::report::Report;
@@ -34,8 +33,6 @@ mod watcher;
 
 /// After the streams are open, until allocators and clocks are calm.
 const CALM: Duration = Duration::from_secs(1);
-/// How long a post is tried, always with the same key.
-const RETRY_FOR: Duration = Duration::from_secs(30);
 
 /// All that a run left.
 struct Watched {
@@ -63,7 +60,7 @@ async fn watch(args: &ManyArgs, number: u32) -> Result<Watched> {
     progress::note(&format!("starting ingest, dispatcher and {} gateways", args.gateways));
     let mut cluster = Cluster::start(&args.chorus, &args.redis, args.gateways).await?;
     let video: Rc<str> = new_video(number)?.into();
-    let poster = Poster::new(policy(&cluster)?, clock, Rc::default())?;
+    let poster = Poster::new(cluster.policy()?, clock, Rc::default())?;
     let empty = Costs::take(&cluster.gateways)?;
     let (mut watchers, opened) = open(args, &parties, &mut cluster, (&video, clock)).await?;
     sleep(CALM).await;
@@ -96,15 +93,6 @@ async fn open(
     cluster.check_alive()?; // where a gateway died, that is why they didn't
     all_came?;
     Ok((watchers, Duration::from_micros(clock.micros() - begun_us)))
-}
-
-fn policy(cluster: &Cluster) -> Result<Policy> {
-    Ok(Policy {
-        origins: vec![cluster.ingest.public()?],
-        identity: Identity::new(None, Some(&cluster.hs256_secret))?,
-        keyed: true,
-        retry_for: RETRY_FOR,
-    })
 }
 
 /// Posts each comment once everybody has the one before; what doesn't reach everybody is the last.

@@ -2,10 +2,11 @@
 //!
 //! In reading order: [`video`] is one video's actor, [`video::order`] its decisions, [`byte_log`]
 //! what they produce, [`frame`] the bytes; [`registry`] holds the actors; [`stream`] is the viewers'
-//! side, [`viewer`] one of them, [`crowd`] all of a video's, [`reading`] what they read next,
-//! [`pages`] what is older than the byte log; [`house`] counts and ends them; [`lease`] keeps the gateway known, [`changes`] heals
-//! what no push told of; [`deliver`] is the dispatchers' side, [`page`] the web page. The feature
-//! `micro` adds a module of that name, by which benchmarks time the hot path.
+//! side, [`viewer`] one of them, [`crowd`] all of a video's, [`reading`] what they read next, [`tier`]
+//! what a sampled stream shows, [`pages`] what is older than the byte log; [`house`] counts and ends
+//! them; [`lease`] keeps the gateway known, [`changes`] heals what no push told of; [`deliver`] is the
+//! dispatchers' side, [`page`] the web page. [`inbox`] and [`timer`] are why idle tasks are small. The
+//! feature `micro` adds a module of that name, by which benchmarks time the hot path.
 //!
 //! Invariants: no queue, buffer, timer or task of ours per viewer (a viewer is a place in the byte
 //! log); nothing with a later position goes out while a hole is open; no I/O in `order`.

@@ -162,7 +162,7 @@ struct Seen {
 
 /// Watches until the end, coming back as an EventSource does.
 async fn watch(front: Client, video: String, mut stream: Stream) -> Seen {
-    let (mut seen, mut last_id, mut retry, mut verdict) = Default::default();
+    let (mut seen, mut last_id, mut retry, mut verdict) = (Seen::default(), String::new(), 0, 0);
     loop {
         assert_eq!(stream.status, StatusCode::OK);
         while let Some(block) = stream.event().await {
@@ -180,14 +180,13 @@ async fn watch(front: Client, video: String, mut stream: Stream) -> Seen {
         }
         seen.ends.push(Instant::now());
         sleep(Duration::from_millis(retry)).await;
-        let position: String = std::mem::take(&mut last_id);
-        let headers = [("last-event-id", position.as_str())];
-        stream = front.stream_with(&video, "", &headers).await;
-        (last_id, verdict) = (position, 1);
+        let position = [("last-event-id", last_id.as_str())];
+        stream = front.stream_with(&video, "", &position).await;
+        verdict = 1;
     }
 }
 
-/// Most ends in a second, of those `since` then and `before` the next.
+/// Most ends in a second.
 fn peak(ends: &[Duration]) -> usize {
     let in_second = |second| ends.iter().filter(|end| end.as_secs() == second).count();
     ends.iter().map(|end| in_second(end.as_secs())).max().unwrap_or_default()

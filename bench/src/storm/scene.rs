@@ -11,10 +11,9 @@ use crate::clock::Clock;
 use crate::cluster::{Cluster, Role};
 use crate::crowd::Crowd;
 use crate::hall::View;
-use crate::identity::Identity;
 use crate::open_loop::Schedule;
 use crate::origin::Origin;
-use crate::poster::{Policy, Poster};
+use crate::poster::Poster;
 use crate::progress;
 use crate::replay::new_video;
 use crate::tally::Tally;
@@ -22,8 +21,6 @@ use crate::trace::Arrival;
 
 /// Most posts under way: at a trickle, only a server that stands still has so many.
 pub(super) const IN_FLIGHT_MAX: usize = 256;
-/// How long a post is tried, always with the same key.
-const RETRY_FOR: Duration = Duration::from_secs(30);
 /// So many authors take turns that none meets a limit.
 const USERS: u32 = 1_000;
 /// Length of each text in UTF-8 bytes.
@@ -53,7 +50,7 @@ impl Scene {
         let doomed = cluster.gateways.remove(0);
         let schedule = schedule(args, number)?;
         let tally = Rc::new(Tally::default());
-        let poster = Rc::new(Poster::new(policy(&cluster)?, clock, Rc::clone(&tally))?);
+        let poster = Rc::new(Poster::new(cluster.policy()?, clock, Rc::clone(&tally))?);
         let (first, refuge) = (doomed.public()?, cluster.gateway()?.public()?);
         let seat = |origins: &[Origin], viewers| {
             Crowd::open(clock, parties(args, &schedule, origins, viewers))
@@ -62,15 +59,6 @@ impl Scene {
         let warm = seat(&[refuge], args.warm_viewers)?;
         Ok(Self { clock, cluster, doomed, schedule, tally, poster, crowd, warm })
     }
-}
-
-fn policy(cluster: &Cluster) -> Result<Policy> {
-    Ok(Policy {
-        origins: vec![cluster.ingest.public()?],
-        identity: Identity::new(None, Some(&cluster.hs256_secret))?,
-        keyed: true,
-        retry_for: RETRY_FOR,
-    })
 }
 
 /// An even trickle, over the videos in turn.
