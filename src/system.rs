@@ -172,7 +172,7 @@ async fn all(config: &Config, stop: &CancellationToken) -> Result<Parts> {
     let (gateway, gateway_tasks) = start_gateway(config, &live, stop)?;
     let others = HttpDeliver::new(peer_client(config)?);
     let deliver = Arc::new(OwnFirst { own: gateway.clone(), others });
-    let (dispatcher, dispatcher_task) = start_dispatcher(&live, deliver, stop);
+    let (dispatcher, dispatcher_task) = start_dispatcher(config, &live, deliver, stop)?;
     let local: Arc<dyn Dispatch> = dispatcher.clone();
     let dispatchers = Dispatchers::fixed([("local".to_owned(), local)]);
     let (ingest, ingest_task) = start_ingest(config, &store, &live, dispatchers, stop)?;
@@ -206,7 +206,7 @@ async fn ingest(config: &Config, stop: &CancellationToken) -> Result<Parts> {
 async fn dispatcher(config: &Config, stop: &CancellationToken) -> Result<Parts> {
     let live = backends::live(config, None, stop).await?;
     let deliver = Arc::new(HttpDeliver::new(peer_client(config)?));
-    let (dispatcher, task) = start_dispatcher(&live, deliver, stop);
+    let (dispatcher, task) = start_dispatcher(config, &live, deliver, stop)?;
     Ok(Parts {
         public: Router::new(),
         internal: dispatcher.internal(),
@@ -245,12 +245,15 @@ fn drained(gateway: Arc<Gateway>, config: &Config) -> BoxFuture<'static, ()> {
 }
 
 fn start_dispatcher(
+    config: &Config,
     live: &Live,
     deliver: Arc<dyn Deliver>,
     stop: &CancellationToken,
-) -> (Arc<Dispatcher>, JoinHandle<()>) {
+) -> Result<(Arc<Dispatcher>, JoinHandle<()>)> {
     let Live { log: live_log, endpoints } = live.clone();
-    Dispatcher::start(dispatcher::Deps { live_log, endpoints, deliver }, stop.clone())
+    let origin = Arc::new(config.dc.name.parse()?);
+    let deps = dispatcher::Deps { live_log, endpoints, deliver, origin };
+    Ok(Dispatcher::start(deps, stop.clone()))
 }
 
 fn start_ingest(

@@ -32,6 +32,14 @@ impl EventId {
         Self::from_bytes(bytes)
     }
 
+    /// Of the comment's own event, where this is [`EventId::of_skipped`] of it.
+    #[must_use]
+    pub fn of_told(self) -> Self {
+        let mut bytes = *self.as_bytes();
+        bytes[6] = 0x70 | (bytes[6] & 0x0f);
+        Self::from_bytes(bytes)
+    }
+
     /// The 16 bytes.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8; 16] {
@@ -122,6 +130,9 @@ pub struct VideoEvents {
     /// The last moment, milliseconds since 1970, at which the live log may take those that it does
     /// not know: later they may be some that it knew and forgot. `None`: they are certainly new.
     pub until_ms: Option<u64>,
+    /// Whether they are shown without a place if the live log is away: the last resort, for viewers
+    /// at different gateways may see them in different orders.
+    pub show_anyway: bool,
 }
 
 /// When the live log took an event.
@@ -158,6 +169,15 @@ pub struct Entry {
     pub stamp: Stamp,
     /// What is shown.
     pub event: Event,
+}
+
+impl Entry {
+    /// Of an event that goes out while the live log is away: without a place, at a time by the
+    /// sender's clock. It gets a place when it is announced again.
+    #[must_use]
+    pub fn without_place(origin: Arc<Origin>, event: Event, at_ms: u64) -> Self {
+        Self { origin, position: Position::NONE, stamp: Stamp { at_ms, rank: 0 }, event }
+    }
 }
 
 /// Sequenced entries of one video on their way to a gateway.

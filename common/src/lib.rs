@@ -4,7 +4,8 @@
 //! contracts between the roles and their surroundings ([`comment_store`], [`live_log`],
 //! [`endpoint_store`], [`link`]), the bytes between processes ([`wire`], [`peer`]), and what every
 //! server needs ([`config`], [`auth`], [`client_address`], [`problem`], [`path`], [`serve`], [`tls`],
-//! [`handover`], [`descriptors`], [`health`], [`ambient`], [`task`], [`telemetry`]).
+//! [`handover`], [`descriptors`], [`health`], [`ambient`], [`task`], [`outage`],
+//! [`telemetry`]).
 
 pub mod ids;
 
@@ -49,5 +50,7 @@ pub mod health;
 pub mod ambient;
 
 pub mod task;
+
+pub mod outage;
 
 pub mod telemetry;

@@ -37,8 +37,19 @@ pub enum LinkError {
     Refused(String),
 }
 
+/// Why a dispatcher that answers could not have an event appended.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotAppended {
+    /// It can't reach the live log: the outcome is unknown. Others may reach it.
+    #[error("{0}")]
+    LogAway(String),
+    /// The live log refused it: it is too old to be taken as new, and must not be repeated.
+    #[error("too late to be taken as new")]
+    TooLate,
+}
+
 /// What became of one event of a dispatch call.
-pub type Accepted = Result<Position, LinkError>;
+pub type Accepted = Result<Position, NotAppended>;
 
 /// A dispatcher, as ingest sees it.
 #[async_trait]

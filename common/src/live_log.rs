@@ -18,11 +18,18 @@ pub fn bucket_of(video: &VideoId) -> u16 {
     u16::try_from(crc32fast::hash(video.as_str().as_bytes()) % u32::from(BUCKETS)).unwrap_or(0)
 }
 
-/// The live log can't be reached, timed out or refused: the outcome of an append is unknown. The
-/// same append is safe to repeat for `dedup_s`.
+/// Why a live log did not do what it was asked for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the live log is unavailable: {0}")]
-pub struct LiveLogError(pub String);
+pub enum LiveLogError {
+    /// It can't be reached, timed out or refused: the outcome of an append is unknown. The same
+    /// append is safe to repeat for `dedup_s`.
+    #[error("the live log is unavailable: {0}")]
+    Unavailable(String),
+    /// The batch came after its `until_ms`, with an event that the log doesn't know: nothing of it
+    /// was appended, and it must not be repeated.
+    #[error("too late to be taken as new")]
+    TooLate,
+}
 
 /// How long and how much a live log keeps, per video.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use std::{fmt, str::FromStr, sync::Arc};
 pub type Seq = u64;
 
 /// One life of a live log. A log that lost anything starts a new, greater one, so that a sequence
-/// number is never given twice.
+/// number is never given twice. Made of the time, in microseconds since 1970; 0 is none's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Epoch(pub u64);
 
@@ -17,6 +17,18 @@ pub struct Position {
     pub epoch: Epoch,
     /// The last entry at or before this place.
     pub seq: Seq,
+}
+
+impl Position {
+    /// Before every place that a live log gives: of an event that has none, and of a gateway that
+    /// doesn't know where the log is.
+    pub const NONE: Self = Self { epoch: Epoch(0), seq: 0 };
+
+    /// Whether a live log gave it.
+    #[must_use]
+    pub fn is_given(self) -> bool {
+        self.epoch > Self::NONE.epoch
+    }
 }
 
 /// The data centre whose live log gave a position: `[a-z0-9-]{1,16}`, from `dc.name`.
@@ -57,33 +69,62 @@ const VERSION: &str = "1";
 /// The contract's bound on a cursor, in bytes.
 pub const CURSOR_LEN_MAX: usize = 256;
 
-/// What clients see as `id:`: one position per origin, `1~dc1:<epoch>:<seq>[~…]`, numbers in hex.
+/// How far a viewer is in what one gateway showed of a video, events without a position included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mark {
+    /// Which gateway's byte log, in which life of it: drawn by chance when it began.
+    pub life: u64,
+    /// Events in it up to here.
+    pub ordinal: u64,
+}
+
+/// What clients see as `id:`: one position per origin, `1~dc1:<epoch>:<seq>[~…]`, numbers in hex;
+/// then, where the gateway showed events that have no position, its mark, `~:<life>:<ordinal>`. Other
+/// gateways have no use for that.
 ///
 /// Empty (`1`) is a cursor of ours that names no place: a stream that starts from it is `reset`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Cursor(Vec<(Arc<Origin>, Position)>);
+pub struct Cursor {
+    places: Vec<(Arc<Origin>, Position)>,
+    mark: Option<Mark>,
+}
 
 impl Cursor {
     /// The cursor of a log with one origin.
     #[must_use]
     pub fn single(origin: Arc<Origin>, position: Position) -> Self {
-        Self(vec![(origin, position)])
+        Self { places: vec![(origin, position)], mark: None }
+    }
+
+    /// The same with a gateway's mark.
+    #[must_use]
+    pub fn marked(self, mark: Option<Mark>) -> Self {
+        Self { mark, ..self }
     }
 
     /// The place within `origin`'s log, if it names one.
     #[must_use]
     pub fn at(&self, origin: &Origin) -> Option<Position> {
-        self.0.iter().find(|(name, _)| **name == *origin).map(|(_, position)| *position)
+        self.places.iter().find(|(name, _)| **name == *origin).map(|(_, position)| *position)
+    }
+
+    /// The mark of a gateway, if it bears one.
+    #[must_use]
+    pub fn mark(&self) -> Option<Mark> {
+        self.mark
     }
 }
 
 impl fmt::Display for Cursor {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(VERSION)?;
-        for (origin, Position { epoch, seq }) in &self.0 {
+        for (origin, Position { epoch, seq }) in &self.places {
             write!(out, "~{}:{:x}:{:x}", origin.0, epoch.0, seq)?;
         }
-        Ok(())
+        match self.mark {
+            Some(Mark { life, ordinal }) => write!(out, "~:{life:x}:{ordinal:x}"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -91,12 +132,25 @@ impl FromStr for Cursor {
     type Err = InvalidPosition;
 
     fn from_str(text: &str) -> Result<Self, InvalidPosition> {
-        let mut parts = text.split('~');
-        if text.len() > CURSOR_LEN_MAX || parts.next() != Some(VERSION) {
+        if text.len() > CURSOR_LEN_MAX {
             return Err(InvalidPosition::Cursor);
         }
-        parts.map(parse_place).collect::<Option<_>>().map(Self).ok_or(InvalidPosition::Cursor)
+        let (text, mark) = match text.rsplit_once("~:") {
+            Some((text, mark)) => (text, Some(parse_mark(mark).ok_or(InvalidPosition::Cursor)?)),
+            None => (text, None),
+        };
+        let mut parts = text.split('~');
+        if parts.next() != Some(VERSION) {
+            return Err(InvalidPosition::Cursor);
+        }
+        let places = parts.map(parse_place).collect::<Option<_>>();
+        places.map(|places| Self { places, mark }).ok_or(InvalidPosition::Cursor)
     }
+}
+
+fn parse_mark(text: &str) -> Option<Mark> {
+    let (life, ordinal) = text.split_once(':')?;
+    Some(Mark { life: parse_hex(life)?, ordinal: parse_hex(ordinal)? })
 }
 
 fn parse_place(text: &str) -> Option<(Arc<Origin>, Position)> {
@@ -125,7 +179,7 @@ mod tests {
             let origin: Origin = origin.parse().unwrap();
             (Arc::new(origin), Position { epoch: Epoch(epoch), seq })
         };
-        Cursor(places.iter().map(place).collect())
+        Cursor { places: places.iter().map(place).collect(), mark: None }
     }
 
     #[test]
@@ -133,6 +187,8 @@ mod tests {
         assert_eq!(cursor(&[("dc1", 0x5f, 10)]).to_string(), "1~dc1:5f:a");
         assert_eq!(cursor(&[("a", 1, 0), ("b", 2, 3)]).to_string(), "1~a:1:0~b:2:3");
         assert_eq!(Cursor::default().to_string(), "1");
+        let marked = cursor(&[("dc1", 0x5f, 10)]).marked(Some(Mark { life: 0x1c, ordinal: 17 }));
+        assert_eq!(marked.to_string(), "1~dc1:5f:a~:1c:11");
     }
 
     #[test]
@@ -143,15 +199,23 @@ mod tests {
         {
             assert_eq!(bad.parse::<Cursor>(), Err(InvalidPosition::Cursor), "{bad}");
         }
+        for bad in ["~:", "~:1", "~:1:", "~:1:1:1", "~:01:1", "~:1:1~dc1:1:1", "~:1:1~:1:1"] {
+            let bad = format!("1~dc1:1:1{bad}");
+            assert_eq!(bad.parse::<Cursor>(), Err(InvalidPosition::Cursor), "{bad}");
+        }
         assert!(long.parse::<Cursor>().is_err());
         assert!("1~dc1:10000000000000000:1".parse::<Cursor>().is_err(), "over 64 bits");
     }
 
     proptest! {
         #[test]
-        fn reads_back_what_it_wrote(places in prop::collection::vec(("[a-z0-9-]{1,16}", any::<u64>(), any::<u64>()), 0..4)) {
+        fn reads_back_what_it_wrote(
+            places in prop::collection::vec(("[a-z0-9-]{1,16}", any::<u64>(), any::<u64>()), 0..4),
+            mark in any::<Option<(u64, u64)>>(),
+        ) {
             let places: Vec<_> = places.iter().map(|(o, e, s)| (o.as_str(), *e, *s)).collect();
-            let cursor = cursor(&places);
+            let mark = mark.map(|(life, ordinal)| Mark { life, ordinal });
+            let cursor = cursor(&places).marked(mark);
             let text = cursor.to_string();
             prop_assert!(text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._:~-".contains(&b)));
             prop_assert_eq!(text.parse::<Cursor>(), Ok(cursor));

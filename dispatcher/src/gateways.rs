@@ -16,17 +16,23 @@ use tokio::{sync::Mutex, time::Instant};
 pub(crate) const PERIOD: Duration = Duration::from_secs(1);
 /// A subscriber that isn't in the list is looked for at once, but not more often than this.
 const EARLY_LOOK_PERIOD: Duration = Duration::from_millis(50);
+/// How long a gateway that is not listed any more is remembered: a store that comes back empty lists
+/// nobody for a second or two, and may be away again by then.
+const MEMORY: Duration = Duration::from_secs(10);
 
 /// The living gateways as of the last look.
 pub(crate) struct Gateways {
     store: Arc<dyn EndpointStore>,
     live: RwLock<HashMap<Incarnation, Endpoint>>,
+    /// By address: who lives or lived a while ago, and when that was last seen.
+    lately: RwLock<HashMap<String, (Endpoint, Instant)>>,
     last_look: Mutex<Option<Instant>>,
 }
 
 impl Gateways {
     pub(crate) fn new(store: Arc<dyn EndpointStore>) -> Self {
-        Self { store, live: RwLock::default(), last_look: Mutex::new(None) }
+        let (live, lately) = (RwLock::default(), RwLock::default());
+        Self { store, live, lately, last_look: Mutex::new(None) }
     }
 
     /// Looks who lives, and removes who has died without leaving.
@@ -44,6 +50,12 @@ impl Gateways {
         Ok(live)
     }
 
+    /// All that lived when the store last said so, or shortly before.
+    pub(crate) fn lately_alive(&self) -> Vec<Endpoint> {
+        let lately = self.lately.read().unwrap_or_else(PoisonError::into_inner);
+        lately.values().map(|(endpoint, _)| endpoint.clone()).collect()
+    }
+
     /// Where the incarnation is reached; `None` when it is dead.
     pub(crate) async fn find(&self, incarnation: &Incarnation) -> Option<Endpoint> {
         if let Some(endpoint) = self.listed(incarnation) {
@@ -54,7 +66,7 @@ impl Gateways {
         if last_look.is_none_or(|at| at.elapsed() >= EARLY_LOOK_PERIOD) {
             *last_look = Some(Instant::now());
             if let Err(error) = self.look().await {
-                tracing::warn!(%error, "can't look for a gateway");
+                tracing::debug!(%error, "can't look for a gateway");
             }
         }
         drop(last_look);
@@ -70,6 +82,15 @@ impl Gateways {
         let by_incarnation =
             live.iter().map(|endpoint| (endpoint.incarnation.clone(), endpoint.clone())).collect();
         *self.live.write().unwrap_or_else(PoisonError::into_inner) = by_incarnation;
+        self.remember(&live);
         Ok(live)
+    }
+
+    fn remember(&self, live: &[Endpoint]) {
+        let now = Instant::now();
+        let mut lately = self.lately.write().unwrap_or_else(PoisonError::into_inner);
+        lately.retain(|_, (_, seen)| now - *seen < MEMORY);
+        let seen = |endpoint: &Endpoint| (endpoint.address.clone(), (endpoint.clone(), now));
+        lately.extend(live.iter().map(seen));
     }
 }

@@ -2,7 +2,9 @@
 //!
 //! [`Dispatcher`] takes a batch, has the live log append it (which also tells who is subscribed)
 //! and queues the entries for those gateways; [`forward`] holds one queue per gateway, [`gateways`]
-//! knows which of them live.
+//! knows which of them live. While the live log is away, what may be shown all the same goes without
+//! a place to every gateway that lived when last heard of: nobody knows who is subscribed, and who
+//! has no viewers of the video ignores it.
 //!
 //! Invariant: it holds nothing that is needed. Kill it at any instant: what it had not forwarded is
 //! in the live log, where gateways find it.
@@ -13,11 +15,15 @@ use async_trait::async_trait;
 use axum::{Router, body::Body, extract::State, routing::post};
 use bytes::Bytes;
 use common::{
+    ambient,
     endpoint_store::EndpointStore,
-    event::{VideoEntries, VideoEvents},
-    link::{Accepted, Deliver, Dispatch, LinkError},
+    event::{Entry, Event, VideoEntries, VideoEvents},
+    ids::VideoId,
+    link::{Accepted, Deliver, Dispatch, LinkError, NotAppended},
     live_log::{Appended, LiveLog, LiveLogError},
+    outage::Outage,
     peer::{self, DISPATCH_PATH},
+    position::Origin,
     task,
     wire::{self, DispatchRequest, DispatchResponse},
 };
@@ -41,6 +47,8 @@ pub struct Deps {
     pub endpoints: Arc<dyn EndpointStore>,
     /// The way to them.
     pub deliver: Arc<dyn Deliver>,
+    /// The data centre.
+    pub origin: Arc<Origin>,
 }
 
 /// A running dispatcher. Its tasks end with the token it was started with.
@@ -49,6 +57,24 @@ pub struct Dispatcher {
     gateways: Gateways,
     forward: Forward,
     calls: Semaphore,
+    origin: Arc<Origin>,
+    appends: Outage,
+    looks: Outage,
+}
+
+/// What was asked for one video, as far as it is needed once the live log has answered.
+struct Asked {
+    video: VideoId,
+    len: usize,
+    /// To be shown if the live log is away.
+    shown_anyway: Vec<Event>,
+}
+
+impl Asked {
+    fn of(batch: &VideoEvents) -> Self {
+        let shown_anyway = if batch.show_anyway { batch.events.clone() } else { Vec::new() };
+        Self { video: batch.video.clone(), len: batch.events.len(), shown_anyway }
+    }
 }
 
 impl Dispatcher {
@@ -59,6 +85,9 @@ impl Dispatcher {
             gateways: Gateways::new(deps.endpoints),
             forward: Forward::new(deps.deliver),
             calls: Semaphore::new(CALLS_MAX),
+            origin: deps.origin,
+            appends: Outage::new("append to the live log"),
+            looks: Outage::new("look at gateways"),
         });
         let refresh = task::spawn("dispatcher.gateways", refresh(dispatcher.clone(), stop));
         (dispatcher, refresh)
@@ -69,7 +98,7 @@ impl Dispatcher {
         Router::new().route(DISPATCH_PATH, post(dispatch)).with_state(self.clone())
     }
 
-    async fn forward(&self, appended: &Appended, video: &common::ids::VideoId) {
+    async fn forward(&self, appended: &Appended, video: &VideoId) {
         for incarnation in &appended.subscribers {
             let Some(endpoint) = self.gateways.find(incarnation).await else {
                 metrics::counter!("chorus_dispatcher_dead_subscribers_total").increment(1);
@@ -79,30 +108,54 @@ impl Dispatcher {
             self.forward.queue(&endpoint, VideoEntries { video: video.clone(), entries });
         }
     }
+
+    fn forward_without_place(&self, video: &VideoId, events: Vec<Event>) {
+        if events.is_empty() {
+            return;
+        }
+        metrics::counter!("chorus_dispatcher_placeless_total").increment(events.len() as u64);
+        let now_ms = ambient::unix_ms();
+        let entry = |event| Entry::without_place(self.origin.clone(), event, now_ms);
+        let entries: Vec<_> = events.into_iter().map(entry).collect();
+        for endpoint in self.gateways.lately_alive() {
+            let entries = entries.clone();
+            self.forward.queue(&endpoint, VideoEntries { video: video.clone(), entries });
+        }
+    }
+
+    /// One video's answers; what has a place is on its way to the gateways then.
+    async fn settle(&self, asked: Asked, answer: Result<Appended, LiveLogError>) -> Vec<Accepted> {
+        let Asked { video, len, shown_anyway } = asked;
+        let error = match answer {
+            Ok(appended) => {
+                self.forward(&appended, &video).await;
+                return appended.entries.iter().map(|entry| Ok(entry.position)).collect();
+            }
+            Err(LiveLogError::TooLate) => NotAppended::TooLate,
+            Err(LiveLogError::Unavailable(why)) => {
+                tracing::debug!(%video, why, "can't append");
+                self.forward_without_place(&video, shown_anyway);
+                NotAppended::LogAway(why)
+            }
+        };
+        vec![Err(error); len]
+    }
 }
 
 #[async_trait]
 impl Dispatch for Dispatcher {
     async fn dispatch(&self, batches: Vec<VideoEvents>) -> Result<Vec<Accepted>, LinkError> {
         let _call = self.calls.try_acquire().map_err(|_| LinkError::Overloaded)?;
-        let asked: Vec<_> =
-            batches.iter().map(|batch| (batch.video.clone(), batch.events.len())).collect();
-        let events: usize = asked.iter().map(|(_, len)| len).sum();
+        let asked: Vec<_> = batches.iter().map(Asked::of).collect();
+        let events: usize = asked.iter().map(|asked| asked.len).sum();
         metrics::counter!("chorus_dispatcher_events_total").increment(events as u64);
         let answers = self.live_log.append(batches).await;
         let mut accepted = Vec::with_capacity(events);
-        for ((video, len), answer) in asked.iter().zip(answers) {
-            match answer {
-                Ok(appended) => {
-                    self.forward(&appended, video).await;
-                    accepted.extend(appended.entries.iter().map(|entry| Ok(entry.position)));
-                }
-                Err(LiveLogError(why)) => {
-                    tracing::warn!(%video, why, "can't append");
-                    let unavailable = || Err(LinkError::Unavailable(why.clone()));
-                    accepted.extend(std::iter::repeat_with(unavailable).take(*len));
-                }
+        for (asked, answer) in asked.into_iter().zip(answers) {
+            if !matches!(answer, Err(LiveLogError::TooLate)) {
+                self.appends.note(&answer);
             }
+            accepted.extend(self.settle(asked, answer).await);
         }
         Ok(accepted)
     }
@@ -119,12 +172,16 @@ async fn dispatch(
 
 async fn refresh(dispatcher: Arc<Dispatcher>, stop: CancellationToken) {
     loop {
-        match dispatcher.gateways.refresh().await {
-            Ok(live) => dispatcher.forward.keep(&live),
-            Err(error) => tracing::warn!(%error, "can't look at gateways"),
+        let live = dispatcher.gateways.refresh().await;
+        dispatcher.looks.note(&live);
+        if let Ok(live) = live {
+            dispatcher.forward.keep(&live);
         }
         if tokio::time::timeout(gateways::PERIOD, stop.cancelled()).await.is_ok() {
             break;
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,12 +1,12 @@
 //! One video's recent frames, encoded once: every viewer is just a [`Place`] in it.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 
 use bytes::{Bytes, BytesMut};
 use common::{event::EventId, position::Position};
 
 use crate::{
-    frame::Encoder,
+    frame::{Encoder, Spot},
     tier::{Sample, Tier},
 };
 
@@ -38,11 +38,11 @@ struct Segment {
     is_unordered: bool,
 }
 
-/// An event in the log: where it ends, and which one it is.
+/// An event in the log: where it ends, and which one it is; or a position without an event.
 #[derive(Debug)]
-struct Item {
-    end: Place,
-    id: Option<EventId>,
+pub(crate) struct Item {
+    pub(crate) end: Place,
+    pub(crate) id: Option<EventId>,
     /// Tiers above this show it.
     above: u8,
 }
@@ -71,7 +71,8 @@ pub(crate) struct ByteLog {
     segments: VecDeque<Segment>,
     /// Oldest first; places never go back.
     items: VecDeque<Item>,
-    ids: HashSet<EventId>,
+    /// Events by id, with their ordinals.
+    ids: HashMap<EventId, u64>,
     /// The pass that is being gathered.
     tail: BytesMut,
     tail_is_unordered: bool,
@@ -86,7 +87,7 @@ impl ByteLog {
             start,
             segments: VecDeque::new(),
             items: VecDeque::new(),
-            ids: HashSet::new(),
+            ids: HashMap::new(),
             tail: BytesMut::new(),
             tail_is_unordered: true,
             end: start,
@@ -105,7 +106,12 @@ impl ByteLog {
 
     /// Whether the event was shown and is still in the log.
     pub(crate) fn has(&self, id: &EventId) -> bool {
-        self.ids.contains(id)
+        self.ids.contains_key(id)
+    }
+
+    /// Which of the log's events it is, if it is in the log.
+    pub(crate) fn ordinal_of(&self, id: &EventId) -> Option<u64> {
+        self.ids.get(id).copied()
     }
 
     /// Appends the frame of an event, which tiers `above` this show; `write` encodes it. The video's
@@ -117,7 +123,7 @@ impl ByteLog {
         write: impl FnOnce(&mut BytesMut),
     ) {
         self.end.ordinal += 1;
-        self.ids.insert(id);
+        self.ids.insert(id, self.end.ordinal);
         self.write(position, (Some(id), above), write);
     }
 
@@ -146,9 +152,9 @@ impl ByteLog {
         self.items.push_back(Item { end: self.end, id, above });
     }
 
-    /// Ends a pass: what was appended becomes readable, what is too old goes. Tells whether there
-    /// was anything.
-    pub(crate) fn seal(&mut self) -> bool {
+    /// Ends a pass: what was appended becomes readable, what is too old goes, and `trimmed` is told of
+    /// it. Tells whether there was anything.
+    pub(crate) fn seal(&mut self, trimmed: impl FnMut(&Item)) -> bool {
         if self.tail.is_empty() {
             return false;
         }
@@ -159,17 +165,18 @@ impl ByteLog {
             self.segments.pop_back();
         }
         self.segments.push_back(Segment { bytes, end: self.end, is_unordered });
-        self.trim();
+        self.trim(trimmed);
         true
     }
 
-    fn trim(&mut self) {
+    fn trim(&mut self, mut trimmed: impl FnMut(&Item)) {
         while self.segments.len() > 1 && self.end.offset - self.start.offset > LEN_MAX as u64 {
             let Some(oldest) = self.segments.pop_front() else { break };
             self.start = oldest.end;
         }
         let first_kept = self.items.partition_point(|i| i.end.offset <= self.start.offset);
         for item in self.items.drain(..first_kept) {
+            trimmed(&item);
             if let Some(id) = item.id {
                 self.ids.remove(&id);
             }
@@ -186,6 +193,18 @@ impl ByteLog {
         }
         let at = self.items.partition_point(|item| item.end.position < position);
         self.items.get(at).map(|item| item.end).filter(|end| end.position == position)
+    }
+
+    /// The place with both `position` and `ordinal`, when the log has it: events without a position of
+    /// their own included, it is exactly how far a viewer was.
+    pub(crate) fn place_at(&self, position: Position, ordinal: u64) -> Option<Place> {
+        let is_it = |place: Place| place.position == position && place.ordinal == ordinal;
+        if is_it(self.start) {
+            return Some(self.start);
+        }
+        let before = |end: Place| (end.position, end.ordinal) < (position, ordinal);
+        let at = self.items.partition_point(|item| before(item.end));
+        self.items.get(at).map(|item| item.end).filter(|end| is_it(*end))
     }
 
     /// The place before the newest `count` events, or before all when there are fewer.
@@ -223,8 +242,15 @@ impl ByteLog {
 
 impl ByteLog {
     /// What follows `place` for a tier. Events that it leaves out are told of together with the next
-    /// that it shows, or with the next heartbeat; until then the place stays before them.
-    pub(crate) fn sample(&self, place: Place, tier: Tier, encoder: &Encoder) -> Read {
+    /// that it shows, or with the next heartbeat; until then the place stays before them. `spot` tells
+    /// what a cursor says there.
+    pub(crate) fn sample(
+        &self,
+        place: Place,
+        tier: Tier,
+        encoder: &Encoder,
+        spot: impl Fn(Place) -> Spot,
+    ) -> Read {
         if place.offset < self.start.offset {
             return Read::FellOff;
         }
@@ -236,7 +262,7 @@ impl ByteLog {
                 sample.show(self.between(seen.offset, item.end.offset), item.end.position);
                 told = item.end;
             } else {
-                sample.leave_out(item.end.ordinal - seen.ordinal, item.end.position);
+                sample.leave_out(item.end.ordinal - seen.ordinal, spot(item.end));
             }
             seen = item.end;
             if sample.len() >= READ_LEN_MAX {

@@ -17,9 +17,13 @@ impl Gateway {
     /// Takes entries for the incarnation `to`.
     ///
     /// # Errors
-    /// [`LinkError::Refused`] when `to` is over: its subscriptions count no longer.
+    /// [`LinkError::Refused`] when `to` is over: its subscriptions count no longer. Entries without a
+    /// place are taken all the same: they don't come by subscription, but while no dispatcher can
+    /// know who is who.
     pub fn take(&self, to: &Incarnation, batches: Vec<VideoEntries>) -> Result<(), LinkError> {
-        if *to != self.lease.incarnation() {
+        let mut entries = batches.iter().flat_map(|batch| &batch.entries);
+        let is_over = *to != self.lease.incarnation();
+        if is_over && entries.any(|entry| entry.position.is_given()) {
             return Err(LinkError::Refused("that incarnation is over".into()));
         }
         self.registry.push(batches);

@@ -7,7 +7,7 @@ use bytes::{BufMut, BytesMut};
 use common::{
     ambient,
     event::{Entry, Kind},
-    position::{Cursor, Origin, Position},
+    position::{Cursor, Mark, Origin, Position},
 };
 use serde::Serialize;
 
@@ -30,14 +30,27 @@ pub(crate) enum Status {
     Reset,
 }
 
-/// The `resume` verdict; positions are those of the one origin.
+/// What a cursor of the one origin says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Spot {
+    pub(crate) position: Position,
+    pub(crate) mark: Option<Mark>,
+}
+
+impl From<Position> for Spot {
+    fn from(position: Position) -> Self {
+        Self { position, mark: None }
+    }
+}
+
+/// The `resume` verdict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Resume {
     pub(crate) status: Status,
     /// Before the first replayed event: a replay that is cut is repeated.
-    pub(crate) from: Position,
+    pub(crate) from: Spot,
     /// After the last replayed event.
-    pub(crate) to: Position,
+    pub(crate) to: Spot,
     /// Events between the two.
     pub(crate) replayed: u64,
 }
@@ -57,30 +70,31 @@ impl Encoder {
         &self.origin
     }
 
-    fn cursor(&self, position: Position) -> Cursor {
-        Cursor::single(self.origin.clone(), position)
+    fn cursor(&self, Spot { position, mark }: Spot) -> Cursor {
+        Cursor::single(self.origin.clone(), position).marked(mark)
     }
 
     /// An entry with its position.
-    pub(crate) fn entry(&self, out: &mut BytesMut, entry: &Entry) {
+    pub(crate) fn entry(&self, out: &mut BytesMut, entry: &Entry, mark: Option<Mark>) {
+        let spot = Spot { position: entry.position, mark };
         if entry.event.kind == Kind::SKIPPED {
             skipped_one(out, entry);
-            self.bare(out, entry.position);
+            self.bare(out, spot);
         } else {
-            self.id(out, entry.position);
+            self.id(out, spot);
             unpositioned(out, entry);
         }
     }
 
     /// A block that moves the position and shows nothing.
-    pub(crate) fn bare(&self, out: &mut BytesMut, position: Position) {
-        self.id(out, position);
+    pub(crate) fn bare(&self, out: &mut BytesMut, spot: impl Into<Spot>) {
+        self.id(out, spot.into());
         out.put_u8(b'\n');
     }
 
     /// Tells that `count` events after `from`, up to and including `to`, were left out.
     pub(crate) fn skipped(&self, out: &mut BytesMut, count: u64, from: Position, to: Position) {
-        skipped(out, count, &self.cursor(from), &self.cursor(to));
+        skipped(out, count, &self.cursor(from.into()), &self.cursor(to.into()));
     }
 
     /// The first block of a stream.
@@ -106,8 +120,8 @@ impl Encoder {
         out
     }
 
-    fn id(&self, out: &mut BytesMut, position: Position) {
-        write(out, format_args!("id: {}\n", self.cursor(position)));
+    fn id(&self, out: &mut BytesMut, spot: Spot) {
+        write(out, format_args!("id: {}\n", self.cursor(spot)));
     }
 }
 
@@ -171,7 +185,7 @@ mod tests {
     fn golden_frames() {
         let encoder = encoder();
         assert_eq!(
-            text(|out| encoder.entry(out, &entry(1, 10))),
+            text(|out| encoder.entry(out, &entry(1, 10), None)),
             "id: 1~dc1:1:a\nevent: comment\ndata: {\"n\":10,\"e\":1}\n\n"
         );
         assert_eq!(text(|out| encoder.bare(out, position(2, 0))), "id: 1~dc1:2:0\n\n");
@@ -190,14 +204,18 @@ mod tests {
         let told =
             "event: skipped\ndata: {\"count\":1,\"from\":\"1~dc1:1:9\",\"to\":\"1~dc1:1:a\"}\n\n";
         let whole = format!("{told}id: 1~dc1:1:a\n\n");
-        assert_eq!(text(|out| encoder().entry(out, &entry)), whole);
+        assert_eq!(text(|out| encoder().entry(out, &entry, None)), whole);
         assert_eq!(text(|out| unpositioned(out, &entry)), told);
     }
 
     #[test]
     fn the_first_block_has_all_that_the_contract_asks() {
-        let resume =
-            |status| Resume { status, from: position(1, 2), to: position(1, 4), replayed: 2 };
+        let resume = |status| Resume {
+            status,
+            from: position(1, 2).into(),
+            to: position(1, 4).into(),
+            replayed: 2,
+        };
         let head = |status| text(|out| *out = encoder().head(resume(status)));
         let new = head(Status::New);
         let lines: Vec<_> = new.lines().collect();

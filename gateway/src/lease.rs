@@ -10,6 +10,7 @@ use common::{
     ambient,
     endpoint_store::{EndpointStore, EndpointStoreError},
     link::{Endpoint, Incarnation},
+    outage::Outage,
 };
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -48,12 +49,13 @@ impl Lease {
         stop: CancellationToken,
         changed: impl Fn(),
     ) {
-        let (mut registered, mut away) = (false, false);
+        let outage = Outage::new("renew the lease");
+        let mut registered = false;
         let mut renewed_at = Instant::now();
         loop {
             let began = Instant::now();
             let beat = self.beat(&*store, registered, renewed_at).await;
-            let was_away = std::mem::replace(&mut away, beat.is_err());
+            outage.note(&beat);
             match beat {
                 Ok(Beat::Renewed) => renewed_at = began,
                 Ok(Beat::Registered { again }) => {
@@ -62,8 +64,7 @@ impl Lease {
                         changed();
                     }
                 }
-                Err(error) if !was_away => tracing::warn!(%error, "no heartbeat"),
-                Err(_) => {} // one line per outage
+                Err(_) => {} // the lease runs out, and a new incarnation follows
             }
             tokio::select! {
                 () = stop.cancelled() => break,

@@ -17,7 +17,10 @@ pub use crate::{
     crowd::micro::{pass_to_one_place, pass_to_places},
     stream::micro::parse_query,
 };
-use crate::{frame::Encoder, video::order::Order};
+use crate::{
+    frame::Encoder,
+    video::order::{Order, Placeless, Room},
+};
 pub use append::{append_comment, push_in_order};
 pub use encode::{encode_comment, encode_head};
 pub use parse::{parse_batch, parse_cursor};
@@ -82,7 +85,8 @@ fn encoder() -> Encoder {
 
 /// The order of a video without comments.
 pub(crate) fn quiet_order() -> Order {
-    Order::new(encoder(), LogPage { head: position(0), first: 1, entries: Vec::new() })
+    let page = LogPage { head: position(0), first: 1, entries: Vec::new() };
+    Order::new(encoder(), Placeless::new(0, Room::new(0)), page)
 }
 
 /// What is parsed here is written here: an error is this module's mistake.

@@ -137,7 +137,7 @@ impl Slot {
         match self.page.get() {
             Some(Ok(page)) => Ok(act(page)),
             Some(Err(error)) => Err(error.clone()),
-            None => Err(LiveLogError("nobody has read it".to_owned())),
+            None => Err(LiveLogError::Unavailable("nobody has read it".to_owned())),
         }
     }
 }
@@ -146,8 +146,8 @@ impl Page {
     fn encode(page: &LogPage, encoder: &Encoder) -> Self {
         let (mut frames, mut items) = (BytesMut::new(), Vec::with_capacity(page.entries.len()));
         for entry in &page.entries {
-            encoder.entry(&mut frames, entry);
-            let (position, above) = (entry.position, tier::shown_above(entry));
+            encoder.entry(&mut frames, entry, None);
+            let (position, above) = (entry.position, tier::shown_above(&entry.event, entry.stamp));
             items.push(Item { position, end: frames.len(), above });
         }
         Self { epoch: page.head.epoch, first: page.first, frames: frames.freeze(), items }

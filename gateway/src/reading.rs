@@ -33,7 +33,7 @@ pub(crate) fn read_on(order: &Order, reader: &mut Reader, slow_viewer: SlowViewe
     let Reader { place, tier } = reader;
     let read = match *tier {
         None => order.log().read(*place),
-        Some(tier) => order.log().sample(*place, tier, order.encoder()),
+        Some(tier) => order.log().sample(*place, tier, order.encoder(), |end| order.spot(end)),
     };
     match read {
         Read::Bytes(chunks, next) => {
@@ -55,7 +55,7 @@ fn skip_to_end(order: &Order, place: &mut Place) -> Bytes {
     let count = end.ordinal - place.ordinal;
     let (mut notice, encoder) = (BytesMut::new(), order.encoder());
     encoder.skipped(&mut notice, count, place.position, end.position);
-    encoder.bare(&mut notice, end.position);
+    encoder.bare(&mut notice, order.spot(end));
     *place = end;
     notice.freeze()
 }

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use common::{
     config::SlowViewer,
     event::{Entry, Event, EventId, Kind, Stamp},
-    live_log::LiveLog,
+    live_log::{LiveLog, LogPage},
     position::{Epoch, Origin, Position, Seq},
 };
 use tokio::{sync::watch, time::Instant};
@@ -21,7 +21,10 @@ use crate::{
     frame::Encoder,
     house::{House, Rules},
     lease::Lease,
-    video::{Surroundings, order::Order},
+    video::{
+        Surroundings,
+        order::{Order, Placeless, Room},
+    },
 };
 use endpoints::Endpoints;
 use log::CountingLog;
@@ -38,6 +41,19 @@ pub(crate) fn origin() -> Arc<Origin> {
 
 pub(crate) fn encoder() -> Encoder {
     Encoder::new(origin())
+}
+
+/// Enough for what is shown without a position in a test.
+pub(crate) fn room() -> Arc<Room> {
+    Room::new(10_000)
+}
+
+/// The life of the byte logs of [`order`].
+pub(crate) const LIFE: u64 = 7;
+
+/// An order that begins with what a page holds.
+pub(crate) fn order(page: LogPage) -> Order {
+    Order::new(encoder(), Placeless::new(LIFE, room()), page)
 }
 
 pub(crate) fn position(epoch: u64, seq: Seq) -> Position {
@@ -65,6 +81,7 @@ pub(crate) fn around(live_log: Arc<dyn LiveLog>) -> Surroundings {
         pause_max: Duration::from_millis(50),
         slow_viewer: SlowViewer::Skip,
         house: House::new(Rules::default()),
+        placeless: room(),
         tasks: TaskTracker::new(),
         stop: CancellationToken::new(),
     }

@@ -3,12 +3,12 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 use common::{
-    event::{Entry, Kind},
+    event::{Event, Kind, Stamp},
     position::Position,
 };
 use serde::Deserialize;
 
-use crate::frame::Encoder;
+use crate::frame::{Encoder, Spot};
 
 /// Comments per second that can be had, in ascending order.
 const TIERS: [u8; 4] = [1, 5, 10, 30];
@@ -32,13 +32,12 @@ impl Tier {
 
 /// Tiers above this show an event: as many of its second came before it in the live log. 0, which is
 /// below all, for those that are more than somebody's comment: moderators', deletions, producers'.
-pub(crate) fn shown_above(entry: &Entry) -> u8 {
-    let rank = entry.stamp.rank.min(u8::MAX.into());
+pub(crate) fn shown_above(event: &Event, stamp: Stamp) -> u8 {
     // Reading the comment's JSON is left to where it matters.
-    if rank == 0 || entry.event.kind != Kind::COMMENT || is_by_staff(&entry.event.data) {
+    if stamp.rank == 0 || event.kind != Kind::COMMENT || is_by_staff(&event.data) {
         return 0;
     }
-    rank.try_into().unwrap_or(u8::MAX)
+    stamp.rank.try_into().unwrap_or(u8::MAX)
 }
 
 fn is_by_staff(comment: &[u8]) -> bool {
@@ -66,26 +65,26 @@ pub(crate) struct Sample<'e> {
     from: Position,
     /// Not told of yet, up to this position.
     left_out: u64,
-    to: Position,
+    to: Spot,
 }
 
 impl<'e> Sample<'e> {
     /// Of what follows `from`.
     pub(crate) fn new(encoder: &'e Encoder, from: Position) -> Self {
-        Self { encoder, bytes: BytesMut::new(), from, left_out: 0, to: from }
+        Self { encoder, bytes: BytesMut::new(), from, left_out: 0, to: from.into() }
     }
 
     /// An event is shown: `frame`, after which the order is at `position`.
     pub(crate) fn show(&mut self, frame: impl IntoIterator<Item = Bytes>, position: Position) {
         self.tell(false);
         frame.into_iter().for_each(|part| self.bytes.put_slice(&part));
-        (self.from, self.to) = (position, position);
+        (self.from, self.to) = (position, position.into());
     }
 
-    /// So many events are not shown; the order is at `position` after them.
-    pub(crate) fn leave_out(&mut self, count: u64, position: Position) {
+    /// So many events are not shown; a cursor says `to` after them.
+    pub(crate) fn leave_out(&mut self, count: u64, to: impl Into<Spot>) {
         self.left_out += count;
-        self.to = position;
+        self.to = to.into();
     }
 
     /// Tells of what was left out last, which no shown event follows.
@@ -97,11 +96,11 @@ impl<'e> Sample<'e> {
         if self.left_out == 0 {
             return;
         }
-        self.encoder.skipped(&mut self.bytes, self.left_out, self.from, self.to);
+        self.encoder.skipped(&mut self.bytes, self.left_out, self.from, self.to.position);
         if moves_position {
             self.encoder.bare(&mut self.bytes, self.to);
         }
-        (self.left_out, self.from) = (0, self.to);
+        (self.left_out, self.from) = (0, self.to.position);
     }
 
     /// Bytes so far.
@@ -116,8 +115,6 @@ impl<'e> Sample<'e> {
 
 #[cfg(test)]
 mod tests {
-    use common::event::Stamp;
-
     use super::*;
     use crate::test_support::{encoder, entry, position};
 
@@ -131,10 +128,10 @@ mod tests {
     fn whatever_is_more_than_a_comment_is_always_shown() {
         let ranked = |kind: &str, role: &str| {
             let mut entry = entry(1, 1);
-            entry.stamp = Stamp { at_ms: 0, rank: 700 };
+            let stamp = Stamp { at_ms: 0, rank: 700 };
             entry.event.kind = Kind::parse(kind).unwrap();
             entry.event.data = format!(r#"{{"id":"x","author":{{"id":"a"{role}}}}}"#).into();
-            shown_above(&entry)
+            shown_above(&entry.event, stamp)
         };
         assert_eq!(ranked("comment", ""), u8::MAX);
         assert_eq!(ranked("comment", r#","role":"commenter""#), u8::MAX);

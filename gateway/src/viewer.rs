@@ -73,11 +73,12 @@ impl Viewer {
         let Opening { mut resume, place, older } = opening;
         let mut page = None;
         if let Some(from) = older {
-            let until = order.borrow().log().start().position;
+            let until = order.borrow().pages_until();
             match gateway.pages.after(&video, from, until, tier).await {
                 Ok(Replay::Frames(frames, end)) => {
-                    let replayed = resume.to.seq.saturating_sub(from.seq);
-                    resume = Resume { status: Status::Continued, from, replayed, ..resume };
+                    let replayed = resume.to.position.seq.saturating_sub(from.seq);
+                    let (status, from) = (Status::Continued, from.into());
+                    resume = Resume { status, from, replayed, ..resume };
                     page = Some((frames, end));
                 }
                 Ok(Replay::Trimmed) => {}
@@ -179,11 +180,11 @@ impl Viewer {
     async fn page_after(&mut self, end: Position) -> Result<Step, EndOfStream> {
         let until = {
             let order = self.order.borrow();
-            if let Some(place) = order.log().place_after(end) {
+            if let Some(place) = order.place_after(end) {
                 self.reader.place = place;
                 return Ok(Step::Log);
             }
-            order.log().start().position
+            order.pages_until()
         };
         let Gateway { pages, .. } = &*self.gateway;
         match pages.after(&self.video, end, until, self.reader.tier).await {

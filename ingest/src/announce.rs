@@ -9,6 +9,7 @@ use common::{event::Event, ids::VideoId, link::LinkError};
 use tokio::time::Instant;
 
 use crate::{
+    away::LogWatch,
     budget::Budget,
     dispatchers::Dispatchers,
     outbox::{NotTaken, Outbox},
@@ -27,6 +28,14 @@ pub(crate) struct Announcement {
     pub(crate) event: Event,
     /// After that it must not leave this process any more.
     pub(crate) until: Until,
+    /// Whether it is shown without a place if the live log is away.
+    pub(crate) show_anyway: bool,
+}
+
+impl Announcement {
+    pub(crate) fn of(video: VideoId, event: Event, until: Until) -> Self {
+        Self { video, event, until, show_anyway: false }
+    }
 }
 
 /// The way to the live log, as [`Intake`](crate::intake::Intake) knows it. `false` says nothing
@@ -43,11 +52,22 @@ pub(crate) trait Announce: Send + Sync + 'static {
 pub(crate) struct Announcer {
     dispatchers: Dispatchers,
     budget: Mutex<Budget>,
+    log: LogWatch,
+}
+
+/// How a round of all dispatchers ended, when none of them took the comment.
+enum Round {
+    /// Asking again may help.
+    Retry,
+    /// None that answered can reach the live log.
+    LogAway,
+    /// It must not be announced any more, or there is no budget for another attempt.
+    Over,
 }
 
 impl Announcer {
     pub(crate) fn new(dispatchers: Dispatchers) -> Self {
-        Self { dispatchers, budget: Mutex::new(Budget::new(Instant::now())) }
+        Self { dispatchers, budget: Mutex::new(Budget::new(Instant::now())), log: LogWatch::new() }
     }
 
     fn may_repeat(&self) -> bool {
@@ -62,24 +82,71 @@ impl Announcer {
         let mut budget = self.budget.lock().unwrap_or_else(PoisonError::into_inner);
         act(&mut budget, Instant::now())
     }
+
+    /// Asks all dispatchers, one after the other, until one has taken it.
+    async fn round(
+        &self,
+        announcement: &Announcement,
+        is_repeated: &mut bool,
+        deadline: Instant,
+    ) -> Result<(), Round> {
+        let (mut is_away, mut may_help) = (false, false);
+        for outbox in self.dispatchers.ranked(&announcement.video) {
+            if *is_repeated && !self.may_repeat() {
+                return Err(if is_away { Round::LogAway } else { Round::Over });
+            }
+            match send(&outbox, announcement.clone(), deadline).await {
+                Ok(()) => return Ok(()),
+                Err(NotTaken::TooLate) => return Err(Round::Over),
+                Err(NotTaken::Unsent) => may_help = true,
+                Err(NotTaken::LogAway) => (*is_repeated, is_away) = (true, true),
+                Err(NotTaken::Failed(error)) => {
+                    *is_repeated = true;
+                    may_help |= error == LinkError::Overloaded;
+                }
+            }
+        }
+        Err(if is_away && !may_help { Round::LogAway } else { Round::Retry })
+    }
+
+    /// Has one dispatcher append it or, failing that, show it without a place. This is asked for
+    /// once, so it needs no budget.
+    async fn show_anyway(&self, announcement: Announcement, deadline: Instant) -> bool {
+        let announcement = Announcement { show_anyway: true, ..announcement };
+        for outbox in self.dispatchers.ranked(&announcement.video) {
+            match send(&outbox, announcement.clone(), deadline).await {
+                Ok(()) => {
+                    self.log.note(false);
+                    return true;
+                }
+                Err(NotTaken::LogAway | NotTaken::TooLate) => break,
+                Err(NotTaken::Failed(_) | NotTaken::Unsent) => {}
+            }
+        }
+        false
+    }
 }
 
 impl Announce for Announcer {
     async fn announce(&self, announcement: Announcement) -> bool {
         let deadline = Instant::now() + DEADLINE;
         self.budget(|budget, _| budget.deposit());
+        if self.log.is_away() {
+            return self.show_anyway(announcement, deadline).await;
+        }
         let (mut is_repeated, mut pause) = (false, PAUSE_MIN);
         loop {
-            for outbox in self.dispatchers.ranked(&announcement.video) {
-                if is_repeated && !self.may_repeat() {
-                    return false;
+            match self.round(&announcement, &mut is_repeated, deadline).await {
+                Ok(()) => {
+                    self.log.note(false);
+                    return true;
                 }
-                match send(&outbox, announcement.clone(), deadline).await {
-                    Ok(()) => return true,
-                    Err(NotTaken::TooLate) => return false,
-                    Err(NotTaken::Unsent) => {}
-                    Err(NotTaken::Failed(_)) => is_repeated = true,
+                Err(Round::Over) => return false,
+                Err(Round::LogAway) => {
+                    self.log.note(true);
+                    return self.show_anyway(announcement, deadline).await;
                 }
+                Err(Round::Retry) => {}
             }
             is_repeated = true;
             if Instant::now() + pause >= deadline {

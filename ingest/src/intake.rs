@@ -113,7 +113,7 @@ impl<A: Announce> Intake<A> {
             return self.recall(&pending).await;
         }
         let (video, event) = (comment.video.clone(), Event::of_comment(comment));
-        if self.announcer.announce(Announcement { video, event, until }).await {
+        if self.announcer.announce(Announcement::of(video, event, until)).await {
             return Ok(Announced::Accepted);
         }
         self.comments.add_pending(&pending).await?;

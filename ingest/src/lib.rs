@@ -2,7 +2,7 @@
 //!
 //! In reading order: [`request`] is what a commenter may send, [`post`] the way from there to an
 //! answer ([`places`] who waits or is refused before), [`intake`] what happens to a comment on it,
-//! [`announce`] the way to a dispatcher ([`budget`] how often, [`dispatchers`] who they are,
+//! [`announce`] the way to a dispatcher ([`budget`] how often, [`away`] what when none reaches the log, [`dispatchers`] who they are,
 //! [`standing`] whom to ask first, [`outbox`] the batches, [`window`] until when), [`pending`] what
 //! is announced later, [`history`] what readers get.
 //!
@@ -22,6 +22,7 @@ use common::{
     comment_store::CommentStore,
     config::Config,
     live_log::LiveLog,
+    outage::Outage,
     position::{InvalidPosition, Origin},
     task,
 };
@@ -35,6 +36,7 @@ use places::Places;
 use window::Window;
 
 mod announce;
+mod away;
 mod budget;
 mod dispatchers;
 mod history;
@@ -123,10 +125,10 @@ impl Ingest {
 }
 
 async fn drain(intake: Arc<Intake>, stop: CancellationToken) {
+    let outage = Outage::new("drain pending comments");
     while tokio::time::timeout(PENDING_PERIOD, stop.cancelled()).await.is_err() {
-        let drained = stop.run_until_cancelled(intake.drain_pending()).await;
-        if let Some(Err(error)) = drained {
-            tracing::warn!(%error, "can't drain pending comments");
+        if let Some(drained) = stop.run_until_cancelled(intake.drain_pending()).await {
+            outage.note(&drained);
         }
     }
 }

@@ -1,13 +1,14 @@
 //! The way to one dispatcher: whatever gathered while the last call was under way goes in the next.
 
 use std::{
+    iter,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use common::{
     event::VideoEvents,
-    link::{Accepted, Dispatch, LinkError},
+    link::{Accepted, Dispatch, LinkError, NotAppended},
     task,
 };
 use tokio::{
@@ -32,10 +33,21 @@ pub(crate) const PATIENCE: Duration = Duration::from_millis(600);
 pub(crate) enum NotTaken {
     /// It never left: too many wait already, or a call before it failed.
     Unsent,
-    /// It never left, and must not any more: it might be shown twice.
+    /// It was not announced, and must not be any more: it might be shown twice.
     TooLate,
+    /// The dispatcher can't reach the live log.
+    LogAway,
     /// It may have left; what became of it is unknown unless the error tells.
     Failed(LinkError),
+}
+
+impl From<NotAppended> for NotTaken {
+    fn from(why: NotAppended) -> Self {
+        match why {
+            NotAppended::LogAway(_) => Self::LogAway,
+            NotAppended::TooLate => Self::TooLate,
+        }
+    }
 }
 
 type Answer = oneshot::Sender<Result<(), NotTaken>>;
@@ -113,7 +125,7 @@ async fn send_all(
     record: Arc<Mutex<Record>>,
 ) {
     let mut gathered = Vec::with_capacity(CALL_LEN_MAX);
-    while queue.recv_many(&mut gathered, CALL_LEN_MAX).await > 0 {
+    while !gathered.is_empty() || queue.recv_many(&mut gathered, CALL_LEN_MAX).await > 0 {
         drop_stale(&mut gathered);
         if gathered.is_empty() {
             continue;
@@ -122,7 +134,7 @@ async fn send_all(
         let outcome = call(&*dispatcher, &mut gathered).await;
         lock(&record).note(outcome, Instant::now());
         if outcome != Outcome::Taken {
-            release(&mut queue);
+            release(&mut queue, outcome, &mut gathered);
         }
     }
 }
@@ -136,32 +148,46 @@ fn drop_stale(gathered: &mut Vec<Waiting>) {
     }
 }
 
-/// Calls once with all that was gathered, and passes on the answers.
+/// Calls once with what was gathered, as much as goes in a call, and passes on the answers.
 async fn call(dispatcher: &dyn Dispatch, gathered: &mut Vec<Waiting>) -> Outcome {
-    let (batches, waiting) = by_video(gathered.drain(..));
+    let (batches, waiting) = by_video(gathered.drain(..CALL_LEN_MAX.min(gathered.len())));
     let answer = timeout(PATIENCE, dispatcher.dispatch(batches)).await;
     let late = || Err(LinkError::Unavailable("no answer in time".into()));
-    let (outcome, answers): (_, Vec<Accepted>) = match answer.unwrap_or_else(|_| late()) {
-        // One that can append nothing (it is cut off from the log) is no better than a dead one.
-        Ok(answers) if answers.iter().all(Result::is_err) => (Outcome::Failed, answers),
-        Ok(answers) => (Outcome::Taken, answers),
+    let (outcome, answers): (_, Vec<_>) = match answer.unwrap_or_else(|_| late()) {
+        Ok(answers) => {
+            let is_away = |answer: &Accepted| matches!(answer, Err(NotAppended::LogAway(_)));
+            // One that can append nothing is not asked first any more.
+            let all_away = answers.iter().all(is_away);
+            let answers = answers.into_iter().map(|answer| answer.map_err(NotTaken::from));
+            (if all_away { Outcome::LogAway } else { Outcome::Taken }, answers.collect())
+        }
         Err(error) => {
             let overloaded = error == LinkError::Overloaded;
             let outcome = if overloaded { Outcome::Overloaded } else { Outcome::Failed };
-            (outcome, vec![Err(error); waiting.len()])
+            let answer = || Err(NotTaken::Failed(error.clone()));
+            (outcome, iter::repeat_with(answer).take(waiting.len()).collect())
         }
     };
-    for (waiting, accepted) in waiting.into_iter().zip(answers) {
-        let _ = waiting.send(accepted.map(drop).map_err(NotTaken::Failed)); // it may have given up
+    for (waiting, answer) in waiting.into_iter().zip(answers) {
+        let _ = waiting.send(answer.map(drop)); // it may have given up
     }
     outcome
 }
 
-/// Lets go of those behind a failed call: others can have them at once, and none was sent.
-fn release(queue: &mut mpsc::Receiver<Waiting>) {
+/// Lets go of those behind a failed call: others can have them at once, and none was sent. A
+/// dispatcher that can't reach the live log keeps those that it is to show all the same.
+fn release(queue: &mut mpsc::Receiver<Waiting>, outcome: Outcome, kept: &mut Vec<Waiting>) {
     for _ in 0..QUEUE_LEN_MAX {
         let Ok(waiting) = queue.try_recv() else { break };
-        let _ = waiting.answer.send(Err(NotTaken::Unsent)); // it may have given up
+        let why = match outcome {
+            Outcome::LogAway if waiting.announcement.show_anyway => {
+                kept.push(waiting);
+                continue;
+            }
+            Outcome::LogAway => NotTaken::LogAway,
+            _ => NotTaken::Unsent,
+        };
+        let _ = waiting.answer.send(Err(why)); // it may have given up
     }
 }
 
@@ -169,20 +195,26 @@ fn earliest(one: Option<u64>, other: Option<u64>) -> Option<u64> {
     one.into_iter().chain(other).min()
 }
 
-/// Groups by video, keeping the order within each; who waits for an answer in the batches' order.
+/// Groups by video and by whether they are shown anyway, keeping the order within each; who waits for an answer in the batches' order.
 fn by_video(gathered: impl Iterator<Item = Waiting>) -> (Vec<VideoEvents>, Vec<Answer>) {
     let mut gathered: Vec<_> = gathered.collect();
-    gathered.sort_by(|a, b| a.announcement.video.cmp(&b.announcement.video));
+    gathered.sort_by(|Waiting { announcement: a, .. }, Waiting { announcement: b, .. }| {
+        (&a.video, a.show_anyway).cmp(&(&b.video, b.show_anyway))
+    });
     let mut batches: Vec<VideoEvents> = Vec::new();
     let mut answers = Vec::with_capacity(gathered.len());
-    for Waiting { announcement: Announcement { video, event, until }, answer } in gathered {
+    for Waiting { announcement, answer } in gathered {
+        let Announcement { video, event, until, show_anyway } = announcement;
         answers.push(answer);
         match batches.last_mut() {
-            Some(batch) if batch.video == video => {
+            Some(batch) if batch.video == video && batch.show_anyway == show_anyway => {
                 batch.events.push(event);
                 batch.until_ms = earliest(batch.until_ms, until.end_ms());
             }
-            _ => batches.push(VideoEvents { video, events: vec![event], until_ms: until.end_ms() }),
+            _ => {
+                let (events, until_ms) = (vec![event], until.end_ms());
+                batches.push(VideoEvents { video, events, until_ms, show_anyway });
+            }
         }
     }
     (batches, answers)

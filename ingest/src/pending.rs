@@ -62,7 +62,7 @@ impl<A: Announce> Intake<A> {
         let announced = match self.announceable(pending).await? {
             Some(comment) => {
                 let (video, event) = (video.clone(), Event::of_comment(&comment));
-                self.announcer.announce_once(Announcement { video, event, until }).await
+                self.announcer.announce_once(Announcement::of(video, event, until)).await
             }
             None => self.tell_skipped(pending).await?,
         };
@@ -98,7 +98,7 @@ impl<A: Announce> Intake<A> {
         }
         let (video, event) = (video.clone(), Event::of_skipped(*comment));
         let until = self.window.endless();
-        let told = self.announcer.announce_once(Announcement { video, event, until }).await;
+        let told = self.announcer.announce_once(Announcement::of(video, event, until)).await;
         if told {
             tracing::warn!(%comment, "a comment was never announced, viewers are told");
             metrics::counter!("chorus_ingest_pending_expired_total").increment(1);

@@ -19,6 +19,8 @@ pub(crate) enum Standing {
     Good,
     /// It had no room a moment ago.
     Overloaded,
+    /// It could not reach the live log lately. It answers, so it can show comments all the same.
+    CutOff,
     /// It failed lately, or the comment that tries it again has no answer yet.
     Suspect,
 }
@@ -30,6 +32,8 @@ pub(crate) enum Outcome {
     Taken,
     /// It had no room.
     Overloaded,
+    /// It can't reach the live log.
+    LogAway,
     /// It failed, took nothing or did not answer in time.
     Failed,
 }
@@ -44,6 +48,7 @@ pub(crate) enum Record {
     },
     Suspect {
         until: Instant,
+        standing: Standing,
     },
 }
 
@@ -53,14 +58,19 @@ impl Record {
         *self = match outcome {
             Outcome::Taken => Self::Clean,
             Outcome::Overloaded => Self::Overloaded { until: now + RELIEF },
-            Outcome::Failed => Self::Suspect { until: now + SUSPICION },
+            Outcome::LogAway => Self::suspect(Standing::CutOff, now),
+            Outcome::Failed => Self::suspect(Standing::Suspect, now),
         };
+    }
+
+    fn suspect(standing: Standing, now: Instant) -> Self {
+        Self::Suspect { until: now + SUSPICION, standing }
     }
 
     /// How it stands. A suspicion does not end by time alone: see [`Record::take_trial`].
     pub(crate) fn standing(&self, now: Instant) -> Standing {
         match self {
-            Self::Suspect { .. } => Standing::Suspect,
+            Self::Suspect { standing, .. } => *standing,
             Self::Overloaded { until } if now < *until => Standing::Overloaded,
             Self::Overloaded { .. } | Self::Clean => Standing::Good,
         }
@@ -70,7 +80,7 @@ impl Record {
     /// one may die before it brings an outcome, so the next one's turn comes by time.
     pub(crate) fn take_trial(&mut self, now: Instant) -> bool {
         match self {
-            Self::Suspect { until } if now >= *until => {
+            Self::Suspect { until, .. } if now >= *until => {
                 *until = now + SUSPICION;
                 true
             }

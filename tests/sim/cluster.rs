@@ -138,7 +138,9 @@ impl Cluster {
             }
             Node::Dispatcher(_) => {
                 let deliver = Arc::new(ToGateways { cluster: self.clone(), from: node });
-                let deps = dispatcher::Deps { live_log: redis.clone(), endpoints: redis, deliver };
+                let origin = Arc::new(self.config.dc.name.parse().unwrap());
+                let deps =
+                    dispatcher::Deps { live_log: redis.clone(), endpoints: redis, deliver, origin };
                 Running::Dispatcher(Dispatcher::start(deps, stop).0)
             }
             Node::Gateway(n) => {

@@ -58,7 +58,7 @@ impl LiveLog for ToRedis {
         let ids: Vec<_> = batches.iter().flat_map(|b| b.events.iter().map(|e| e.id)).collect();
         let work = move |redis: &Redis| redis.append(batches.clone());
         let answers = self.ask(format!("append {ids:?}"), work).await;
-        answers.unwrap_or_else(|why| vec![Err(LiveLogError(why)); asked])
+        answers.unwrap_or_else(|why| vec![Err(LiveLogError::Unavailable(why)); asked])
     }
 
     async fn read(
@@ -69,19 +69,19 @@ impl LiveLog for ToRedis {
     ) -> Result<LogPage, LiveLogError> {
         let (label, video) = (format!("read {video:?} {from:?} {limit}"), video.clone());
         let work = move |redis: &Redis| redis.read(&video, from, limit);
-        self.ask(label, work).await.map_err(LiveLogError)?
+        self.ask(label, work).await.map_err(LiveLogError::Unavailable)?
     }
 
     async fn heads(&self, videos: &[VideoId]) -> Result<Vec<Position>, LiveLogError> {
         let videos = videos.to_vec();
         let work = move |redis: &Redis| redis.heads(&videos);
-        self.ask("heads".into(), work).await.map_err(LiveLogError)?
+        self.ask("heads".into(), work).await.map_err(LiveLogError::Unavailable)?
     }
 
     async fn changed(&self, buckets: &[u16], since_ms: u64) -> Result<Changes, LiveLogError> {
         let buckets = buckets.to_vec();
         let work = move |redis: &Redis| redis.changed(&buckets, since_ms);
-        self.ask("changed".into(), work).await.map_err(LiveLogError)?
+        self.ask("changed".into(), work).await.map_err(LiveLogError::Unavailable)?
     }
 
     async fn ping(&self) -> Result<(), LiveLogError> {

@@ -58,7 +58,7 @@ impl Feed {
         self.turn.set(turn.wrapping_add(1));
         let video = &self.videos[turn % self.videos.len()];
         let events = (0..count).map(|nth| self.event(video, turn.wrapping_add(nth))).collect();
-        VideoEvents { video: video.clone(), events, until_ms: None }
+        VideoEvents { video: video.clone(), events, until_ms: None, show_anyway: false }
     }
 
     fn event(&self, video: &VideoId, turn: usize) -> Event {

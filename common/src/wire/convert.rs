@@ -12,7 +12,7 @@ use super::{
 use crate::{
     event::{Entry, Event, EventId, Kind, Stamp, VideoEntries, VideoEvents},
     ids::VideoId,
-    link::{Accepted, Incarnation, LinkError},
+    link::{Accepted, Incarnation, NotAppended},
     position::{Epoch, Origin, Position},
 };
 
@@ -59,7 +59,8 @@ impl TryFrom<VideoEventsMessage> for VideoEvents {
     fn try_from(message: VideoEventsMessage) -> Result<Self, WireError> {
         let until_ms = (message.until_ms > 0).then_some(message.until_ms);
         let events = collect(message.events)?;
-        Ok(Self { video: parse_video(&message.video)?, events, until_ms })
+        let VideoEventsMessage { video, show_anyway, .. } = message;
+        Ok(Self { video: parse_video(&video)?, events, until_ms, show_anyway })
     }
 }
 
@@ -69,6 +70,7 @@ impl From<&[VideoEvents]> for DispatchRequest {
             video: batch.video.to_string(),
             events: batch.events.iter().map(EventMessage::from).collect(),
             until_ms: batch.until_ms.unwrap_or_default(),
+            show_anyway: batch.show_anyway,
         };
         Self { batches: batches.iter().map(batch).collect() }
     }
@@ -86,9 +88,13 @@ impl From<&[Accepted]> for DispatchResponse {
     fn from(accepted: &[Accepted]) -> Self {
         let answer = |accepted: &Accepted| match accepted {
             Ok(Position { epoch, seq }) => {
-                AcceptedMessage { epoch: epoch.0, seq: *seq, unavailable: String::new() }
+                AcceptedMessage { epoch: epoch.0, seq: *seq, ..Default::default() }
             }
-            Err(error) => AcceptedMessage { epoch: 0, seq: 0, unavailable: error.to_string() },
+            Err(why_not) => AcceptedMessage {
+                why_not: why_not.to_string(),
+                is_too_late: *why_not == NotAppended::TooLate,
+                ..Default::default()
+            },
         };
         Self { accepted: accepted.iter().map(answer).collect() }
     }
@@ -97,10 +103,11 @@ impl From<&[Accepted]> for DispatchResponse {
 impl From<DispatchResponse> for Vec<Accepted> {
     fn from(message: DispatchResponse) -> Self {
         let answer = |answer: AcceptedMessage| match answer {
-            AcceptedMessage { epoch, seq, unavailable } if unavailable.is_empty() => {
+            AcceptedMessage { epoch, seq, why_not, .. } if why_not.is_empty() => {
                 Ok(Position { epoch: Epoch(epoch), seq })
             }
-            AcceptedMessage { unavailable, .. } => Err(LinkError::Unavailable(unavailable)),
+            AcceptedMessage { is_too_late: true, .. } => Err(NotAppended::TooLate),
+            AcceptedMessage { why_not, .. } => Err(NotAppended::LogAway(why_not)),
         };
         message.accepted.into_iter().map(answer).collect()
     }

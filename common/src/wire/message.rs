@@ -29,6 +29,8 @@ pub struct VideoEventsMessage {
     /// Milliseconds since 1970; 0 for none.
     #[prost(uint64, tag = "3")]
     pub until_ms: u64,
+    #[prost(bool, tag = "4")]
+    pub show_anyway: bool,
 }
 
 /// ingest → dispatcher.
@@ -47,7 +49,10 @@ pub struct AcceptedMessage {
     pub seq: u64,
     /// Empty when it was accepted.
     #[prost(string, tag = "3")]
-    pub unavailable: String,
+    pub why_not: String,
+    /// It was not, because it is too old; otherwise because the live log is away.
+    #[prost(bool, tag = "4")]
+    pub is_too_late: bool,
 }
 
 /// dispatcher → ingest: one answer per event, in the request's order.

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     event::{Entry, Event, EventId, Kind, Stamp, VideoEntries, VideoEvents},
-    link::{Accepted, Incarnation, LinkError},
+    link::{Accepted, Incarnation, NotAppended},
     position::{Epoch, Position},
 };
 
@@ -26,7 +26,12 @@ fn entry() -> Entry {
 }
 
 fn events() -> Vec<VideoEvents> {
-    vec![VideoEvents { video: "v".parse().unwrap(), events: vec![event()], until_ms: None }]
+    vec![VideoEvents {
+        video: "v".parse().unwrap(),
+        events: vec![event()],
+        until_ms: None,
+        show_anyway: false,
+    }]
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -37,7 +42,7 @@ fn hex(bytes: &[u8]) -> String {
 fn golden_bytes_of_version_1() {
     let dispatch = encode(&DispatchRequest::from(&events()[..]));
     let accepted: Vec<Accepted> =
-        vec![Ok(Position { epoch: Epoch(5), seq: 9 }), Err(LinkError::Unavailable("x".into()))];
+        vec![Ok(Position { epoch: Epoch(5), seq: 9 }), Err(NotAppended::LogAway("x".into()))];
     let answer = encode(&DispatchResponse::from(&accepted[..]));
     let batch = VideoEntries { video: "v".parse().unwrap(), entries: vec![entry()] };
     let deliver = encode(&DeliverRequest::new(&Incarnation("g".into()), &[batch]));
@@ -55,7 +60,7 @@ fn golden_bytes_of_version_1() {
 
 #[test]
 fn reads_back_what_it_wrote() {
-    let limited = VideoEvents { until_ms: Some(7), ..events().remove(0) };
+    let limited = VideoEvents { until_ms: Some(7), show_anyway: true, ..events().remove(0) };
     let batches = [events(), vec![limited]].concat();
     let request = encode(&DispatchRequest::from(&batches[..]));
     let back: Vec<VideoEvents> = decode::<DispatchRequest>(request).unwrap().try_into().unwrap();
@@ -65,6 +70,13 @@ fn reads_back_what_it_wrote() {
         encode(&DeliverRequest::new(&Incarnation("g".into()), std::slice::from_ref(&batch)));
     let (to, back) = decode::<DeliverRequest>(envelope).unwrap().into_parts().unwrap();
     assert_eq!((to.0.as_ref(), back), ("g", vec![batch]));
+    let answers: Vec<Accepted> = vec![
+        Ok(entry().position),
+        Err(NotAppended::LogAway("y".into())),
+        Err(NotAppended::TooLate),
+    ];
+    let back = decode::<DispatchResponse>(encode(&DispatchResponse::from(&answers[..]))).unwrap();
+    assert_eq!(Vec::<Accepted>::from(back), answers);
 }
 
 #[test]

@@ -307,15 +307,15 @@ impl Drop for Shard {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::test_support::{encoder, entry, position};
+    use crate::test_support::{entry, order, position};
     use common::live_log::LogPage;
 
     /// The log is read and framed once for all who have the same place, whoever comes between.
     #[test]
     fn who_has_the_same_place_gets_the_same_chunk() {
         let page = LogPage { head: position(1, 1), first: 1, entries: vec![entry(1, 1)] };
-        let mut order = Order::new(encoder(), page);
-        order.seal();
+        let mut order = order(page);
+        order.seal(0);
         let (_sender, order) = watch::channel(order);
         let start = order.borrow().log().start();
         let mut writer = Writer::new(order, SlowViewer::Skip);

@@ -10,7 +10,7 @@ use tokio::{
 };
 
 use super::*;
-use crate::test_support::{HERE, crowd, encoder, entry, position};
+use crate::test_support::{HERE, crowd, entry, order, position};
 
 /// Ends what would wait for ever.
 const GUARD: Duration = Duration::from_secs(30);
@@ -20,7 +20,7 @@ const FLOOD: u64 = 256;
 /// A video that begins with nothing.
 fn video() -> (watch::Sender<Order>, Arc<Crowd>) {
     let page = LogPage { head: position(1, 0), first: 1, entries: Vec::new() };
-    let (order, reading) = watch::channel(Order::new(encoder(), page));
+    let (order, reading) = watch::channel(order(page));
     (order, crowd(reading))
 }
 
@@ -42,7 +42,7 @@ fn push(order: &watch::Sender<Order>, seqs: std::ops::RangeInclusive<u64>, len: 
         entry.event.data = vec![b'x'; len].into();
         order.send_modify(|order| {
             order.on_pushed(vec![entry], 0);
-            order.seal();
+            order.seal(0);
         });
     }
 }

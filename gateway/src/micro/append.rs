@@ -14,7 +14,7 @@ use crate::{
 /// One comment, encoded before, is a pass of its own.
 pub fn append_comment() -> impl FnMut() {
     let mut frame = BytesMut::new();
-    encoder().entry(&mut frame, &Commenters::new().write());
+    encoder().entry(&mut frame, &Commenters::new().write(), None);
     let (mut log, mut count) = (ByteLog::new(position(0)), 0);
     while log.start().ordinal == 0 {
         append(&mut log, &mut count, &frame);
@@ -29,7 +29,7 @@ pub fn append_comment() -> impl FnMut() {
 fn append(log: &mut ByteLog, count: &mut Seq, frame: &[u8]) {
     *count += 1;
     log.append((id(*count), 0), position(*count), |out| out.extend_from_slice(black_box(frame)));
-    black_box(log.seal());
+    black_box(log.seal(|_| ()));
 }
 
 /// A dispatcher's batch of comments, in order, is one pass. (That the batch is made, without
@@ -47,5 +47,5 @@ pub fn push_in_order() -> impl FnMut() {
 
 fn push(order: &mut Order, commenters: &mut Commenters) {
     order.on_pushed(black_box(commenters.write_batch()), 0);
-    black_box(order.seal());
+    black_box(order.seal(0));
 }

@@ -10,11 +10,11 @@ use crate::frame::{Resume, Status};
 /// A comment becomes a frame, in a buffer that has room for it.
 pub fn encode_comment() -> impl FnMut() {
     let (encoder, entry, mut out) = (encoder(), Commenters::new().write(), BytesMut::new());
-    encoder.entry(&mut out, &entry);
+    encoder.entry(&mut out, &entry, None);
     assert_eq!(out, format!("id: 1~dc1:5f:1\nevent: comment\ndata: {DATA}\n\n"));
     move || {
         out.clear();
-        black_box(&encoder).entry(&mut out, black_box(&entry));
+        black_box(&encoder).entry(&mut out, black_box(&entry), None);
         black_box(&out);
     }
 }
@@ -23,7 +23,8 @@ pub fn encode_comment() -> impl FnMut() {
 pub fn encode_head() -> impl FnMut() {
     let encoder = encoder();
     let (from, to) = (position(1_000_000), position(1_000_064));
-    let resume = Resume { status: Status::Continued, from, to, replayed: 64 };
+    let resume =
+        Resume { status: Status::Continued, from: from.into(), to: to.into(), replayed: 64 };
     let head = String::from_utf8_lossy(&encoder.head(resume)).into_owned();
     let data =
         r#"{"status":"continued","from":"1~dc1:5f:f4240","to":"1~dc1:5f:f4280","replayed":64}"#;

@@ -22,7 +22,7 @@ async fn replay(pages: &Pages, mut after: u64, until: u64) -> Vec<u64> {
         let Ok(Replay::Frames(frames, end)) = ask(pages, after, until).await else { break };
         let mut expected = BytesMut::new();
         for seq in after + 1..=end.seq {
-            encoder().entry(&mut expected, &entry(1, seq));
+            encoder().entry(&mut expected, &entry(1, seq), None);
             seqs.push(seq);
         }
         assert_eq!(frames, expected, "after {after}");
@@ -140,7 +140,7 @@ fn a_tier_gets_its_sample_of_a_page() {
     };
     let shown = |seq: u64| {
         let mut out = BytesMut::new();
-        encoder().entry(&mut out, &entry(1, seq));
+        encoder().entry(&mut out, &entry(1, seq), None);
         String::from_utf8(out.to_vec()).unwrap()
     };
     let last = format!("{}id: 1~dc1:1:c\n\n", told(2, 10, 12));

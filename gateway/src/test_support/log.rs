@@ -64,7 +64,7 @@ impl LiveLog for CountingLog {
         tokio::time::sleep(Duration::from_millis(1)).await;
         assert!(!self.panics.swap(false, Relaxed), "told to panic");
         if self.is_away.load(Relaxed) {
-            return Err(LiveLogError("told to be away".into()));
+            return Err(LiveLogError::Unavailable("told to be away".into()));
         }
         let (first, head) = *self.held.lock().unwrap();
         let after = match from {
@@ -81,7 +81,7 @@ impl LiveLog for CountingLog {
     }
 
     async fn changed(&self, _: &[u16], _: u64) -> Result<Changes, LiveLogError> {
-        Err(LiveLogError("it has no index".into()))
+        Err(LiveLogError::Unavailable("it has no index".into()))
     }
 
     async fn ping(&self) -> Result<(), LiveLogError> {

@@ -3,8 +3,9 @@
 use std::{cmp::Reverse, pin::pin, sync::Arc, time::Duration};
 
 use common::{
+    ambient,
     config::SlowViewer,
-    endpoint_store::EndpointStore,
+    endpoint_store::{EndpointStore, EndpointStoreError},
     ids::VideoId,
     link::Incarnation,
     live_log::{From, LiveLog, LiveLogError, LogPage},
@@ -16,7 +17,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     Join, MAILBOX_LEN_MAX, Message, VideoHandle,
-    order::{Millis, Order, Start, Wish},
+    order::{Millis, Order, Placeless, Room, Start, Wish},
     pass::Pass,
 };
 use crate::{crowd::Crowd, frame::Encoder, house::House, inbox::Inbox, lease::Lease};
@@ -30,8 +31,9 @@ const OPENING_LEN: usize = 256;
 const OPENING_LEN_MAX: usize = 2048;
 /// Entries of one read that heals a hole.
 const READ_LEN_MAX: usize = 512;
-/// Wait between attempts to subscribe, or to unsubscribe.
+/// Wait between attempts to subscribe, twice as long after each, at most; and to unsubscribe.
 const RETRY: Duration = Duration::from_millis(200);
+const RETRY_MAX: Duration = Duration::from_millis(800);
 /// How often a video that nobody watches any more is tried to be unsubscribed.
 const UNSUBSCRIBE_ATTEMPTS: u32 = 5;
 
@@ -46,6 +48,8 @@ pub(crate) struct Surroundings {
     pub(crate) pause_max: Duration,
     pub(crate) slow_viewer: SlowViewer,
     pub(crate) house: Arc<House>,
+    /// For events shown without a position.
+    pub(crate) placeless: Arc<Room>,
     /// What has to end before the gateway has.
     pub(crate) tasks: TaskTracker,
     pub(crate) stop: CancellationToken,
@@ -100,9 +104,7 @@ impl Actor {
         let mut joins = Vec::new();
         self.mailbox.receive(&mut joins, PASS_LEN_MAX).await;
         loop {
-            let (subscribed_as, page) = self.open(self.back_to(&joins)).await;
-            let Surroundings { encoder, .. } = &*self.around;
-            let order = Order::new(encoder.clone(), page);
+            let (subscribed_as, order) = self.open(self.back_to(&joins)).await;
             let crowd = |reading| Crowd::new(reading, self.around.clone());
             let mut pass = Pass::new(order, crowd);
             pass.take(joins, self.around.now());
@@ -133,43 +135,49 @@ impl Actor {
         positions.max_by_key(|position| (position.epoch, Reverse(position.seq)))
     }
 
-    /// Subscribe, *then* read: what comes in between is pushed.
-    async fn open(&self, back_to: Option<Position>) -> (Incarnation, LogPage) {
-        loop {
-            let Some(incarnation) = self.subscribe().await else { continue };
-            match self.read_opening(back_to).await {
-                Ok(page) => return (incarnation, page),
-                Err(error) => {
-                    tracing::warn!(video = %self.video, %error, "can't begin, trying again");
-                    tokio::time::sleep(RETRY).await;
-                }
+    /// Subscribe, *then* read: what comes in between is pushed. Neither is waited for any longer: while
+    /// Redis is away dispatchers send to every gateway, and a place in the order is found later.
+    async fn open(&self, back_to: Option<Position>) -> (Option<Incarnation>, Order) {
+        let subscribed_as = self.subscribe(Duration::ZERO).await.ok();
+        let Surroundings { encoder, placeless, .. } = &*self.around;
+        let (_, life) = ambient::uuid_v7().as_u64_pair();
+        let (encoder, placeless) = (encoder.clone(), Placeless::new(life, placeless.clone()));
+        let order = match self.read_opening(back_to).await {
+            Ok(page) => Order::new(encoder, placeless, page),
+            Err(error) => {
+                tracing::debug!(video = %self.video, %error, "begins without the live log");
+                metrics::counter!("chorus_gateway_adrift_total").increment(1);
+                Order::adrift(encoder, placeless, ambient::unix_ms())
             }
-        }
+        };
+        (subscribed_as, order)
     }
 
-    async fn serve(&mut self, pass: &mut Pass, mut subscribed_as: Incarnation) {
+    async fn serve(&mut self, pass: &mut Pass, mut subscribed_as: Option<Incarnation>) {
         let (mut reading, mut subscribing, mut messages) = (None, None, Vec::new());
+        let mut failures = 0;
         let mut not_before = Instant::now();
         while !pass.is_over() {
             let mut wish = pass.wish(self.around.now());
             if matches!(wish, Wish::Read(_)) && reading.is_none() {
                 wish = self.wish_after_all(pass, std::mem::take(&mut messages));
             }
-            if let (Wish::Read(from), None) = (wish, &reading) {
+            if let (Some(read), None) = (self.wished(wish), &reading) {
                 pass.read_begins();
-                reading = Some(self.read("hole", from, READ_LEN_MAX));
+                reading = Some(read);
             }
-            let is_known = subscribed_as == self.around.lease.incarnation();
+            let is_known = subscribed_as.as_ref() == Some(&self.around.lease.incarnation());
             if subscribing.is_none() && !(is_known && pass.is_pushed_to()) {
-                subscribing = Some(self.subscribe());
+                subscribing = Some(self.subscribe(retry_after(failures)));
                 pass.subscribes();
             }
             tokio::select! {
                 biased; // rare ones first: a busy mailbox must not keep a hole open
                 page = ended(&mut reading) => pass.read(page, self.around.now()),
-                incarnation = ended(&mut subscribing) => {
-                    if let Some(incarnation) = incarnation {
-                        subscribed_as = incarnation;
+                subscribed = ended(&mut subscribing) => {
+                    failures = if subscribed.is_ok() { 0 } else { failures.saturating_add(1) };
+                    subscribed_as = subscribed.ok();
+                    if subscribed_as.is_some() {
                         // What was pushed while nobody was subscribed is in the log.
                         pass.ask_read();
                     }
@@ -204,6 +212,15 @@ impl Actor {
         self.read("open", From::Newest, OPENING_LEN).await
     }
 
+    /// The read that is wished for, if one is.
+    fn wished(&self, wish: Wish) -> UnderWay<Result<LogPage, LiveLogError>> {
+        match wish {
+            Wish::Read(from) => Some(self.read("hole", from, READ_LEN_MAX)),
+            Wish::Find(len) => Some(self.read("open", From::Newest, len)),
+            Wish::Wait | Wish::WaitUntil(_) => None,
+        }
+    }
+
     fn read(
         &self,
         why: &'static str,
@@ -215,17 +232,22 @@ impl Actor {
         Box::pin(async move { log.read(&video, from, limit).await })
     }
 
-    /// Subscribes the incarnation in force; `None` after a failure and a wait.
-    fn subscribe(&self) -> BoxFuture<'static, Option<Incarnation>> {
+    /// Subscribes the incarnation in force by then, after a wait.
+    fn subscribe(
+        &self,
+        wait: Duration,
+    ) -> BoxFuture<'static, Result<Incarnation, EndpointStoreError>> {
         let (around, video) = (self.around.clone(), self.video.clone());
         Box::pin(async move {
+            if !wait.is_zero() {
+                tokio::time::sleep(wait).await;
+            }
             let incarnation = around.lease.incarnation();
-            let Err(error) = around.endpoints.subscribe(&incarnation, &video).await else {
-                return Some(incarnation);
-            };
-            tracing::warn!(%video, %error, "can't subscribe, trying again");
-            tokio::time::sleep(RETRY).await;
-            None
+            let subscribed = around.endpoints.subscribe(&incarnation, &video).await;
+            if let Err(error) = &subscribed {
+                tracing::debug!(%video, %error, "can't subscribe");
+            }
+            subscribed.map(|()| incarnation)
         })
     }
 
@@ -242,6 +264,15 @@ impl Actor {
             }
             tokio::time::sleep(RETRY).await;
         }
+    }
+}
+
+/// How long to wait after so many failures in a row.
+fn retry_after(failures: u8) -> Duration {
+    match failures {
+        0 => Duration::ZERO,
+        1..3 => u32::from(failures) * RETRY,
+        _ => RETRY_MAX,
     }
 }
 
@@ -296,7 +327,7 @@ async fn due(wish: Wish, started: Instant) {
         Wish::WaitUntil(due) => {
             Box::pin(sleep_until(started + Duration::from_millis(due))).await;
         }
-        Wish::Wait | Wish::Read(_) => std::future::pending().await,
+        Wish::Wait | Wish::Read(_) | Wish::Find(_) => std::future::pending().await,
     }
 }
 

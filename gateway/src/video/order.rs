@@ -1,32 +1,35 @@
-//! The decisions of one video: what goes out, in which order, when to read the live log, and
-//! ([`opening`]) where a viewer begins. No I/O and no clock: `now` comes in, wishes go out.
+//! The decisions of one video: which entries go out ([`passing`] how), when to read the live log,
+//! what to do while it is away ([`placeless`], [`adrift`]), and where a viewer begins ([`opening`]).
+//! No I/O and no clock: `now` comes in, wishes go out.
 
 use std::collections::BTreeMap;
 
 use common::{
     event::Entry,
     live_log::{From, LogPage},
-    position::Position,
+    position::{Mark, Position},
 };
 
 use crate::{
-    byte_log::ByteLog,
-    frame::{self, Encoder},
-    tier::shown_above,
+    byte_log::{ByteLog, Place},
+    frame::{self, Encoder, Spot},
 };
-
+use adrift::Adrift;
 pub(crate) use opening::{Opening, Start};
+pub(crate) use placeless::{Placeless, Room};
 
+mod adrift;
 mod opening;
+mod passing;
+mod placeless;
 
 /// How long a hole may stay open for a late batch, milliseconds.
 const HOLE_MS: u64 = 20;
-/// How long after a failed read the next one waits, milliseconds.
+/// How long after a failed read the next one waits, milliseconds; twice as long after each, at most.
 const READ_RETRY_MS: u64 = 200;
+const READ_RETRY_MAX_MS: u64 = 800;
 /// Entries kept beyond a hole; more are dropped, for the read that heals it brings them too.
 const HELD_MAX: usize = 1024;
-/// Epochs remembered to tell whether one of their entries was passed on.
-const PAST_EPOCHS_MAX: usize = 8;
 
 /// Milliseconds of a clock that never goes back.
 pub(crate) type Millis = u64;
@@ -40,6 +43,8 @@ pub(crate) enum Wish {
     WaitUntil(Millis),
     /// Read the live log, then call [`Order::on_page`] or [`Order::on_read_failed`].
     Read(From),
+    /// The same, so many entries.
+    Find(usize),
 }
 
 /// One video's order as this gateway has passed it on.
@@ -61,28 +66,42 @@ pub(crate) struct Order {
     read_not_before: Millis,
     /// A viewer claims to know more: read, whatever `known` says.
     read_asked: bool,
+    /// Reads that failed since one succeeded.
+    read_failures: u32,
+    /// Shown without a position.
+    placeless: Placeless,
+    /// While nobody knows where the live log is.
+    adrift: Option<Box<Adrift>>,
 }
 
 impl Order {
     /// Begins with what the live log holds now.
-    pub(crate) fn new(encoder: Encoder, page: LogPage) -> Self {
+    pub(crate) fn new(encoder: Encoder, placeless: Placeless, page: LogPage) -> Self {
         let head = match page.entries.first() {
             Some(oldest) => Position { seq: oldest.position.seq - 1, ..oldest.position },
             None => page.head,
         };
-        let mut order = Self {
+        let mut order = Self::at(encoder, placeless, head);
+        order.known = page.head;
+        order.on_page(page, 0);
+        order
+    }
+
+    fn at(encoder: Encoder, placeless: Placeless, head: Position) -> Self {
+        Self {
             encoder,
             log: ByteLog::new(head),
             head,
-            known: page.head,
+            known: head,
             held: BTreeMap::new(),
             past: Vec::new(),
             behind_since: None,
             read_not_before: 0,
             read_asked: false,
-        };
-        order.on_page(page, 0);
-        order
+            read_failures: 0,
+            placeless,
+            adrift: None,
+        }
     }
 
     /// What writes the frames.
@@ -95,26 +114,48 @@ impl Order {
         &self.log
     }
 
+    /// What the cursor of a viewer at this place says.
+    pub(crate) fn spot(&self, place: Place) -> Spot {
+        Spot { position: place.position, mark: self.mark(place.ordinal) }
+    }
+
+    fn mark(&self, ordinal: u64) -> Option<Mark> {
+        self.placeless.mark(ordinal, self.log.start())
+    }
+
     /// Ends a pass; tells whether viewers have anything new to read.
-    pub(crate) fn seal(&mut self) -> bool {
-        self.log.seal()
+    pub(crate) fn seal(&mut self, now: Millis) -> bool {
+        let Self { log, placeless, head, .. } = self;
+        let is_new = log.seal(|trimmed| {
+            // Of this epoch the live log knows the ids; of one that is over it does not.
+            if trimmed.end.position.epoch < head.epoch
+                && let Some(id) = trimmed.id
+            {
+                placeless.remember(id, trimmed.end.ordinal, now);
+            }
+        });
+        placeless.trim(log.start());
+        is_new
     }
 
     /// A comment line for everybody.
-    pub(crate) fn heartbeat(&mut self) {
+    pub(crate) fn heartbeat(&mut self, now: Millis) {
         self.log.append_unordered(frame::HEARTBEAT);
+        self.placeless.forget(now);
     }
 
     /// Entries pushed by a dispatcher: in order or not, new or not.
     pub(crate) fn on_pushed(&mut self, entries: Vec<Entry>, now: Millis) {
         for entry in entries {
-            if entry.position.epoch < self.head.epoch {
-                self.pass_late(&entry);
+            if !entry.position.is_given() {
+                self.show_until_placed(&entry, now);
+            } else if entry.position.epoch < self.head.epoch {
+                self.pass_late(&entry, now);
             } else if self.follows(entry.position) {
                 self.pass(&entry);
                 self.pass_held();
             } else if entry.position > self.head {
-                self.hold(entry);
+                self.hold(entry, now);
             } else {
                 metrics::counter!("chorus_gateway_repeats_total").increment(1);
             }
@@ -130,28 +171,36 @@ impl Order {
         is_news
     }
 
-    /// The read that [`Wish::Read`] asked for begins: what is asked for from now on takes another.
+    /// The read that a wish asked for begins: what is asked for from now on takes another.
     pub(crate) fn on_read_begun(&mut self) {
         self.read_asked = false;
     }
 
-    /// A page that [`Wish::Read`] asked for.
+    /// A page that a wish asked for.
     pub(crate) fn on_page(&mut self, page: LogPage, now: Millis) {
+        self.read_failures = 0;
+        if let Some(adrift) = self.adrift.take() {
+            return self.find(*adrift, page, now);
+        }
         let before = self.head;
         if page.head >= self.head {
-            self.take(page);
+            self.take(page, now);
         }
         if self.head == before {
             // Whoever told of more was ahead of the log, or wrong: no reason to spin.
             self.read_not_before = now + READ_RETRY_MS;
         }
-        // What the log is known to hold beyond this page needs no grace.
+        self.read_more(now);
+    }
+
+    /// What the log is known to hold beyond a page that was read needs no grace.
+    fn read_more(&mut self, now: Millis) {
         self.behind_since = self.is_behind().then(|| now.saturating_sub(HOLE_MS));
     }
 
-    fn take(&mut self, page: LogPage) {
+    fn take(&mut self, page: LogPage, now: Millis) {
         if page.head.epoch > self.head.epoch {
-            self.enter_epoch(Position { epoch: page.head.epoch, seq: page.first - 1 });
+            self.enter_epoch(Position { epoch: page.head.epoch, seq: page.first - 1 }, now);
         } else if page.first > self.head.seq + 1 {
             self.skip_to(Position { seq: page.first - 1, ..self.head });
         }
@@ -164,9 +213,22 @@ impl Order {
         self.pass_held();
     }
 
-    /// The read that [`Wish::Read`] asked for failed.
+    /// The read that a wish asked for failed. What waits behind a hole waits no longer: the log is
+    /// away, who knows for how long.
     pub(crate) fn on_read_failed(&mut self, now: Millis) {
-        self.read_not_before = now + READ_RETRY_MS;
+        let wait = READ_RETRY_MS << self.read_failures.min(8);
+        self.read_not_before = now + wait.min(READ_RETRY_MAX_MS);
+        self.read_failures += 1;
+        let held = std::mem::take(&mut self.held);
+        for entry in held.values() {
+            self.show_until_placed(entry, now);
+        }
+        self.held = held;
+    }
+
+    /// Whether the last read failed.
+    fn is_log_away(&self) -> bool {
+        self.read_failures > 0
     }
 
     /// Asks for a read even though nothing is known to be missing.
@@ -174,124 +236,38 @@ impl Order {
         self.read_asked = true;
     }
 
-    /// Whether the log is known to hold more than was passed on.
+    /// Whether the log is known to hold more than was passed on, or nothing is known of it.
     pub(crate) fn is_behind(&self) -> bool {
-        self.known > self.head
+        self.known > self.head || self.adrift.is_some()
     }
 
     /// What to do next.
     pub(crate) fn wish(&self, now: Millis) -> Wish {
         let due = match self.behind_since {
-            _ if self.read_asked => self.read_not_before,
+            _ if self.read_asked || self.adrift.is_some() => self.read_not_before,
             Some(since) => (since + HOLE_MS).max(self.read_not_before),
             None => return Wish::Wait,
         };
-        if due <= now { Wish::Read(From::After(self.head)) } else { Wish::WaitUntil(due) }
+        match &self.adrift {
+            _ if due > now => Wish::WaitUntil(due),
+            Some(adrift) => Wish::Find(adrift.look_len()),
+            None => Wish::Read(From::After(self.head)),
+        }
     }
 
     fn follows(&self, position: Position) -> bool {
         position.epoch == self.head.epoch && position.seq == self.head.seq + 1
     }
 
-    fn pass(&mut self, entry: &Entry) {
-        let Self { encoder, log, .. } = self;
-        self.head = entry.position;
-        if log.has(&entry.event.id) {
-            // Shown already, without a position: only the position is news.
-            log.append_bare(entry.position, |out| encoder.bare(out, entry.position));
-        } else {
-            let event = (entry.event.id, shown_above(entry));
-            log.append(event, entry.position, |out| encoder.entry(out, entry));
-        }
-    }
-
-    fn pass_held(&mut self) {
-        while let Some(next) = self.held.first_entry() {
-            if *next.key() > self.head {
-                let position = *next.key();
-                if !self.follows(position) {
-                    break;
-                }
-                if let Some(entry) = self.held.remove(&position) {
-                    self.pass(&entry);
-                }
-            } else {
-                next.remove();
-            }
-        }
-    }
-
-    /// An entry of an epoch that is over goes out without a position, unless it went out before.
-    fn pass_late(&mut self, entry: &Entry) {
-        let passed = self
-            .past
-            .iter()
-            .any(|last| last.epoch == entry.position.epoch && entry.position.seq <= last.seq);
-        if passed || self.log.has(&entry.event.id) {
-            return;
-        }
-        metrics::counter!("chorus_gateway_late_total").increment(1);
-        let head = self.head;
-        let event = (entry.event.id, shown_above(entry));
-        self.log.append(event, head, |out| frame::unpositioned(out, entry));
-    }
-
-    fn hold(&mut self, entry: Entry) {
+    /// An entry beyond a hole waits for what fills it, unless the log is away.
+    fn hold(&mut self, entry: Entry, now: Millis) {
         self.known = self.known.max(entry.position);
+        if self.is_log_away() {
+            self.show_until_placed(&entry, now);
+        }
         if self.held.len() < HELD_MAX {
             self.held.insert(entry.position, entry);
         }
-    }
-
-    /// The log was lost or replaced: viewers' positions move into the new epoch at once, or all of
-    /// them would be reset when they come back. What is held of the old epoch goes out without a
-    /// position, for it can't get its place any more; what was only heard of is told.
-    fn enter_epoch(&mut self, start: Position) {
-        metrics::counter!("chorus_gateway_epochs_total").increment(1);
-        let old = self.head;
-        self.past.push(old);
-        if self.past.len() > PAST_EPOCHS_MAX {
-            self.past.remove(0);
-        }
-        self.head = start;
-        let newer = self.held.split_off(&Position { epoch: start.epoch, seq: 0 });
-        let stranded = std::mem::replace(&mut self.held, newer);
-        for entry in stranded.values() {
-            self.pass_late(entry);
-        }
-        let heard = if self.known.epoch == old.epoch { self.known.seq - old.seq } else { 0 };
-        self.tell_skipped(heard.saturating_sub(stranded.len() as u64), old, start);
-    }
-
-    /// The live log was trimmed past the hole: said, never hidden. What is held of it is shown.
-    fn skip_to(&mut self, to: Position) {
-        while let Some(next) = self.held.first_entry().filter(|next| *next.key() <= to) {
-            let entry = next.remove();
-            if entry.position > self.head {
-                self.skip(Position { seq: entry.position.seq - 1, ..to });
-                self.pass(&entry);
-            }
-        }
-        self.skip(to);
-    }
-
-    fn skip(&mut self, to: Position) {
-        if to > self.head {
-            let from = std::mem::replace(&mut self.head, to);
-            self.tell_skipped(to.seq - from.seq, from, to);
-        }
-    }
-
-    /// Moves viewers' positions to `to`, and tells them of what was left out, if anything was.
-    fn tell_skipped(&mut self, count: u64, from: Position, to: Position) {
-        metrics::counter!("chorus_gateway_skipped_total").increment(count);
-        let Self { encoder, log, .. } = self;
-        log.append_bare(to, |out| {
-            if count > 0 {
-                encoder.skipped(out, count, from, to);
-            }
-            encoder.bare(out, to);
-        });
     }
 
     fn note_behind(&mut self, now: Millis) {

@@ -14,6 +14,10 @@ use crate::crowd::{Crowd, Seat};
 /// Ticks without a viewer after which a video goes.
 const LINGER_TICKS: u32 = 2;
 
+/// How long a viewer that may know more than this gateway waits while the live log can't be read,
+/// milliseconds: then it is reset, to get at least what is new.
+const PATIENCE_MS: Millis = 2_000;
+
 /// Looks in a row that found what no push had told of, after which the subscription is made again:
 /// one that came to nothing would cost every comment up to a second, for ever.
 const UNPUSHED_LOOKS_MAX: u32 = 3;
@@ -22,12 +26,18 @@ const UNPUSHED_LOOKS_MAX: u32 = 3;
 pub(super) struct Pass {
     order: watch::Sender<Order>,
     crowd: Arc<Crowd>,
-    /// Viewers that may know more than this gateway, each with the number of reads that had begun
-    /// when it came: answered after a later one.
-    waiting: Vec<(u64, Join)>,
+    /// Viewers that may know more than this gateway.
+    waiting: Vec<Waiting>,
     reads_begun: u64,
     idle_ticks: u32,
     unpushed_looks: u32,
+}
+
+/// A viewer that is answered after a read which began after it came.
+struct Waiting {
+    join: Join,
+    reads_begun: u64,
+    since: Millis,
 }
 
 impl Pass {
@@ -37,7 +47,7 @@ impl Pass {
         crowd: impl FnOnce(watch::Receiver<Order>) -> Arc<Crowd>,
     ) -> Self {
         let (order, reading) = watch::channel(order);
-        order.send_if_modified(Order::seal);
+        order.send_if_modified(|order| order.seal(0));
         let (crowd, waiting) = (crowd(reading), Vec::new());
         Self { order, crowd, waiting, reads_begun: 0, idle_ticks: 0, unpushed_looks: 0 }
     }
@@ -68,19 +78,27 @@ impl Pass {
 
     /// Has the live log read once more, whatever is known.
     pub(super) fn ask_read(&self) {
-        self.decide(Order::ask_read);
+        self.note(Order::ask_read);
     }
 
     /// A read begins.
     pub(super) fn read_begins(&mut self) {
         self.reads_begun += 1;
-        self.decide(Order::on_read_begun);
+        self.note(Order::on_read_begun);
     }
 
-    fn decide(&self, decide: impl FnOnce(&mut Order)) {
+    /// Has the order know something that viewers needn't.
+    fn note(&self, note: impl FnOnce(&mut Order)) {
+        self.order.send_if_modified(|order| {
+            note(order);
+            false
+        });
+    }
+
+    fn decide(&self, now: Millis, decide: impl FnOnce(&mut Order)) {
         self.order.send_if_modified(|order| {
             decide(order);
-            order.seal()
+            order.seal(now)
         });
     }
 
@@ -101,26 +119,26 @@ impl Pass {
                         *unpushed_looks += u32::from(order.on_head(head, now));
                     }
                     Message::Tick if nobody => *idle_ticks += 1,
-                    Message::Tick => order.heartbeat(),
+                    Message::Tick => order.heartbeat(now),
                     // The actor sees by itself who it should be; this only woke it.
                     Message::Reborn => {}
                 }
             }
-            order.seal()
+            order.seal(now)
         });
         for join in joins {
-            self.join(join);
+            self.join(join, now);
         }
     }
 
-    fn join(&mut self, join: Join) {
+    fn join(&mut self, join: Join, now: Millis) {
         self.idle_ticks = 0;
         let opening = self.order.borrow().resume(&join.start, join.recent);
         if let Some(opening) = opening {
             self.answer(join.reply, opening);
         } else {
             self.ask_read();
-            self.waiting.push((self.reads_begun, join));
+            self.waiting.push(Waiting { join, reads_begun: self.reads_begun, since: now });
         }
     }
 
@@ -128,27 +146,27 @@ impl Pass {
     pub(super) fn read(&mut self, page: Result<LogPage, LiveLogError>, now: Millis) {
         match page {
             Ok(page) => {
-                self.decide(|order| order.on_page(page, now));
-                self.settle();
+                self.decide(now, |order| order.on_page(page, now));
+                let (behind, begun) = (self.order.borrow().is_behind(), self.reads_begun);
+                self.settle(|waiting| !behind && waiting.reads_begun < begun);
             }
             Err(error) => {
-                tracing::warn!(%error, "can't read the live log");
-                self.decide(|order| order.on_read_failed(now));
+                tracing::debug!(%error, "can't read the live log");
+                self.decide(now, |order| order.on_read_failed(now));
+                self.settle(|waiting| now.saturating_sub(waiting.since) >= PATIENCE_MS);
             }
         }
-        self.waiting.retain(|(_, join)| !join.reply.is_closed());
+        self.waiting.retain(|waiting| !waiting.join.reply.is_closed());
         if !self.waiting.is_empty() {
             self.ask_read();
         }
     }
 
-    /// Answers those who waited, as far as the last read says all there is to say: it began after
-    /// they came, and it left nothing unread.
-    fn settle(&mut self) {
-        let behind = self.order.borrow().is_behind();
-        let settled = |(begun, _): &mut (u64, Join)| !behind && *begun < self.reads_begun;
-        let settled: Vec<_> = self.waiting.extract_if(.., settled).collect();
-        for (_, join) in settled {
+    /// Answers those who waited, as far as there is nothing more to be learnt: the last read began
+    /// after they came, and it left nothing unread; or nothing can be read for too long.
+    fn settle(&mut self, is_settled: impl Fn(&Waiting) -> bool) {
+        let settled: Vec<_> = self.waiting.extract_if(.., |waiting| is_settled(waiting)).collect();
+        for Waiting { join, .. } in settled {
             let opening = self.order.borrow().resume_settled(&join.start, join.recent);
             self.answer(join.reply, opening);
         }
@@ -167,7 +185,7 @@ mod tests {
     use super::*;
     use crate::{
         frame::Status,
-        test_support::{crowd, encoder, entry, origin, position},
+        test_support::{crowd, entry, order, origin, position},
         video::order::Start,
     };
 
@@ -181,7 +199,7 @@ mod tests {
     }
 
     fn pass() -> Pass {
-        Pass::new(Order::new(encoder(), page(1, 1..=5, 5)), crowd)
+        Pass::new(order(page(1, 1..=5, 5)), crowd)
     }
 
     /// A viewer that comes from another gateway, which was further.
@@ -249,7 +267,7 @@ mod tests {
         let mut pass = pass();
         let mut joined = join(&mut pass, 1, 6);
         pass.read_begins();
-        pass.read(Err(LiveLogError("away".into())), 0);
+        pass.read(Err(LiveLogError::Unavailable("away".into())), 0);
         assert_eq!(status(&mut joined), None);
         assert!(matches!(pass.wish(1000), Wish::Read(_)), "another one is wanted");
         pass.read_begins();

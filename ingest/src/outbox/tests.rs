@@ -38,7 +38,7 @@ impl Dispatch for Dispatcher {
 fn announcement(video: &str, until_ms: u64) -> Announcement {
     let window = Window::new(0, || NOW_MS.load(Ordering::SeqCst));
     let (video, event) = (video.parse().unwrap(), Event::of_skipped(CommentId::now()));
-    Announcement { video, event, until: window.from(until_ms) }
+    Announcement::of(video, event, window.from(until_ms))
 }
 
 /// An outbox, and how to send by it.

@@ -4,6 +4,7 @@
     reason = "clippy allows them in tests, but not in the functions that tests share"
 )]
 
+mod away;
 mod dispatchers;
 mod overload;
 mod pending;

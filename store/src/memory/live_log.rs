@@ -76,7 +76,7 @@ impl MemoryStore {
         slot.begun
             .get_or_try_init(|| self.begin(id, &slot))
             .await
-            .map_err(|error| LiveLogError(format!("the video's history: {error}")))?;
+            .map_err(|error| LiveLogError::Unavailable(format!("the video's history: {error}")))?;
         let mut video = lock(&slot.video);
         let now_ms = self.clock.now_ms();
         video.touched_ms = now_ms;
@@ -109,7 +109,7 @@ impl MemoryStore {
         self.trim(&mut video.log, now_ms);
         let is_late = until_ms.is_some_and(|until_ms| now_ms > until_ms);
         if is_late && !events.iter().all(|event| video.log.knows(event)) {
-            return Err(LiveLogError("these events are too old to be taken as new".into()));
+            return Err(LiveLogError::TooLate);
         }
         let append = |event| video.log.append(&self.origin, event, now_ms);
         let entries = events.into_iter().map(append).collect();

@@ -33,7 +33,7 @@ impl LiveLog for RedisStore {
         match self.pipeline(commands).await {
             Ok(answers) => {
                 let appended = |(answer, batch): (_, VideoEvents)| {
-                    reply::appended(answer, batch.events, &self.origin).map_err(LiveLogError)
+                    reply::appended(answer, batch.events, &self.origin)
                 };
                 answers.into_iter().zip(batches).map(appended).collect()
             }
@@ -48,7 +48,7 @@ impl LiveLog for RedisStore {
         limit: usize,
     ) -> Result<LogPage, LiveLogError> {
         let answer = self.link.call_one(self.read_command(video, from, limit)).await;
-        answer.and_then(reply::page).map_err(LiveLogError)
+        answer.and_then(reply::page).map_err(LiveLogError::Unavailable)
     }
 
     async fn heads(&self, videos: &[VideoId]) -> Result<Vec<Position>, LiveLogError> {
@@ -71,11 +71,13 @@ impl LiveLog for RedisStore {
             index.arg(since_ms).arg("+inf");
         }
         let mut answers = self.pipeline(commands).await?.into_iter();
-        let now_ms = reply::time_ms(answers.next().unwrap_or_default()).map_err(LiveLogError)?;
-        let run = reply::run_id(answers.next().unwrap_or_default()).map_err(LiveLogError)?;
+        let now_ms = reply::time_ms(answers.next().unwrap_or_default())
+            .map_err(LiveLogError::Unavailable)?;
+        let run =
+            reply::run_id(answers.next().unwrap_or_default()).map_err(LiveLogError::Unavailable)?;
         let mut videos = Vec::new();
         for answer in answers {
-            videos.extend(reply::videos(answer).map_err(LiveLogError)?);
+            videos.extend(reply::videos(answer).map_err(LiveLogError::Unavailable)?);
         }
         let heads = self.known_heads(&videos).await?;
         let heads = videos.into_iter().zip(heads).filter_map(|(video, head)| Some((video, head?)));
@@ -84,7 +86,7 @@ impl LiveLog for RedisStore {
 
     async fn ping(&self) -> Result<(), LiveLogError> {
         let answer = self.link.call_one(redis::cmd("PING")).await;
-        answer.and_then(reply::parse).map_err(LiveLogError)
+        answer.and_then(reply::parse).map_err(LiveLogError::Unavailable)
     }
 }
 
@@ -103,11 +105,11 @@ impl RedisStore {
         if commands.is_empty() {
             return Ok(Vec::new());
         }
-        self.link.call(commands).await.map_err(LiveLogError)
+        self.link.call(commands).await.map_err(LiveLogError::Unavailable)
     }
 
     fn append_command(&self, batch: &VideoEvents) -> Cmd {
-        let VideoEvents { video, events, until_ms } = batch;
+        let VideoEvents { video, events, until_ms, .. } = batch;
         let mut keys = keys::log(video).to_vec();
         keys.push(keys::subs(video));
         keys.push(keys::changed(bucket_of(video)));
@@ -145,7 +147,7 @@ impl RedisStore {
                 commands.add_command(command);
             }
             for (call, answer) in trip.iter().zip(self.pipeline(commands).await?) {
-                let known = reply::heads(answer, call.len()).map_err(LiveLogError)?;
+                let known = reply::heads(answer, call.len()).map_err(LiveLogError::Unavailable)?;
                 call.iter().zip(known).for_each(|(at, head)| heads[*at] = head);
             }
         }
@@ -164,7 +166,7 @@ impl RedisStore {
             commands.add_command(self.read_command(&videos[*at], From::Newest, 0));
         }
         for (at, answer) in places.iter().zip(self.pipeline(commands).await?) {
-            heads[*at] = Some(reply::page(answer).map_err(LiveLogError)?.head);
+            heads[*at] = Some(reply::page(answer).map_err(LiveLogError::Unavailable)?.head);
         }
         Ok(())
     }

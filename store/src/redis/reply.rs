@@ -7,7 +7,7 @@ use common::{
     event::{Entry, Event, Stamp},
     ids::VideoId,
     link::Incarnation,
-    live_log::{Appended, LogPage},
+    live_log::{Appended, LiveLogError, LogPage},
     position::{Epoch, Origin, Position, Seq},
     wire::{self, LoggedEvent},
 };
@@ -29,7 +29,14 @@ pub(super) fn appended(
     value: Value,
     events: Vec<Event>,
     origin: &Arc<Origin>,
-) -> Result<Appended, String> {
+) -> Result<Appended, LiveLogError> {
+    if matches!(&value, Value::ServerError(error) if error.code() == "LATE") {
+        return Err(LiveLogError::TooLate);
+    }
+    placed(value, events, origin).map_err(LiveLogError::Unavailable)
+}
+
+fn placed(value: Value, events: Vec<Event>, origin: &Arc<Origin>) -> Result<Appended, String> {
     let (epoch, _now_ms, places, subscribers): (u64, u64, Vec<Vec<u8>>, Vec<String>) =
         parse(value)?;
     if places.len() != events.len() {

@@ -58,7 +58,12 @@ pub(crate) fn events(count: usize) -> Vec<Event> {
 
 /// One video's append, which must succeed.
 pub(crate) async fn append(log: &dyn LiveLog, video: &VideoId, events: &[Event]) -> Appended {
-    let batch = VideoEvents { video: video.clone(), events: events.to_vec(), until_ms: None };
+    let batch = VideoEvents {
+        video: video.clone(),
+        events: events.to_vec(),
+        until_ms: None,
+        show_anyway: false,
+    };
     let mut answers = log.append(vec![batch]).await;
     assert_eq!(answers.len(), 1);
     let appended = answers.remove(0).unwrap();

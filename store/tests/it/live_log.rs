@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, slice::from_ref, sync::Arc, time::Duration};
 use common::{
     event::{Event, Stamp, VideoEvents},
     ids::VideoId,
-    live_log::{Changes, From, LiveLog, Retention, bucket_of},
+    live_log::{Changes, From, LiveLog, LiveLogError, Retention, bucket_of},
     position::{Epoch, Position},
     task,
 };
@@ -247,7 +247,12 @@ async fn videos_do_not_touch_each_other(open: impl AsyncFn(Retention) -> Log) {
 
 async fn answers_stand_in_the_order_of_batches(open: impl AsyncFn(Retention) -> Log) {
     let log = open(AMPLE).await;
-    let batch = |count| VideoEvents { video: video(), events: events(count), until_ms: None };
+    let batch = |count| VideoEvents {
+        video: video(),
+        events: events(count),
+        until_ms: None,
+        show_anyway: false,
+    };
     let batches: Vec<VideoEvents> = (0..60).map(|n| batch(1 + n % 3)).collect();
     let answers = log.append(batches.clone()).await;
     assert_eq!(answers.len(), batches.len());
@@ -262,7 +267,12 @@ async fn answers_stand_in_the_order_of_batches(open: impl AsyncFn(Retention) -> 
 
 async fn one_video_twice_in_a_call(open: impl AsyncFn(Retention) -> Log) {
     let (log, video) = (open(AMPLE).await, video());
-    let batch = |count| VideoEvents { video: video.clone(), events: events(count), until_ms: None };
+    let batch = |count| VideoEvents {
+        video: video.clone(),
+        events: events(count),
+        until_ms: None,
+        show_anyway: false,
+    };
     let answers = log.append(vec![batch(2), batch(3)]).await;
     let places: Vec<_> = answers.iter().map(|answer| seqs(answer.as_ref().unwrap())).collect();
     assert_eq!(places, [vec![1, 2], vec![3, 4, 5]]);
@@ -276,13 +286,19 @@ async fn what_comes_too_late_is_refused(open: impl AsyncFn(Retention) -> Log) {
     append(&*log, &video, std::slice::from_ref(&known)).await;
     let append_until = async |events: &[&Event], until_ms| {
         let events = events.iter().copied().cloned().collect();
-        let batch = VideoEvents { video: video.clone(), events, until_ms: Some(until_ms) };
+        let batch = VideoEvents {
+            video: video.clone(),
+            events,
+            until_ms: Some(until_ms),
+            show_anyway: false,
+        };
         log.append(vec![batch]).await.remove(0)
     };
     let now_ms = known.id.as_bytes()[..6].iter().fold(0, |ms, byte| ms << 8 | u64::from(*byte));
     let (past_ms, future_ms) = (now_ms - 60_000, now_ms + 600_000);
     assert_eq!(seqs(&append_until(&[&known], past_ms).await.unwrap()), [1]);
-    assert!(append_until(&[&known, &unknown], past_ms).await.is_err());
+    let late = append_until(&[&known, &unknown], past_ms).await;
+    assert_eq!(late, Err(LiveLogError::TooLate));
     assert_eq!(log.read(&video, From::Newest, 9).await.unwrap().head.seq, 1);
     assert_eq!(seqs(&append_until(&[&known, &unknown], future_ms).await.unwrap()), [1, 2]);
 }

@@ -170,7 +170,14 @@ async fn a_stopped_server_fails_calls_in_time_and_comes_back() {
     append(&*store, &video, &events(1)).await;
     server.signal("-STOP");
     let said = events(2);
-    let batch = || vec![VideoEvents { video: video.clone(), events: said.clone(), until_ms: None }];
+    let batch = || {
+        vec![VideoEvents {
+            video: video.clone(),
+            events: said.clone(),
+            until_ms: None,
+            show_anyway: false,
+        }]
+    };
     for _ in 0..20 {
         let began = Instant::now();
         let answers = store.append(batch()).await;
@@ -198,7 +205,12 @@ async fn forgotten_scripts_and_cut_connections_heal() {
     server.run::<()>(&["SCRIPT", "FLUSH"]).await;
     assert_eq!(seqs(&append(&*store, &video, &events(1)).await), [2]);
     server.run::<()>(&["SCRIPT", "FLUSH"]).await;
-    let batch = || VideoEvents { video: crate::live::video(), events: events(3), until_ms: None };
+    let batch = || VideoEvents {
+        video: crate::live::video(),
+        events: events(3),
+        until_ms: None,
+        show_anyway: false,
+    };
     let answers = store.append((0..40).map(|_| batch()).collect()).await;
     assert!(answers.iter().all(|answer| seqs(answer.as_ref().unwrap()) == [1, 2, 3]));
     server.run::<i64>(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]).await;
@@ -218,7 +230,8 @@ async fn a_full_server_refuses_appends_as_a_whole_and_still_reads() {
     server.run::<()>(&["CONFIG", "SET", "maxmemory", "1"]).await;
     // Ids are due to rotate, which must not come before the refusal.
     sleep(Duration::from_millis(1_100)).await;
-    let batch = VideoEvents { video: video.clone(), events: events(2), until_ms: None };
+    let batch =
+        VideoEvents { video: video.clone(), events: events(2), until_ms: None, show_anyway: false };
     let error = store.append(vec![batch]).await.remove(0).unwrap_err().to_string();
     assert!(error.contains("maxmemory"), "{error}");
     assert_eq!(store.read(&video, From::Newest, 9).await.unwrap(), before);
@@ -232,7 +245,14 @@ async fn a_demoted_server_is_left_until_it_is_master_again() {
     let (server, store) = server().await;
     let video = video();
     server.run::<()>(&["REPLICAOF", "127.0.0.1", "1"]).await;
-    let batch = || vec![VideoEvents { video: video.clone(), events: events(1), until_ms: None }];
+    let batch = || {
+        vec![VideoEvents {
+            video: video.clone(),
+            events: events(1),
+            until_ms: None,
+            show_anyway: false,
+        }]
+    };
     assert!(store.append(batch()).await[0].is_err());
     sleep(Duration::from_millis(300)).await;
     let error = store.append(batch()).await.remove(0).unwrap_err().to_string();

@@ -23,7 +23,7 @@ fn pass_to(lacks: impl Fn(u64) -> u64) -> impl FnMut() {
     let (mut order, mut commenters) = (quiet_order(), Commenters::new());
     for _ in 0..VIEWERS {
         order.on_pushed(vec![commenters.write()], 0);
-        order.seal();
+        order.seal(0);
     }
     let (log, end) = (order.log(), order.log().end());
     let reader = |viewer| Reader { place: log.place_of_newest(lacks(viewer)), tier: None };

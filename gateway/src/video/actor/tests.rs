@@ -69,7 +69,7 @@ async fn who_comes_does_not_wait_for_the_pause() {
     let began = Instant::now();
     let (opening, _seat) = join(&handle).await;
     assert!(began.elapsed() < Duration::from_millis(5), "{:?}", began.elapsed());
-    assert_eq!(opening.resume.to, position(1, 7), "and what came in the pause is there");
+    assert_eq!(opening.resume.to, position(1, 7).into(), "and what came in the pause is there");
 }
 
 /// What no push brings is read, once.
@@ -93,7 +93,7 @@ async fn a_video_begins_before_those_who_come_first() {
     for seq in [2_000, 1_990, 1_800, 2_500] {
         let (opening, _) = join_at(&handle, after(seq)).await;
         let Opening { resume, older, .. } = opening;
-        let told = (resume.status, resume.from.seq, resume.replayed, older);
+        let told = (resume.status, resume.from.position.seq, resume.replayed, older);
         assert_eq!(told, (Status::Continued, seq, 3_000 - seq, None));
     }
     assert_eq!(log.reads(), 1);

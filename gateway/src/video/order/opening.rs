@@ -39,15 +39,38 @@ impl Order {
             Start::After(cursor) => cursor.as_ref(),
         };
         let reset = self.newest(Status::Reset, recent);
-        let Some(position) = cursor.and_then(|cursor| cursor.at(self.encoder.origin())) else {
+        let Some((cursor, position)) =
+            cursor.and_then(|cursor| Some((cursor, cursor.at(self.encoder.origin())?)))
+        else {
             return Some(reset);
         };
-        if let Some(place) = self.log.place_after(position) {
-            return Some(self.opening(Status::Continued, place));
+        let continued = |place| self.opening(Status::Continued, place);
+        if let Some(ordinal) = self.placeless.ordinal(cursor.mark()) {
+            // Its viewer has seen some events without a position, which nothing but this log tells.
+            return Some(self.log.place_at(position, ordinal).map_or(reset, continued));
         }
-        let older = position.epoch == self.log.start().position.epoch;
-        let opening = Opening { older: older.then_some(position), ..reset };
-        (position < self.head).then_some(opening)
+        if let Some(place) = self.place_after(position) {
+            return Some(continued(place));
+        }
+        let opening = Opening { older: self.is_in_pages(position).then_some(position), ..reset };
+        (position < self.head || self.log.place_after(position).is_some()).then_some(opening)
+    }
+
+    /// The place after a position that another gateway may have given: none when the byte log has
+    /// something after it that only stands for an event shown before.
+    pub(crate) fn place_after(&self, position: Position) -> Option<Place> {
+        self.log.place_after(position).filter(|place| !self.placeless.misses(*place))
+    }
+
+    /// Whether pages of the live log lead from `position` to a place in the byte log.
+    fn is_in_pages(&self, position: Position) -> bool {
+        position.epoch == self.pages_until().epoch && !self.placeless.are_awaited()
+    }
+
+    /// Up to where a viewer is served pages of the live log before the byte log goes on: its start, or
+    /// behind all that only stands for an event shown before.
+    pub(crate) fn pages_until(&self) -> Position {
+        self.placeless.last_substitute().unwrap_or(self.log.start()).position
     }
 
     /// As [`Order::resume`], after a read: who is still ahead has a position that nobody gave.
@@ -62,7 +85,8 @@ impl Order {
     fn opening(&self, status: Status, place: Place) -> Opening {
         let end = self.log.end();
         let replayed = end.ordinal - place.ordinal;
-        let resume = Resume { status, from: place.position, to: end.position, replayed };
+        let (from, to) = (self.spot(place), self.spot(end));
+        let resume = Resume { status, from, to, replayed };
         Opening { resume, place, older: None }
     }
 }

@@ -9,9 +9,10 @@ use super::*;
 use crate::{
     byte_log::{Place, Read},
     frame::{Resume, Status},
-    test_support::{encoder, entry, origin, position},
+    test_support::{LIFE, encoder, entry, order, origin, position, room},
 };
 
+mod away;
 mod journeys;
 
 fn page(epoch: u64, first: u64, entries: std::ops::RangeInclusive<u64>, head: u64) -> LogPage {
@@ -20,14 +21,14 @@ fn page(epoch: u64, first: u64, entries: std::ops::RangeInclusive<u64>, head: u6
 }
 
 fn opened(head: u64) -> Order {
-    let mut order = Order::new(encoder(), page(1, 1, 1..=head, head));
-    order.seal();
+    let mut order = order(page(1, 1, 1..=head, head));
+    order.seal(0);
     order
 }
 
 fn pushed(order: &mut Order, seqs: &[u64], now: Millis) {
     order.on_pushed(seqs.iter().map(|seq| entry(1, *seq)).collect(), now);
-    order.seal();
+    order.seal(0);
 }
 
 /// What a viewer at `place` sees, as `n<seq>` for a comment and `<epoch>:<seq>` for a bare id.
@@ -50,7 +51,8 @@ fn text(log: &ByteLog, mut place: Place) -> String {
 
 fn describe(block: &str) -> String {
     let field = |name: &str| block.lines().find_map(|line| line.strip_prefix(name));
-    let id = field("id: 1~dc1:").map(str::to_owned);
+    // A cursor with a mark is written as its position and `+<ordinal>`.
+    let id = field("id: 1~dc1:").map(|id| id.replace(&format!("~:{LIFE:x}:"), " +"));
     match (field("event: "), id) {
         (Some("comment"), id) => {
             let n = field("data: {\"n\":").unwrap().split(',').next().unwrap();
@@ -101,7 +103,7 @@ fn a_hole_that_stays_is_read() {
     pushed(&mut order, &[5], 100);
     assert_eq!(order.wish(120), Wish::Read(From::After(position(1, 2))));
     order.on_page(page(1, 1, 3..=4, 6), 125);
-    order.seal();
+    order.seal(0);
     assert_eq!(all(&order), names(1..=5));
     assert_eq!(order.wish(125), Wish::Read(From::After(position(1, 5))), "the log has a sixth");
 }
@@ -110,8 +112,13 @@ fn a_hole_that_stays_is_read() {
 fn a_failed_read_is_tried_again_but_not_at_once() {
     let mut order = opened(2);
     pushed(&mut order, &[5], 100);
-    order.on_read_failed(130);
-    assert_eq!(order.wish(131), Wish::WaitUntil(130 + READ_RETRY_MS));
+    let mut now = 130;
+    for wait in [READ_RETRY_MS, 2 * READ_RETRY_MS, READ_RETRY_MAX_MS, READ_RETRY_MAX_MS] {
+        order.on_read_failed(now);
+        assert_eq!(order.wish(now + 1), Wish::WaitUntil(now + wait));
+        now += wait;
+        assert_eq!(order.wish(now), Wish::Read(From::After(position(1, 2))));
+    }
 }
 
 #[test]
@@ -127,7 +134,7 @@ fn a_log_trimmed_past_the_hole_is_told() {
     let mut order = opened(2);
     order.on_head(position(1, 9), 0);
     order.on_page(page(1, 8, 8..=9, 9), 30);
-    order.seal();
+    order.seal(0);
     assert_eq!(all(&order), ["n1", "n2", "skipped", "1:7", "n8", "n9"]);
 }
 
@@ -138,8 +145,8 @@ fn a_new_epoch_moves_positions_at_once_and_late_entries_have_none() {
     assert_eq!(order.wish(120), Wish::Read(From::After(position(1, 2))));
     order.on_page(LogPage { head: position(2, 1), first: 1, entries: vec![] }, 125);
     order.on_pushed(vec![entry(1, 2), entry(1, 3), entry(1, 3)], 126);
-    order.seal();
-    assert_eq!(all(&order), ["n1", "n2", "2:0", "n1", "n3 without id"]);
+    order.seal(0);
+    assert_eq!(all(&order), ["n1", "n2", "2:0", "n1", "n3 without id", "2:1 +4"]);
     let opening = order.resume(&cursor(1, 2), 20).unwrap();
     assert_eq!(opening.resume.status, Status::Continued, "the byte log spans epochs");
 }
@@ -149,9 +156,11 @@ fn what_is_held_at_a_new_epoch_is_shown_and_what_is_missing_is_told() {
     let mut order = opened(2);
     pushed(&mut order, &[5, 4], 100);
     order.on_page(LogPage { head: position(2, 0), first: 1, entries: vec![] }, 125);
-    order.seal();
-    let shown = ["n1", "n2", "n4 without id", "n5 without id", "skipped", "2:0"];
-    assert_eq!(all(&order), shown, "the third was heard of, and is lost");
+    order.seal(0);
+    let late = ["n4 without id", "2:0 +3", "n5 without id", "2:0 +4"];
+    assert_eq!(all(&order)[..2], ["n1", "n2"]);
+    assert_eq!(all(&order)[2..6], late);
+    assert_eq!(all(&order)[6..], ["skipped", "2:0 +4"], "the third was heard of, and is lost");
 }
 
 #[test]
@@ -159,7 +168,7 @@ fn what_is_held_of_a_trimmed_log_is_shown() {
     let mut order = opened(2);
     pushed(&mut order, &[5], 0);
     order.on_page(page(1, 8, 8..=9, 9), 30);
-    order.seal();
+    order.seal(0);
     let shown = ["n1", "n2", "skipped", "1:4", "n5", "skipped", "1:7", "n8", "n9"];
     assert_eq!(all(&order), shown);
 }
@@ -173,8 +182,8 @@ fn what_was_shown_without_id_only_gets_its_position_later() {
     let mut sequenced = entry(2, 1);
     sequenced.event.id = late.event.id;
     order.on_pushed(vec![sequenced], 2);
-    order.seal();
-    assert_eq!(all(&order), ["n1", "2:0", "n2 without id", "2:1"]);
+    order.seal(0);
+    assert_eq!(all(&order), ["n1", "2:0", "n2 without id", "2:0 +2", "2:1 +2"]);
 }
 
 #[test]
@@ -183,9 +192,9 @@ fn verdicts() {
     let verdict = |start: Start, recent| {
         let opening = order.resume(&start, recent)?;
         let Resume { status, from, to, replayed } = opening.resume;
-        assert_eq!(to, position(1, 5));
+        assert_eq!(to, position(1, 5).into());
         assert_eq!(seen(&order, opening.place).len() as u64, replayed);
-        Some((status, from.seq, replayed))
+        Some((status, from.position.seq, replayed))
     };
     assert_eq!(verdict(Start::Newest, 2), Some((Status::New, 3, 2)));
     assert_eq!(verdict(Start::Newest, 0), Some((Status::New, 5, 0)));
@@ -201,16 +210,16 @@ fn verdicts() {
 
 #[test]
 fn a_viewer_of_an_empty_room_has_a_position() {
-    let order = Order::new(encoder(), LogPage { head: position(7, 0), first: 1, entries: vec![] });
+    let order = order(LogPage { head: position(7, 0), first: 1, entries: vec![] });
     let opening = order.resume(&Start::Newest, 20).unwrap();
-    assert_eq!((opening.resume.from, opening.resume.replayed), (position(7, 0), 0));
+    assert_eq!((opening.resume.from, opening.resume.replayed), (position(7, 0).into(), 0));
     let again = order.resume(&cursor(7, 0), 20).unwrap();
     assert_eq!(again.resume.status, Status::Continued);
 }
 
 #[test]
 fn a_cursor_before_the_byte_log_may_be_in_the_live_log() {
-    let order = Order::new(encoder(), page(1, 1, 301..=556, 556));
+    let order = order(page(1, 1, 301..=556, 556));
     let opening = order.resume(&cursor(1, 12), 20).unwrap();
     assert_eq!((opening.older, opening.resume.status), (Some(position(1, 12)), Status::Reset));
 }
@@ -241,9 +250,9 @@ fn the_checks_see_mutants() {
         for seq in seqs {
             let Order { encoder, log, .. } = &mut order;
             let entry = entry(1, *seq);
-            log.append((entry.event.id, 0), entry.position, |out| encoder.entry(out, &entry));
+            log.append((entry.event.id, 0), entry.position, |out| encoder.entry(out, &entry, None));
         }
-        order.seal();
+        order.seal(0);
         let distinct: BTreeSet<_> = datas(&order).into_iter().collect();
         (all(&order), datas(&order).len() - distinct.len())
     };

@@ -4,8 +4,8 @@ use std::sync::Mutex;
 
 use async_trait::async_trait;
 use common::{
-    event::{Event, VideoEvents},
-    link::{Accepted, Dispatch, LinkError},
+    event::{Event, EventId, VideoEvents},
+    link::{Accepted, Dispatch, LinkError, NotAppended},
     position::{Epoch, Position},
 };
 
@@ -31,6 +31,7 @@ pub(crate) struct Dispatcher {
     mood: Mutex<Mood>,
     offered: Mutex<Vec<Event>>,
     taken: Mutex<Vec<Event>>,
+    shown_anyway: Mutex<Vec<Event>>,
 }
 
 impl Dispatcher {
@@ -48,6 +49,11 @@ impl Dispatcher {
         self.taken.lock().unwrap().len()
     }
 
+    /// What it could not append, and was to show all the same.
+    pub(crate) fn shown_anyway(&self) -> Vec<EventId> {
+        self.shown_anyway.lock().unwrap().iter().map(|event| event.id).collect()
+    }
+
     /// What it took, in order.
     pub(crate) fn events(&self) -> Vec<Event> {
         self.taken.lock().unwrap().clone()
@@ -57,6 +63,8 @@ impl Dispatcher {
 #[async_trait]
 impl Dispatch for Dispatcher {
     async fn dispatch(&self, batches: Vec<VideoEvents>) -> Result<Vec<Accepted>, LinkError> {
+        let anyway = batches.iter().filter(|batch| batch.show_anyway);
+        let anyway: Vec<_> = anyway.flat_map(|batch| batch.events.clone()).collect();
         let events: Vec<_> = batches.into_iter().flat_map(|batch| batch.events).collect();
         assert!(!events.is_empty(), "a call for nothing");
         self.offered.lock().unwrap().extend(events.iter().cloned());
@@ -73,7 +81,8 @@ impl Dispatch for Dispatcher {
             Mood::Sticks => std::future::pending().await,
             Mood::IsFull => Err(LinkError::Overloaded),
             Mood::AppendsNothing => {
-                Ok(vec![Err(LinkError::Unavailable("told to fail".into())); events.len()])
+                self.shown_anyway.lock().unwrap().extend(anyway);
+                Ok(vec![Err(NotAppended::LogAway("told to fail".into())); events.len()])
             }
         }
     }

@@ -23,7 +23,7 @@ impl Log {
 
     fn checked<T>(&self, value: T) -> Result<T, LiveLogError> {
         let fails = self.fails.load(Ordering::SeqCst);
-        if fails { Err(LiveLogError("told to fail".into())) } else { Ok(value) }
+        if fails { Err(LiveLogError::Unavailable("told to fail".into())) } else { Ok(value) }
     }
 }
 

@@ -1,0 +1,316 @@
+//! Events that were shown without a position, which most of them get later: what goes out while the
+//! live log is away, and what comes late of an epoch that is over.
+//!
+//! When such an event comes again with its position, viewers get that alone: they have seen it. It
+//! follows that the byte log alone does not serve a cursor of another gateway, if that lies between
+//! the two: who brings it may have seen neither ([`Placeless::misses`]). And a position alone does
+//! not tell how far a viewer of this gateway got among such events: while there are any its cursors
+//! bear a mark, which tells ([`Placeless::mark`]).
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+};
+
+use common::{
+    event::{EventId, Stamp},
+    position::Mark,
+};
+
+use super::Millis;
+use crate::byte_log::Place;
+
+/// How long an event is expected to get its position, after the last sign that the live log is away.
+const AWAITED_MS: Millis = 60_000;
+/// How long it is known to have been shown, after that: longer than anybody tries to announce it.
+const KNOWN_MS: Millis = 600_000;
+
+/// How many events all videos of a gateway may know in this way: some 80 bytes each.
+#[derive(Debug)]
+pub(crate) struct Room(AtomicUsize);
+
+impl Room {
+    /// For so many.
+    pub(crate) fn new(len: usize) -> Arc<Self> {
+        Arc::new(Self(AtomicUsize::new(len)))
+    }
+
+    fn take(&self) -> bool {
+        self.0.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1)).is_ok()
+    }
+
+    fn give_back(&self, count: usize) {
+        self.0.fetch_add(count, Relaxed);
+    }
+}
+
+/// A video's events without a position.
+#[derive(Debug)]
+pub(crate) struct Placeless {
+    /// Of the byte log that they are in.
+    life: u64,
+    room: Arc<Room>,
+    /// Apart, for most videos never have any.
+    any: Option<Box<Any>>,
+}
+
+#[derive(Debug, Default)]
+struct Any {
+    /// Those that may come again, with their ordinals.
+    shown: HashMap<EventId, u64>,
+    /// Of them, those that are expected to come, oldest first; the first one is in `shown`.
+    awaited: VecDeque<(EventId, Millis)>,
+    /// Of them, those that are not.
+    others: VecDeque<(EventId, Millis)>,
+    /// Places right after a position that came instead of its event, with the event's ordinal: of
+    /// several that follow a place only the one with the least ordinal matters, so both increase.
+    substitutes: VecDeque<(Place, u64)>,
+    /// Ordinal of the last event without a position.
+    last: u64,
+    /// The rank that it got here, for sampled streams: the live log gave it none.
+    stamp: Stamp,
+    /// The last sign that the live log was away.
+    away_at: Millis,
+}
+
+impl Placeless {
+    /// None so far, of a byte log with such a life.
+    pub(crate) fn new(life: u64, room: Arc<Room>) -> Self {
+        Self { life, room, any: None }
+    }
+
+    /// Whether the event was shown and may come again.
+    pub(super) fn has(&self, id: &EventId) -> bool {
+        self.any.as_ref().is_some_and(|any| any.shown.contains_key(id))
+    }
+
+    /// Notes an event that is about to be shown because the live log is away, and gives it a rank.
+    /// `None` when there is no room for it: then it must wait for its position.
+    pub(super) fn await_place(
+        &mut self,
+        event: (EventId, Stamp),
+        ordinal: u64,
+        now: Millis,
+    ) -> Option<Stamp> {
+        let Self { room, any, .. } = self;
+        let any = any.get_or_insert_default();
+        any.away_at = now;
+        let (id, sent) = event;
+        any.note(room, id, ordinal).then(|| {
+            any.awaited.push_back((id, now));
+            any.last = ordinal;
+            any.stamp = any.stamp.next(sent.at_ms);
+            any.stamp
+        })
+    }
+
+    /// Notes an event that was shown and is not expected to come again, but may: one of an epoch that
+    /// is over, which somebody may announce again. Best effort.
+    pub(super) fn remember(&mut self, id: EventId, ordinal: u64, now: Millis) {
+        let Self { room, any, .. } = self;
+        let any = any.get_or_insert_default();
+        if any.note(room, id, ordinal) {
+            any.others.push_back((id, now));
+        }
+    }
+
+    /// An event is shown that will get no position.
+    pub(super) fn shows(&mut self, ordinal: u64) {
+        self.any.get_or_insert_default().last = ordinal;
+    }
+
+    /// The event has come with its position: what ordinal it was shown at, if it was.
+    pub(super) fn take(&mut self, id: &EventId) -> Option<u64> {
+        let any = self.any.as_mut()?;
+        let ordinal = any.shown.remove(id)?;
+        self.room.give_back(1);
+        any.drop_taken();
+        Some(ordinal)
+    }
+
+    /// The byte log has, right before `place`, the position of the event that was shown at `ordinal`.
+    pub(super) fn substitute(&mut self, place: Place, ordinal: u64) {
+        let Any { substitutes, .. } = &mut **self.any.get_or_insert_default();
+        while substitutes.back().is_some_and(|(_, shown)| *shown >= ordinal) {
+            substitutes.pop_back();
+        }
+        substitutes.push_back((place, ordinal));
+    }
+
+    /// Whether a viewer that continues from `place` would only get the position of an event that was
+    /// shown before that place, now or later.
+    pub(super) fn misses(&self, place: Place) -> bool {
+        let Some(any) = &self.any else { return false };
+        let awaited = any.awaited.front().and_then(|(id, _)| any.shown.get(id));
+        let after = any.substitutes.partition_point(|(at, _)| at.offset <= place.offset);
+        let substituted = any.substitutes.get(after).map(|(_, shown)| shown);
+        awaited.into_iter().chain(substituted).any(|shown| *shown <= place.ordinal)
+    }
+
+    /// Whether any is expected to get its position.
+    pub(super) fn are_awaited(&self) -> bool {
+        self.any.as_ref().is_some_and(|any| !any.awaited.is_empty())
+    }
+
+    /// From where on nothing of what came stands for an event that was shown before.
+    pub(super) fn last_substitute(&self) -> Option<Place> {
+        self.any.as_ref()?.substitutes.back().map(|(place, _)| *place)
+    }
+
+    /// What cursors bear at this ordinal, in a byte log that begins at `start`.
+    pub(super) fn mark(&self, ordinal: u64, start: Place) -> Option<Mark> {
+        let matters = self.any.as_ref().is_some_and(|any| {
+            any.last > start.ordinal || !any.substitutes.is_empty() || !any.awaited.is_empty()
+        });
+        matters.then_some(Mark { life: self.life, ordinal })
+    }
+
+    /// The ordinal in a mark, if it is one of this byte log.
+    pub(super) fn ordinal(&self, mark: Option<Mark>) -> Option<u64> {
+        mark.filter(|mark| mark.life == self.life).map(|mark| mark.ordinal)
+    }
+
+    /// The byte log begins at `start` now.
+    pub(super) fn trim(&mut self, start: Place) {
+        let Some(any) = &mut self.any else { return };
+        while any.substitutes.front().is_some_and(|(place, _)| place.offset <= start.offset) {
+            any.substitutes.pop_front();
+        }
+        if any.shown.is_empty() && any.substitutes.is_empty() && any.last <= start.ordinal {
+            self.any = None;
+        }
+    }
+
+    /// Forgets what won't come any more.
+    pub(super) fn forget(&mut self, now: Millis) {
+        if let Some(any) = &mut self.any {
+            any.forget(&self.room, now);
+        }
+    }
+}
+
+impl Any {
+    fn note(&mut self, room: &Room, id: EventId, ordinal: u64) -> bool {
+        let has_room = room.take();
+        if has_room && self.shown.insert(id, ordinal).is_some() {
+            room.give_back(1);
+        }
+        has_room
+    }
+
+    fn drop_taken(&mut self) {
+        for queue in [&mut self.awaited, &mut self.others] {
+            while queue.front().is_some_and(|(id, _)| !self.shown.contains_key(id)) {
+                queue.pop_front();
+            }
+        }
+    }
+
+    fn forget(&mut self, room: &Room, now: Millis) {
+        let quiet_for = |at: Millis| now.saturating_sub(at.max(self.away_at));
+        while let Some((id, at)) = self.awaited.front().copied()
+            && quiet_for(at) >= AWAITED_MS
+        {
+            self.awaited.pop_front();
+            self.others.push_back((id, at));
+        }
+        while let Some((id, at)) = self.others.front().copied()
+            && quiet_for(at) >= KNOWN_MS
+        {
+            self.others.pop_front();
+            if self.shown.remove(&id).is_some() {
+                room.give_back(1);
+            }
+        }
+        self.drop_taken();
+    }
+}
+
+impl Drop for Placeless {
+    fn drop(&mut self) {
+        self.room.give_back(self.any.as_ref().map_or(0, |any| any.shown.len()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use common::position::Position;
+
+    use super::*;
+
+    fn id(n: u8) -> EventId {
+        EventId::from_bytes([n; 16])
+    }
+
+    fn place(offset: u64, ordinal: u64) -> Place {
+        Place { offset, ordinal, position: Position::NONE }
+    }
+
+    fn placeless() -> Placeless {
+        Placeless::new(7, Room::new(3))
+    }
+
+    fn shown(placeless: &mut Placeless, n: u8, ordinal: u64, now: Millis) -> bool {
+        placeless.await_place((id(n), Stamp::default()), ordinal, now).is_some()
+    }
+
+    /// Shown as 4th, 5th and 6th; positions come for the second, then for the first.
+    #[test]
+    fn a_place_between_an_event_and_its_position_misses_it() {
+        let mut placeless = placeless();
+        for (n, ordinal) in [(1, 4), (2, 5), (3, 6)] {
+            assert!(shown(&mut placeless, n, ordinal, 0));
+        }
+        assert!(!placeless.misses(place(30, 3)), "all follow");
+        assert!(placeless.misses(place(40, 4)), "the first may get its position any time");
+        for (n, offset) in [(2, 70), (1, 80)] {
+            let ordinal = placeless.take(&id(n)).unwrap();
+            placeless.substitute(place(offset, 6), ordinal);
+        }
+        assert!(placeless.misses(place(40, 4)), "the first follows as a position only");
+        assert!(placeless.misses(place(80, 6)), "the third is awaited");
+        placeless.take(&id(3));
+        assert!(!placeless.misses(place(80, 6)) && placeless.misses(place(79, 6)));
+        assert_eq!(placeless.last_substitute(), Some(place(80, 6)));
+        placeless.trim(place(80, 6));
+        assert_eq!(placeless.last_substitute(), None);
+    }
+
+    #[test]
+    fn cursors_are_marked_as_long_as_it_matters() {
+        let mut placeless = placeless();
+        let mark = |ordinal| Some(Mark { life: 7, ordinal });
+        assert_eq!(placeless.mark(3, place(0, 0)), None);
+        shown(&mut placeless, 1, 4, 0);
+        assert_eq!(placeless.mark(4, place(50, 9)), mark(4), "trimmed, but awaited");
+        placeless.take(&id(1));
+        assert_eq!(placeless.mark(5, place(0, 0)), mark(5), "still in the log");
+        assert_eq!(placeless.mark(5, place(50, 4)), None);
+        assert_eq!(placeless.ordinal(mark(5)), Some(5));
+        assert_eq!(placeless.ordinal(Some(Mark { life: 8, ordinal: 5 })), None);
+    }
+
+    #[test]
+    fn what_does_not_come_is_forgotten_and_makes_room() {
+        let mut placeless = placeless();
+        for n in 1..=3 {
+            assert!(shown(&mut placeless, n, n.into(), 1_000));
+        }
+        assert!(!shown(&mut placeless, 4, 4, 50_000), "no room, but a sign of trouble");
+        placeless.take(&id(2));
+        assert!(shown(&mut placeless, 4, 4, 50_000));
+        placeless.forget(50_000 + AWAITED_MS - 1);
+        assert!(placeless.are_awaited());
+        placeless.forget(50_000 + AWAITED_MS);
+        assert!(!placeless.are_awaited() && placeless.has(&id(1)));
+        placeless.forget(50_000 + KNOWN_MS);
+        assert!(!placeless.has(&id(1)) && !placeless.has(&id(4)));
+        let room = placeless.room.clone();
+        assert!(shown(&mut placeless, 5, 5, 50_000 + KNOWN_MS));
+        drop(placeless);
+        assert_eq!(room.0.load(Relaxed), 3);
+    }
+}
