@@ -3,7 +3,10 @@
 use std::collections::{HashMap, VecDeque};
 
 use bytes::{Bytes, BytesMut};
-use common::{event::EventId, position::Position};
+use common::{
+    event::EventId,
+    position::{Epoch, Position},
+};
 
 use crate::{
     frame::{Encoder, Spot},
@@ -40,9 +43,9 @@ struct Segment {
 
 /// An event in the log: where it ends, and which one it is; or a position without an event.
 #[derive(Debug)]
-pub(crate) struct Item {
-    pub(crate) end: Place,
-    pub(crate) id: Option<EventId>,
+struct Item {
+    end: Place,
+    id: Option<EventId>,
     /// Tiers above this show it.
     above: u8,
 }
@@ -71,7 +74,7 @@ pub(crate) struct ByteLog {
     segments: VecDeque<Segment>,
     /// Oldest first; places never go back.
     items: VecDeque<Item>,
-    /// Events by id, with their ordinals.
+    /// Events by id, with the offsets of their ends.
     ids: HashMap<EventId, u64>,
     /// The pass that is being gathered.
     tail: BytesMut,
@@ -109,9 +112,19 @@ impl ByteLog {
         self.ids.contains_key(id)
     }
 
-    /// Which of the log's events it is, if it is in the log.
-    pub(crate) fn ordinal_of(&self, id: &EventId) -> Option<u64> {
-        self.ids.get(id).copied()
+    /// Where the epoch ends in which the event was shown, if it is in the log: beyond it, positions
+    /// don't tell whether a viewer has seen it.
+    pub(crate) fn epoch_end(&self, id: &EventId) -> Option<u64> {
+        let offset = *self.ids.get(id)?;
+        let at = self.items.partition_point(|item| item.end.offset < offset);
+        let epoch = self.items.get(at)?.end.position.epoch;
+        Some(self.end_of(epoch))
+    }
+
+    /// The offset of the first place of a later epoch.
+    fn end_of(&self, epoch: Epoch) -> u64 {
+        let next = self.items.partition_point(|item| item.end.position.epoch <= epoch);
+        self.items.get(next).map_or(self.end.offset, |item| item.end.offset)
     }
 
     /// Appends the frame of an event, which tiers `above` this show; `write` encodes it. The video's
@@ -123,8 +136,8 @@ impl ByteLog {
         write: impl FnOnce(&mut BytesMut),
     ) {
         self.end.ordinal += 1;
-        self.ids.insert(id, self.end.ordinal);
         self.write(position, (Some(id), above), write);
+        self.ids.insert(id, self.end.offset);
     }
 
     /// Appends a frame that moves the position and shows no event.
@@ -152,9 +165,9 @@ impl ByteLog {
         self.items.push_back(Item { end: self.end, id, above });
     }
 
-    /// Ends a pass: what was appended becomes readable, what is too old goes, and `trimmed` is told of
-    /// it. Tells whether there was anything.
-    pub(crate) fn seal(&mut self, trimmed: impl FnMut(&Item)) -> bool {
+    /// Ends a pass: what was appended becomes readable, what is too old goes. Of events of an epoch that
+    /// is over `trimmed` is told, and where that epoch ended. Tells whether there was anything.
+    pub(crate) fn seal(&mut self, trimmed: impl FnMut(EventId, u64)) -> bool {
         if self.tail.is_empty() {
             return false;
         }
@@ -169,16 +182,18 @@ impl ByteLog {
         true
     }
 
-    fn trim(&mut self, mut trimmed: impl FnMut(&Item)) {
+    fn trim(&mut self, mut trimmed: impl FnMut(EventId, u64)) {
         while self.segments.len() > 1 && self.end.offset - self.start.offset > LEN_MAX as u64 {
             let Some(oldest) = self.segments.pop_front() else { break };
             self.start = oldest.end;
         }
         let first_kept = self.items.partition_point(|i| i.end.offset <= self.start.offset);
-        for item in self.items.drain(..first_kept) {
-            trimmed(&item);
-            if let Some(id) = item.id {
-                self.ids.remove(&id);
+        for _ in 0..first_kept {
+            let Some(Item { end, id, .. }) = self.items.pop_front() else { break };
+            let Some(id) = id else { continue };
+            self.ids.remove(&id);
+            if end.position.epoch < self.end.position.epoch {
+                trimmed(id, self.end_of(end.position.epoch));
             }
         }
     }

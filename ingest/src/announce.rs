@@ -13,6 +13,7 @@ use crate::{
     budget::Budget,
     dispatchers::Dispatchers,
     outbox::{NotTaken, Outbox},
+    vigil::Vigil,
     window::Until,
 };
 
@@ -53,6 +54,7 @@ pub(crate) struct Announcer {
     dispatchers: Dispatchers,
     budget: Mutex<Budget>,
     log: LogWatch,
+    pub(crate) vigil: Vigil,
 }
 
 /// How a round of all dispatchers ended, when none of them took the comment.
@@ -61,13 +63,37 @@ enum Round {
     Retry,
     /// None that answered can reach the live log.
     LogAway,
+    /// The same, and the last one has shown it all the same.
+    Shown,
     /// It must not be announced any more, or there is no budget for another attempt.
     Over,
 }
 
 impl Announcer {
     pub(crate) fn new(dispatchers: Dispatchers) -> Self {
-        Self { dispatchers, budget: Mutex::new(Budget::new(Instant::now())), log: LogWatch::new() }
+        Self {
+            dispatchers,
+            budget: Mutex::new(Budget::new(Instant::now())),
+            log: LogWatch::new(),
+            vigil: Vigil::default(),
+        }
+    }
+
+    /// What the live log has taken is watched over from then on.
+    async fn send(
+        &self,
+        outbox: &Outbox,
+        announcement: Announcement,
+        deadline: Instant,
+    ) -> Result<(), NotTaken> {
+        let sent = outbox.send(announcement.clone(), deadline).await;
+        if let Err(NotTaken::Failed(error)) = &sent {
+            failed(error);
+        }
+        let position = sent?;
+        let announcement = Announcement { show_anyway: false, ..announcement };
+        self.vigil.begin(announcement, position.epoch);
+        Ok(())
     }
 
     fn may_repeat(&self) -> bool {
@@ -83,7 +109,9 @@ impl Announcer {
         act(&mut budget, Instant::now())
     }
 
-    /// Asks all dispatchers, one after the other, until one has taken it.
+    /// Asks all dispatchers, one after the other, until one has taken it. The last one shows it anyway
+    /// if it can't reach the live log and none before had anything else to say: nobody is left who
+    /// might give it a place.
     async fn round(
         &self,
         announcement: &Announcement,
@@ -91,14 +119,19 @@ impl Announcer {
         deadline: Instant,
     ) -> Result<(), Round> {
         let (mut is_away, mut may_help) = (false, false);
-        for outbox in self.dispatchers.ranked(&announcement.video) {
+        let ranked = self.dispatchers.ranked(&announcement.video);
+        let last = ranked.len().saturating_sub(1);
+        for (nth, outbox) in ranked.into_iter().enumerate() {
+            let show_anyway = nth == last && !may_help;
             if *is_repeated && !self.may_repeat() {
                 return Err(if is_away { Round::LogAway } else { Round::Over });
             }
-            match send(&outbox, announcement.clone(), deadline).await {
+            let announcement = Announcement { show_anyway, ..announcement.clone() };
+            match self.send(&outbox, announcement, deadline).await {
                 Ok(()) => return Ok(()),
                 Err(NotTaken::TooLate) => return Err(Round::Over),
                 Err(NotTaken::Unsent) => may_help = true,
+                Err(NotTaken::LogAway) if show_anyway => return Err(Round::Shown),
                 Err(NotTaken::LogAway) => (*is_repeated, is_away) = (true, true),
                 Err(NotTaken::Failed(error)) => {
                     *is_repeated = true;
@@ -114,7 +147,7 @@ impl Announcer {
     async fn show_anyway(&self, announcement: Announcement, deadline: Instant) -> bool {
         let announcement = Announcement { show_anyway: true, ..announcement };
         for outbox in self.dispatchers.ranked(&announcement.video) {
-            match send(&outbox, announcement.clone(), deadline).await {
+            match self.send(&outbox, announcement.clone(), deadline).await {
                 Ok(()) => {
                     self.log.note(false);
                     return true;
@@ -142,6 +175,10 @@ impl Announce for Announcer {
                     return true;
                 }
                 Err(Round::Over) => return false,
+                Err(Round::Shown) => {
+                    self.log.note(true);
+                    return false;
+                }
                 Err(Round::LogAway) => {
                     self.log.note(true);
                     return self.show_anyway(announcement, deadline).await;
@@ -160,20 +197,8 @@ impl Announce for Announcer {
     async fn announce_once(&self, announcement: Announcement) -> bool {
         let first = self.dispatchers.ranked(&announcement.video).into_iter().next();
         let Some(outbox) = first else { return false };
-        send(&outbox, announcement, Instant::now() + DEADLINE).await.is_ok()
+        self.send(&outbox, announcement, Instant::now() + DEADLINE).await.is_ok()
     }
-}
-
-async fn send(
-    outbox: &Outbox,
-    announcement: Announcement,
-    deadline: Instant,
-) -> Result<(), NotTaken> {
-    let sent = outbox.send(announcement, deadline).await;
-    if let Err(NotTaken::Failed(error)) = &sent {
-        failed(error);
-    }
-    sent
 }
 
 fn failed(error: &LinkError) {

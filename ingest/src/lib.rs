@@ -3,7 +3,7 @@
 //! In reading order: [`request`] is what a commenter may send, [`post`] the way from there to an
 //! answer ([`places`] who waits or is refused before), [`intake`] what happens to a comment on it,
 //! [`announce`] the way to a dispatcher ([`budget`] how often, [`away`] what when none reaches the log, [`dispatchers`] who they are,
-//! [`standing`] whom to ask first, [`outbox`] the batches, [`window`] until when), [`pending`] what
+//! [`standing`] whom to ask first, [`outbox`] the batches, [`window`] until when, [`vigil`] whether it stays), [`pending`] what
 //! is announced later, [`history`] what readers get.
 //!
 //! Invariant: nothing is acknowledged before it is stored; 201 only when a dispatcher said that the
@@ -47,6 +47,7 @@ mod places;
 mod post;
 mod request;
 mod standing;
+mod vigil;
 mod window;
 
 /// Posts under way at once, from the whole body to the answer and the settled mark after it.
@@ -103,7 +104,7 @@ impl Ingest {
         });
         let ingest = Arc::new(Self {
             comments: deps.comments,
-            live_log: deps.live_log,
+            live_log: deps.live_log.clone(),
             intake: intake.clone(),
             authenticator: Authenticator::new(config),
             origin: Arc::new(config.dc.name.parse()?),
@@ -111,6 +112,7 @@ impl Ingest {
             bodies: Places::new("bodies", BODIES_MAX, 0),
             reads: Places::new("reads", READS_MAX, ROOM),
         });
+        task::spawn("ingest.vigil", watch_over(intake.clone(), deps.live_log, stop.clone()));
         let drain = task::spawn("ingest.pending", drain(intake, stop));
         Ok((ingest, drain))
     }
@@ -121,6 +123,16 @@ impl Ingest {
             .route("/v1/videos/{video}/comments", post_route(post::post).get(history::list))
             .route("/v1/videos/{video}/comments/{id}", get(history::one))
             .with_state(self.clone())
+    }
+}
+
+async fn watch_over(intake: Arc<Intake>, live_log: Arc<dyn LiveLog>, stop: CancellationToken) {
+    let outage = Outage::new("look after what was accepted");
+    while tokio::time::timeout(vigil::PERIOD, stop.cancelled()).await.is_err() {
+        let look = intake.announcer.vigil.look(&*live_log, &intake.announcer);
+        if let Some(looked) = stop.run_until_cancelled(look).await {
+            outage.note(&looked);
+        }
     }
 }
 

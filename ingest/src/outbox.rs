@@ -9,6 +9,7 @@ use std::{
 use common::{
     event::VideoEvents,
     link::{Accepted, Dispatch, LinkError, NotAppended},
+    position::Position,
     task,
 };
 use tokio::{
@@ -50,7 +51,7 @@ impl From<NotAppended> for NotTaken {
     }
 }
 
-type Answer = oneshot::Sender<Result<(), NotTaken>>;
+type Answer = oneshot::Sender<Result<Position, NotTaken>>;
 
 struct Waiting {
     announcement: Announcement,
@@ -88,7 +89,7 @@ impl Outbox {
         &self,
         announcement: Announcement,
         deadline: Instant,
-    ) -> Result<(), NotTaken> {
+    ) -> Result<Position, NotTaken> {
         let (answer, answered) = oneshot::channel();
         let waiting = Waiting { announcement, answer };
         self.queue.try_send(waiting).map_err(|_| NotTaken::Unsent)?;
@@ -169,7 +170,7 @@ async fn call(dispatcher: &dyn Dispatch, gathered: &mut Vec<Waiting>) -> Outcome
         }
     };
     for (waiting, answer) in waiting.into_iter().zip(answers) {
-        let _ = waiting.send(answer.map(drop)); // it may have given up
+        let _ = waiting.send(answer); // it may have given up
     }
     outcome
 }

@@ -53,6 +53,8 @@ struct Instance {
     process: Arc<Process>,
     running: Running,
     stop: CancellationToken,
+    /// Which start of any process this was.
+    generation: u64,
 }
 
 pub(crate) struct Cluster {
@@ -121,7 +123,10 @@ impl Cluster {
         let process = Process::new(self.began, Dice::new(self.seed, (node, generation)));
         let stop = CancellationToken::new();
         let running = process.within(|| self.run(node, stop.clone()));
-        self.instances.lock().unwrap().insert(node, Instance { process, running, stop });
+        self.instances
+            .lock()
+            .unwrap()
+            .insert(node, Instance { process, running, stop, generation });
     }
 
     fn run(self: &Arc<Self>, node: Node, stop: CancellationToken) -> Running {
@@ -167,6 +172,11 @@ impl Cluster {
     fn instance(&self, node: Node) -> Option<(Arc<Process>, Running)> {
         let instances = self.instances.lock().unwrap();
         instances.get(&node).map(|found| (found.process.clone(), found.running.clone()))
+    }
+
+    /// Tells the lives of a process apart.
+    pub(crate) fn generation(&self, node: Node) -> u64 {
+        self.instances.lock().unwrap().get(&node).map_or(0, |instance| instance.generation)
     }
 
     pub(crate) fn process(&self, node: Node) -> Option<Arc<Process>> {
@@ -227,6 +237,11 @@ impl Cluster {
         if let Some(Instance { stop, .. }) = self.instances.lock().unwrap().remove(&node) {
             stop.cancel();
         }
+    }
+
+    /// Something that happens to Redis.
+    pub(crate) fn to_redis<T>(&self, act: impl FnOnce(&Redis) -> T) -> T {
+        self.backend.within(|| act(&self.redis))
     }
 
     /// Something that Redis or the store does in one step.

@@ -41,7 +41,7 @@ fn of_viewer(notes: &Notes, sent_ms: &HashMap<CommentId, u64>) -> Lateness {
     let came_ms = verdicts.next().map_or(u64::MAX, |verdict| verdict.at_ms);
     let came_back = verdicts.next().is_some();
     let comments = notes.seen.iter().filter(|seen| seen.event.name == "comment");
-    let late = comments.filter_map(|Seen { at_ms, event }| {
+    let late = comments.filter_map(|Seen { at_ms, event, .. }| {
         let comment: serde_json::Value = serde_json::from_str(&event.data).ok()?;
         let id: CommentId = comment["id"].as_str()?.parse().ok()?;
         let since = sent_ms.get(&id).filter(|since| **since >= came_ms)?;

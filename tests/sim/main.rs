@@ -86,23 +86,40 @@ fn outcomes(first: u64, count: u64, faults: Faults) -> Vec<Outcome> {
 /// that stays, once and in one order.
 #[test]
 fn every_seed_keeps_the_promises() {
+    all_keep_the_promises(Faults::Any);
+}
+
+/// Nor does it matter what becomes of Redis: what was acknowledged is seen once by every viewer that
+/// stays, or it is told.
+#[test]
+fn every_seed_keeps_the_promises_without_redis() {
+    all_keep_the_promises(Faults::AnyRedis);
+}
+
+fn all_keep_the_promises(faults: Faults) {
     let first = number("CHORUS_SIM_FIRST").unwrap_or(0);
     let count = number("CHORUS_SIM_SEEDS").unwrap_or(SEEDS);
-    let outcomes = outcomes(first, count, Faults::Any);
+    let outcomes = outcomes(first, count, faults);
     let acknowledged: usize = outcomes.iter().map(|outcome| outcome.acknowledged).sum();
     let deliveries: usize = outcomes.iter().map(|outcome| outcome.deliveries).sum();
-    println!("{} seeds, {acknowledged} comments, {deliveries} deliveries", outcomes.len());
+    println!(
+        "{faults:?}: {} seeds, {acknowledged} comments, {deliveries} deliveries",
+        outcomes.len()
+    );
     let failed: Vec<_> = outcomes.iter().filter(|outcome| !outcome.broken.is_empty()).collect();
     for Outcome { seed, broken, .. } in &failed {
         println!("seed {seed}: {} broken; first: {}", broken.len(), broken[0]);
-        println!("  again: CHORUS_SIM_SEED={seed} cargo test -p chorus --test sim a_seed");
+        println!(
+            "  again: CHORUS_SIM_SEED={seed} CHORUS_SIM_FAULTS={faults:?} cargo test -p chorus --test sim a_seed"
+        );
     }
     assert!(failed.is_empty(), "{} seeds failed", failed.len());
     assert!(acknowledged > 0 && deliveries > acknowledged, "nothing happened");
 }
 
 fn again(seed: u64) -> Outcome {
-    run(seed, Faults::Any, Mutant::None)
+    let without_redis = env::var("CHORUS_SIM_FAULTS").is_ok_and(|faults| faults == "AnyRedis");
+    run(seed, if without_redis { Faults::AnyRedis } else { Faults::Any }, Mutant::None)
 }
 
 /// A failure that a seed shows can be looked at again: nothing in a run depends on anything else.
@@ -164,6 +181,47 @@ fn lost_subscriptions_are_made_again() {
     assert!(outcomes.iter().all(|outcome| outcome.broken.is_empty()), "{outcomes:?}");
     assert!(outcomes.iter().all(|outcome| outcome.is_subscribed));
     assert!(worst(&outcomes).connected_ms <= 2_000);
+}
+
+/// Runs seeds with one kind of trouble with Redis; viewers are there all the time, and everything
+/// must be with them in time, without a reset.
+fn redis_in_trouble(faults: Faults, late_ms: u64) -> Vec<Outcome> {
+    let outcomes = outcomes(0, FEW_SEEDS, faults);
+    let broken: Vec<_> = outcomes.iter().flat_map(|outcome| &outcome.broken).collect();
+    assert!(broken.is_empty(), "{} broken, the first: {}", broken.len(), broken[0]);
+    let Lateness { connected_ms, .. } = worst(&outcomes);
+    let placeless: usize = outcomes.iter().map(|outcome| outcome.placeless).sum();
+    println!("{faults:?}: longest {connected_ms} ms, {placeless} shown without a place");
+    assert!(connected_ms <= late_ms, "{connected_ms} ms");
+    assert!(outcomes.iter().all(|outcome| outcome.resets == 0));
+    assert!(outcomes.iter().all(|outcome| outcome.is_subscribed));
+    outcomes
+}
+
+/// Redis answers nobody: viewers receive all the same.
+#[test]
+fn without_redis_viewers_receive_within_two_seconds() {
+    let outcomes = redis_in_trouble(Faults::RedisAway, 2_000);
+    assert!(outcomes.iter().all(|outcome| outcome.placeless > 0));
+}
+
+/// Redis comes back empty.
+#[test]
+fn a_lost_redis_loses_nothing() {
+    redis_in_trouble(Faults::RedisLost, 2_000);
+}
+
+/// Redis comes back with what it knew a while ago.
+#[test]
+fn a_redis_that_is_rolled_back_loses_nothing() {
+    redis_in_trouble(Faults::RedisRolledBack, 2_000);
+}
+
+/// For three seconds some go on with the old master, and what only that has taken is known to some
+/// gateways alone.
+#[test]
+fn a_failover_loses_nothing_that_either_master_took() {
+    redis_in_trouble(Faults::RedisFailedOver, 5_000);
 }
 
 /// Comments that no dispatcher could announce in time are not announced late, when they could come

@@ -23,7 +23,7 @@ use tokio::{
 use crate::dice::Dice;
 
 /// When a simulation begins, milliseconds since 1970.
-const EPOCH_MS: i64 = 1_800_000_000_000;
+pub(crate) const EPOCH_MS: i64 = 1_800_000_000_000;
 /// Handles kept before those of ended tasks are let go.
 const TASKS_SWEPT_AT: usize = 256;
 

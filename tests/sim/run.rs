@@ -42,6 +42,10 @@ pub(crate) struct Outcome {
     pub(crate) deliveries: usize,
     /// How often viewers were told that something is left out.
     pub(crate) told: usize,
+    /// How often a viewer that had a position was reset.
+    pub(crate) resets: usize,
+    /// Comments that were shown without a place, viewer by viewer.
+    pub(crate) placeless: usize,
     pub(crate) lateness: Lateness,
     /// Whether at the end every video with comments has a gateway that is subscribed.
     pub(crate) is_subscribed: bool,
@@ -68,7 +72,7 @@ async fn simulate(seed: u64, faults: Faults, mutant: Mutant) -> Outcome {
     let viewers = (0..VIEWERS).map(|number| {
         let video = dice.pick(&[0, 1]);
         let mut viewer = Viewer::new(cluster.clone(), seed, number, VideoId::clone(&videos[video]));
-        viewer.is_steady = faults != Faults::Any;
+        viewer.is_steady = !matches!(faults, Faults::Any | Faults::AnyRedis);
         task::spawn("viewer", viewer.watch(end, calm))
     });
     let viewers: Vec<_> = viewers.collect();
@@ -89,6 +93,7 @@ async fn simulate(seed: u64, faults: Faults, mutant: Mutant) -> Outcome {
         posted: &posted,
         notes: &notes,
         keeps_all: retention.replay_max > 1_000,
+        has_redis: faults.spare_redis(),
     };
     let seen = || notes.iter().flat_map(|notes| &notes.seen);
     Outcome {
@@ -99,6 +104,15 @@ async fn simulate(seed: u64, faults: Faults, mutant: Mutant) -> Outcome {
         deliveries: seen().filter(|seen| seen.event.name == "comment").count(),
         is_subscribed: cluster.redis.subscribers().iter().all(|(_, gateways)| !gateways.is_empty()),
         told: seen().filter(|seen| seen.event.name == "skipped").count(),
+        resets: notes.iter().map(resets).sum(),
+        placeless: seen()
+            .filter(|seen| seen.event.name == "comment" && !seen.event.gives_id)
+            .count(),
         lateness: lateness::of(&notes, &posted),
     }
+}
+
+fn resets(notes: &Notes) -> usize {
+    let verdicts = notes.seen.iter().filter(|seen| seen.event.name == "resume");
+    verdicts.skip(1).filter(|seen| seen.event.data.contains("reset")).count()
 }

@@ -12,6 +12,7 @@ use common::{
     live_log::{Appended, Changes, From, LiveLog, LiveLogError, LogPage},
     position::Position,
 };
+use store::memory::MemoryStore;
 use tokio::time::timeout;
 
 use crate::{
@@ -33,8 +34,9 @@ impl ToRedis {
         label: String,
         work: impl Fn(&Redis) -> T + Send + Sync + 'static,
     ) -> Result<T, String> {
-        let redis = self.cluster.redis.clone();
-        let serve = self.cluster.at_once(move || work(&redis));
+        let (redis, asked) = (self.cluster.redis.clone(), self.cluster.redis.clone());
+        let answer = self.cluster.at_once(move || work(&asked));
+        let serve = move || if redis.is_down() { None } else { answer() };
         let call = self.cluster.network.call((self.from, Node::Redis), &label, serve);
         match timeout(TIMEOUT, call).await {
             Ok(answer) => answer.map_err(|Broken| "broken".into()),
@@ -45,8 +47,10 @@ impl ToRedis {
     async fn endpoints<T: Send + 'static>(
         &self,
         label: String,
-        work: impl Fn(&Redis) -> Result<T, EndpointStoreError> + Send + Sync + 'static,
+        work: impl Fn(&MemoryStore) -> Result<T, EndpointStoreError> + Send + Sync + 'static,
     ) -> Result<T, EndpointStoreError> {
+        let from = self.from;
+        let work = move |redis: &Redis| work(&redis.of(from));
         self.ask(label, work).await.map_err(EndpointStoreError)?
     }
 }
@@ -55,8 +59,9 @@ impl ToRedis {
 impl LiveLog for ToRedis {
     async fn append(&self, batches: Vec<VideoEvents>) -> Vec<Result<Appended, LiveLogError>> {
         let asked = batches.len();
+        let from = self.from;
         let ids: Vec<_> = batches.iter().flat_map(|b| b.events.iter().map(|e| e.id)).collect();
-        let work = move |redis: &Redis| redis.append(batches.clone());
+        let work = move |redis: &Redis| redis.append(from, batches.clone());
         let answers = self.ask(format!("append {ids:?}"), work).await;
         answers.unwrap_or_else(|why| vec![Err(LiveLogError::Unavailable(why)); asked])
     }
@@ -67,20 +72,21 @@ impl LiveLog for ToRedis {
         from: From,
         limit: usize,
     ) -> Result<LogPage, LiveLogError> {
+        let node = self.from;
         let (label, video) = (format!("read {video:?} {from:?} {limit}"), video.clone());
-        let work = move |redis: &Redis| redis.read(&video, from, limit);
+        let work = move |redis: &Redis| redis.read(node, &video, from, limit);
         self.ask(label, work).await.map_err(LiveLogError::Unavailable)?
     }
 
     async fn heads(&self, videos: &[VideoId]) -> Result<Vec<Position>, LiveLogError> {
-        let videos = videos.to_vec();
-        let work = move |redis: &Redis| redis.heads(&videos);
+        let (from, videos) = (self.from, videos.to_vec());
+        let work = move |redis: &Redis| redis.heads(from, &videos);
         self.ask("heads".into(), work).await.map_err(LiveLogError::Unavailable)?
     }
 
     async fn changed(&self, buckets: &[u16], since_ms: u64) -> Result<Changes, LiveLogError> {
-        let buckets = buckets.to_vec();
-        let work = move |redis: &Redis| redis.changed(&buckets, since_ms);
+        let (from, buckets) = (self.from, buckets.to_vec());
+        let work = move |redis: &Redis| redis.changed(from, &buckets, since_ms);
         self.ask("changed".into(), work).await.map_err(LiveLogError::Unavailable)?
     }
 
@@ -93,13 +99,14 @@ impl LiveLog for ToRedis {
 impl EndpointStore for ToRedis {
     async fn register(&self, endpoint: &Endpoint, ttl: Duration) -> Result<(), EndpointStoreError> {
         let endpoint = endpoint.clone();
-        self.endpoints("register".into(), move |redis| now(redis.memory.register(&endpoint, ttl)))
-            .await
+        self.endpoints("register".into(), move |server| now(server.register(&endpoint, ttl))).await
     }
 
     async fn renew(&self, who: &Incarnation, ttl: Duration) -> Result<bool, EndpointStoreError> {
         let who = who.clone();
-        self.endpoints("renew".into(), move |redis| now(redis.memory.renew(&who, ttl))).await
+        let from = self.from;
+        let work = move |redis: &Redis| redis.renew(from, &who, ttl);
+        self.ask("renew".into(), work).await.map_err(EndpointStoreError)
     }
 
     async fn subscribe(
@@ -109,7 +116,7 @@ impl EndpointStore for ToRedis {
     ) -> Result<(), EndpointStoreError> {
         let (who, video) = (who.clone(), video.clone());
         let label = format!("subscribe {video:?}");
-        self.endpoints(label, move |redis| now(redis.memory.subscribe(&who, &video))).await
+        self.endpoints(label, move |server| now(server.subscribe(&who, &video))).await
     }
 
     async fn unsubscribe(
@@ -119,26 +126,25 @@ impl EndpointStore for ToRedis {
     ) -> Result<(), EndpointStoreError> {
         let (who, video) = (who.clone(), video.clone());
         let label = format!("unsubscribe {video:?}");
-        self.endpoints(label, move |redis| now(redis.memory.unsubscribe(&who, &video))).await
+        self.endpoints(label, move |server| now(server.unsubscribe(&who, &video))).await
     }
 
     async fn subscribers(&self, video: &VideoId) -> Result<Vec<Incarnation>, EndpointStoreError> {
         let video = video.clone();
-        self.endpoints("subscribers".into(), move |redis| now(redis.memory.subscribers(&video)))
-            .await
+        self.endpoints("subscribers".into(), move |server| now(server.subscribers(&video))).await
     }
 
     async fn live(&self) -> Result<Vec<Endpoint>, EndpointStoreError> {
-        self.endpoints("live".into(), |redis| now(redis.memory.live())).await
+        self.endpoints("live".into(), |server| now(server.live())).await
     }
 
     async fn dead(&self) -> Result<Vec<Incarnation>, EndpointStoreError> {
-        self.endpoints("dead".into(), |redis| now(redis.memory.dead())).await
+        self.endpoints("dead".into(), |server| now(server.dead())).await
     }
 
     async fn remove(&self, who: &Incarnation) -> Result<(), EndpointStoreError> {
         let who = who.clone();
-        self.endpoints(format!("remove {who:?}"), move |redis| now(redis.memory.remove(&who))).await
+        self.endpoints(format!("remove {who:?}"), move |server| now(server.remove(&who))).await
     }
 
     async fn ping(&self) -> Result<(), EndpointStoreError> {

@@ -35,6 +35,8 @@ const FROM_HISTORY: &str = "history";
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Seen {
     pub(crate) at_ms: u64,
+    /// From which life of which gateway.
+    pub(crate) gateway: u64,
     pub(crate) event: Event,
 }
 
@@ -59,6 +61,8 @@ pub(crate) struct Viewer {
     query: String,
     source: EventSource,
     notes: Notes,
+    /// Where it watches.
+    gateway: u64,
     /// It never leaves, and its own network never breaks.
     pub(crate) is_steady: bool,
 }
@@ -93,6 +97,7 @@ impl Viewer {
             query: query.to_owned(),
             source: EventSource::new(),
             notes,
+            gateway: 0,
             is_steady: false,
         }
     }
@@ -143,10 +148,11 @@ impl Viewer {
     fn open(&mut self, attempt: u64, pieces: mpsc::Sender<Bytes>) {
         let first = u8::try_from(self.dice.within(0..u64::from(PROCESSES))).unwrap();
         let gateways = (0..PROCESSES).map(|n| Node::Gateway((first + n) % PROCESSES));
-        let Some((process, gateway)) = { gateways }.find_map(|node| self.cluster.gateway(node))
-        else {
+        let found = { gateways }.find_map(|node| Some((node, self.cluster.gateway(node)?)));
+        let Some((node, (process, gateway))) = found else {
             return; // refused: comes back after `retry`
         };
+        self.gateway = self.cluster.generation(node);
         let uri = format!("/v1/videos/{}/stream{}", self.notes.video.as_str(), self.query);
         let from: SocketAddr = ([127, 0, 0, 1], 1).into();
         let mut request = Request::get(uri).extension(ConnectInfo(from));
@@ -188,8 +194,9 @@ impl Viewer {
             };
             let Some(piece) = piece else { return End::Theirs };
             let at_ms = self.cluster.now_ms();
-            let Self { source, notes, .. } = self;
-            source.feed(&piece, &mut |event| notes.seen.push(Seen { at_ms, event }));
+            let Self { source, notes, gateway, .. } = self;
+            let note = |event| Seen { at_ms, gateway: *gateway, event };
+            source.feed(&piece, &mut |event| notes.seen.push(note(event)));
         }
     }
 }

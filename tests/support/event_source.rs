@@ -10,6 +10,8 @@ pub(crate) struct Event {
     pub(crate) data: String,
     /// The position after it.
     pub(crate) last_id: String,
+    /// Whether its own block gave that.
+    pub(crate) gives_id: bool,
 }
 
 /// What outlives connections (the last id, the time to wait), and the block that is being read.
@@ -26,6 +28,7 @@ pub(crate) struct EventSource {
     /// Takes effect at the end of its block. As browsers do, and unlike the standard's letter, it
     /// begins a connection as what it was: a first block without `id:` loses nothing.
     next_id: String,
+    gives_id: bool,
 }
 
 impl EventSource {
@@ -39,6 +42,7 @@ impl EventSource {
             name: String::new(),
             data: String::new(),
             next_id: String::new(),
+            gives_id: false,
         }
     }
 
@@ -59,6 +63,7 @@ impl EventSource {
         self.name.clear();
         self.data.clear();
         self.next_id.clone_from(&self.last_id);
+        self.gives_id = false;
     }
 
     /// Reads on; `on` gets every event that ends within `bytes`.
@@ -90,7 +95,10 @@ impl EventSource {
                 self.data.push_str(value);
                 self.data.push('\n');
             }
-            "id" if !value.contains('\0') => value.clone_into(&mut self.next_id),
+            "id" if !value.contains('\0') => {
+                value.clone_into(&mut self.next_id);
+                self.gives_id = true;
+            }
             "retry" if value.bytes().all(|byte| byte.is_ascii_digit()) => {
                 self.retry_ms = value.parse().unwrap_or(self.retry_ms);
             }
@@ -100,10 +108,11 @@ impl EventSource {
 
     fn end_block(&mut self, on: &mut impl FnMut(Event)) {
         self.last_id.clone_from(&self.next_id);
+        let gives_id = std::mem::take(&mut self.gives_id);
         let (name, mut data) = (std::mem::take(&mut self.name), std::mem::take(&mut self.data));
         if data.pop().is_some() {
             let name = if name.is_empty() { "message".to_owned() } else { name };
-            on(Event { name, data, last_id: self.last_id.clone() });
+            on(Event { name, data, last_id: self.last_id.clone(), gives_id });
         }
     }
 }
@@ -116,6 +125,18 @@ mod tests {
         let mut events = Vec::new();
         source.feed(text.as_bytes(), &mut |event| events.push((event.name, event.data)));
         events
+    }
+
+    #[test]
+    fn an_event_may_leave_the_position_to_others() {
+        let mut source = EventSource::new();
+        let mut told = Vec::new();
+        let text = "id: a\ndata: 1\n\ndata: 2\n\nid: b\n\ndata: 3\n\n";
+        source.feed(text.as_bytes(), &mut |event| told.push((event.last_id, event.gives_id)));
+        assert_eq!(
+            told,
+            [("a", true), ("a", false), ("b", false)].map(|(id, g)| (id.to_owned(), g))
+        );
     }
 
     fn event(name: &str, data: &str) -> (String, String) {

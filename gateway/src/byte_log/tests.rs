@@ -15,7 +15,7 @@ fn log_of(seqs: std::ops::RangeInclusive<u64>) -> ByteLog {
         let id = (entry.event.id, above(seq));
         log.append(id, entry.position, |out| encoder().entry(out, &entry, None));
     }
-    log.seal(|_| ());
+    log.seal(|_, _| ());
     log
 }
 
@@ -62,7 +62,7 @@ fn a_tier_is_shown_some_and_told_of_the_others() {
     assert_eq!(sampled(&log, &mut place), first);
     assert_eq!((place.position, sampled(&log, &mut place).as_str()), (position(1, 10), ""));
     log.append_unordered(b":\n\n");
-    log.seal(|_| ());
+    log.seal(|_, _| ());
     let last = format!("{}id: 1~dc1:1:b\n\n:\n\n", skipped(1, 10, 11));
     assert_eq!(sampled(&log, &mut place), last);
     assert_eq!((place, sampled(&log, &mut place).as_str()), (log.end(), ""));
@@ -100,7 +100,7 @@ fn a_tier_is_told_of_everything_wherever_it_reads() {
                 }
             }
             if roll(3) == 0 {
-                log.seal(|_| ());
+                log.seal(|_, _| ());
                 readers.push(log.end());
                 told.push(log.end().ordinal);
                 let who = usize::try_from(roll(readers.len() as u64)).unwrap();
@@ -109,7 +109,7 @@ fn a_tier_is_told_of_everything_wherever_it_reads() {
             }
         }
         log.append_unordered(b":\n\n");
-        log.seal(|_| ());
+        log.seal(|_, _| ());
         for (mut reader, told) in readers.into_iter().zip(told) {
             let told = told + count(&sampled(&log, &mut reader));
             assert_eq!((reader, told), (log.end(), log.end().ordinal), "seed {seed}");
@@ -137,7 +137,7 @@ fn heartbeats_have_no_position() {
     let mut log = log_of(1..=1);
     let end = log.end();
     log.append_unordered(b":\n\n");
-    assert!(log.seal(|_| ()) && !log.seal(|_| ()));
+    assert!(log.seal(|_, _| ()) && !log.seal(|_, _| ()));
     assert_eq!(text(&log, end), ":\n\n");
     assert_eq!(log.place_after(position(1, 1)), Some(end));
 }
@@ -148,15 +148,15 @@ fn a_quiet_room_keeps_one_heartbeat() {
     let quiet_since = log.end();
     for _ in 0..3 {
         log.append_unordered(b":\n\n");
-        log.seal(|_| ());
+        log.seal(|_, _| ());
     }
     assert_eq!((log.segments.len(), text(&log, quiet_since).as_str()), (2, ":\n\n"));
     let listener = log.end();
     log.append_unordered(b":\n\n");
-    log.seal(|_| ());
+    log.seal(|_, _| ());
     assert_eq!(text(&log, listener), ":\n\n", "who listens gets each");
     log.append_bare(position(2, 0), |out| encoder().bare(out, position(2, 0)));
-    log.seal(|_| ());
+    log.seal(|_, _| ());
     assert_eq!(text(&log, quiet_since), ":\n\nid: 1~dc1:2:0\n\n");
 }
 
@@ -168,7 +168,7 @@ fn what_is_trimmed_is_told() {
     for seq in 1..=6 {
         let id = (entry(1, seq).event.id, 0);
         log.append(id, position(1, seq), |out| out.extend_from_slice(&big));
-        log.seal(|_| ());
+        log.seal(|_, _| ());
     }
     assert_eq!(log.read(beginning), Read::FellOff);
     assert_eq!(log.start().position, position(1, 2));

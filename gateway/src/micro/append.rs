@@ -29,7 +29,7 @@ pub fn append_comment() -> impl FnMut() {
 fn append(log: &mut ByteLog, count: &mut Seq, frame: &[u8]) {
     *count += 1;
     log.append((id(*count), 0), position(*count), |out| out.extend_from_slice(black_box(frame)));
-    black_box(log.seal(|_| ()));
+    black_box(log.seal(|_, _| ()));
 }
 
 /// A dispatcher's batch of comments, in order, is one pass. (That the batch is made, without

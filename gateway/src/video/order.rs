@@ -125,15 +125,9 @@ impl Order {
 
     /// Ends a pass; tells whether viewers have anything new to read.
     pub(crate) fn seal(&mut self, now: Millis) -> bool {
-        let Self { log, placeless, head, .. } = self;
-        let is_new = log.seal(|trimmed| {
-            // Of this epoch the live log knows the ids; of one that is over it does not.
-            if trimmed.end.position.epoch < head.epoch
-                && let Some(id) = trimmed.id
-            {
-                placeless.remember(id, trimmed.end.ordinal, now);
-            }
-        });
+        let Self { log, placeless, .. } = self;
+        // The live log knows the ids of its epoch, and not those of one that is over.
+        let is_new = log.seal(|id, epoch_end| placeless.remember(id, epoch_end, now));
         placeless.trim(log.start());
         is_new
     }

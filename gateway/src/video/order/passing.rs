@@ -18,9 +18,9 @@ impl Order {
     /// The next entry of the log. Of an event that was shown already only the position is news.
     pub(super) fn pass(&mut self, entry: &Entry) {
         self.head = entry.position;
-        if let Some(ordinal) = self.shown_before(&entry.event) {
+        if let Some(since) = self.shown_before(&entry.event) {
             self.move_positions(entry.position);
-            self.placeless.substitute(self.log.end(), ordinal);
+            self.placeless.substitute(self.log.end(), since);
             return;
         }
         let mark = self.mark(self.log.end().ordinal + 1);
@@ -29,11 +29,12 @@ impl Order {
         log.append(event, entry.position, |out| encoder.entry(out, entry, mark));
     }
 
-    /// At which ordinal the event was shown. Who has seen a comment is not told that it is skipped.
+    /// From which offset on a position doesn't tell whether a viewer has seen the event, if it was shown.
+    /// Who has seen a comment is not told that it is skipped.
     fn shown_before(&mut self, event: &Event) -> Option<u64> {
         let told = (event.kind == Kind::SKIPPED).then(|| event.id.of_told());
         let mut ids = told.into_iter().chain([event.id]);
-        ids.find_map(|id| self.placeless.take(&id).or(self.log.ordinal_of(&id)))
+        ids.find_map(|id| self.placeless.take(&id).or(self.log.epoch_end(&id)))
     }
 
     pub(super) fn pass_held(&mut self) {
@@ -59,8 +60,7 @@ impl Order {
         if self.log.has(&id) || self.placeless.has(&id) {
             return;
         }
-        let ordinal = self.log.end().ordinal + 1;
-        if let Some(stamp) = self.placeless.await_place((id, entry.stamp), ordinal, now) {
+        if let Some(stamp) = self.placeless.await_place((id, entry.stamp), self.log.end(), now) {
             metrics::counter!("chorus_gateway_placeless_total").increment(1);
             self.show_without_place(entry, stamp);
         } else {
@@ -80,9 +80,8 @@ impl Order {
             return;
         }
         metrics::counter!("chorus_gateway_late_total").increment(1);
-        let ordinal = self.log.end().ordinal + 1;
-        self.placeless.shows(ordinal);
-        self.placeless.remember(id, ordinal, now);
+        self.placeless.shows(self.log.end());
+        self.placeless.remember(id, self.log.end().offset + 1, now);
         self.show_without_place(entry, entry.stamp);
     }
 
@@ -100,7 +99,8 @@ impl Order {
 
     /// The log was lost or replaced: viewers' positions move into the new epoch at once, or all of
     /// them would be reset when they come back. What is held of the old epoch goes out without a
-    /// position, for it can't get its place any more; what was only heard of is told.
+    /// position, for it can't get its place any more; what was only heard of is told, and what is
+    /// trimmed.
     pub(super) fn enter_epoch(&mut self, start: Position, now: Millis) {
         metrics::counter!("chorus_gateway_epochs_total").increment(1);
         let old = self.head;
@@ -114,8 +114,11 @@ impl Order {
         for entry in stranded.values() {
             self.pass_late(entry, now);
         }
-        let heard = if self.known.epoch == old.epoch { self.known.seq - old.seq } else { 0 };
-        self.tell_skipped(heard.saturating_sub(stranded.len() as u64), old, start);
+        let is_heard = self.known.epoch == old.epoch;
+        let heard = if is_heard { self.known.seq.saturating_sub(old.seq) } else { 0 };
+        let unseen = heard.saturating_sub(stranded.len() as u64);
+        // What the new log has had and trimmed already is before its start.
+        self.tell_skipped(unseen + start.seq, old, start);
     }
 
     /// The live log was trimmed past the hole: said, never hidden. What is held of it is shown.

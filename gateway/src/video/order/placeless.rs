@@ -59,14 +59,15 @@ pub(crate) struct Placeless {
 
 #[derive(Debug, Default)]
 struct Any {
-    /// Those that may come again, with their ordinals.
+    /// Those that may come again, each with the offset from which on a position doesn't tell whether a
+    /// viewer has seen it.
     shown: HashMap<EventId, u64>,
     /// Of them, those that are expected to come, oldest first; the first one is in `shown`.
     awaited: VecDeque<(EventId, Millis)>,
     /// Of them, those that are not.
     others: VecDeque<(EventId, Millis)>,
-    /// Places right after a position that came instead of its event, with the event's ordinal: of
-    /// several that follow a place only the one with the least ordinal matters, so both increase.
+    /// Places right after a position that came instead of its event, with the event's offset: of
+    /// several that follow a place only the one with the least offset matters, so both increase.
     substitutes: VecDeque<(Place, u64)>,
     /// Ordinal of the last event without a position.
     last: u64,
@@ -87,57 +88,59 @@ impl Placeless {
         self.any.as_ref().is_some_and(|any| any.shown.contains_key(id))
     }
 
-    /// Notes an event that is about to be shown because the live log is away, and gives it a rank.
-    /// `None` when there is no room for it: then it must wait for its position.
+    /// Notes an event that is about to be shown after `before`, because the live log is away, and gives
+    /// it a rank. `None` when there is no room for it: then it must wait for its position.
     pub(super) fn await_place(
         &mut self,
         event: (EventId, Stamp),
-        ordinal: u64,
+        before: Place,
         now: Millis,
     ) -> Option<Stamp> {
         let Self { room, any, .. } = self;
         let any = any.get_or_insert_default();
         any.away_at = now;
         let (id, sent) = event;
-        any.note(room, id, ordinal).then(|| {
+        any.note(room, id, before.offset + 1).then(|| {
             any.awaited.push_back((id, now));
-            any.last = ordinal;
+            any.last = before.ordinal + 1;
             any.stamp = any.stamp.next(sent.at_ms);
             any.stamp
         })
     }
 
     /// Notes an event that was shown and is not expected to come again, but may: one of an epoch that
-    /// is over, which somebody may announce again. Best effort.
-    pub(super) fn remember(&mut self, id: EventId, ordinal: u64, now: Millis) {
+    /// is over, which somebody may announce again. From the offset `since` on a position doesn't tell
+    /// whether a viewer has seen it. Best effort.
+    pub(super) fn remember(&mut self, id: EventId, since: u64, now: Millis) {
         let Self { room, any, .. } = self;
         let any = any.get_or_insert_default();
-        if any.note(room, id, ordinal) {
+        if any.note(room, id, since) {
             any.others.push_back((id, now));
         }
     }
 
-    /// An event is shown that will get no position.
-    pub(super) fn shows(&mut self, ordinal: u64) {
-        self.any.get_or_insert_default().last = ordinal;
+    /// An event is shown after `before` that will get no position.
+    pub(super) fn shows(&mut self, before: Place) {
+        self.any.get_or_insert_default().last = before.ordinal + 1;
     }
 
-    /// The event has come with its position: what ordinal it was shown at, if it was.
+    /// The event has come with its position: the offset from which on a position did not tell of it.
     pub(super) fn take(&mut self, id: &EventId) -> Option<u64> {
         let any = self.any.as_mut()?;
-        let ordinal = any.shown.remove(id)?;
+        let since = any.shown.remove(id)?;
         self.room.give_back(1);
         any.drop_taken();
-        Some(ordinal)
+        Some(since)
     }
 
-    /// The byte log has, right before `place`, the position of the event that was shown at `ordinal`.
-    pub(super) fn substitute(&mut self, place: Place, ordinal: u64) {
+    /// The byte log has, right before `place`, the position of an event that was shown, of which a
+    /// position didn't tell from the offset `since` on.
+    pub(super) fn substitute(&mut self, place: Place, since: u64) {
         let Any { substitutes, .. } = &mut **self.any.get_or_insert_default();
-        while substitutes.back().is_some_and(|(_, shown)| *shown >= ordinal) {
+        while substitutes.back().is_some_and(|(_, other)| *other >= since) {
             substitutes.pop_back();
         }
-        substitutes.push_back((place, ordinal));
+        substitutes.push_back((place, since));
     }
 
     /// Whether a viewer that continues from `place` would only get the position of an event that was
@@ -146,8 +149,8 @@ impl Placeless {
         let Some(any) = &self.any else { return false };
         let awaited = any.awaited.front().and_then(|(id, _)| any.shown.get(id));
         let after = any.substitutes.partition_point(|(at, _)| at.offset <= place.offset);
-        let substituted = any.substitutes.get(after).map(|(_, shown)| shown);
-        awaited.into_iter().chain(substituted).any(|shown| *shown <= place.ordinal)
+        let substituted = any.substitutes.get(after).map(|(_, since)| since);
+        awaited.into_iter().chain(substituted).any(|since| *since <= place.offset)
     }
 
     /// Whether any is expected to get its position.
@@ -193,9 +196,9 @@ impl Placeless {
 }
 
 impl Any {
-    fn note(&mut self, room: &Room, id: EventId, ordinal: u64) -> bool {
+    fn note(&mut self, room: &Room, id: EventId, since: u64) -> bool {
         let has_room = room.take();
-        if has_room && self.shown.insert(id, ordinal).is_some() {
+        if has_room && self.shown.insert(id, since).is_some() {
             room.give_back(1);
         }
         has_room
@@ -253,8 +256,10 @@ mod tests {
         Placeless::new(7, Room::new(3))
     }
 
+    /// As the event with this ordinal, of ten bytes each.
     fn shown(placeless: &mut Placeless, n: u8, ordinal: u64, now: Millis) -> bool {
-        placeless.await_place((id(n), Stamp::default()), ordinal, now).is_some()
+        let before = place(10 * (ordinal - 1), ordinal - 1);
+        placeless.await_place((id(n), Stamp::default()), before, now).is_some()
     }
 
     /// Shown as 4th, 5th and 6th; positions come for the second, then for the first.
@@ -267,8 +272,8 @@ mod tests {
         assert!(!placeless.misses(place(30, 3)), "all follow");
         assert!(placeless.misses(place(40, 4)), "the first may get its position any time");
         for (n, offset) in [(2, 70), (1, 80)] {
-            let ordinal = placeless.take(&id(n)).unwrap();
-            placeless.substitute(place(offset, 6), ordinal);
+            let since = placeless.take(&id(n)).unwrap();
+            placeless.substitute(place(offset, 6), since);
         }
         assert!(placeless.misses(place(40, 4)), "the first follows as a position only");
         assert!(placeless.misses(place(80, 6)), "the third is awaited");
