@@ -42,8 +42,10 @@ pub struct RedisStore {
 }
 
 impl RedisStore {
-    /// Connects to the server at `url`, `redis://[user:password@]host:port[/db]`; entries appended
-    /// here carry `origin`. From then on the connection is renewed whenever it breaks.
+    /// Connects to the server at `url`, `redis://[user:password@]host:port[/db]`, or `rediss://…`
+    /// for TLS: its certificate must be one that the system trusts (or, when that is set, a CA in
+    /// the file `SSL_CERT_FILE`). Entries appended here carry `origin`. From then on the connection
+    /// is renewed whenever it breaks.
     ///
     /// # Errors
     /// When the address is none, the server doesn't answer within three seconds, or it refuses.

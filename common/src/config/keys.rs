@@ -116,7 +116,13 @@ pub const KEYS: &[Key] = &[
         "memory",
         "endpoint store and live log: inside the process (only `all`), or Redis",
     ),
-    text("live.url", Kind::Text(&REDIS_URL), "redis://127.0.0.1:6379", "Redis address"),
+    text(
+        "live.url",
+        Kind::Text(&REDIS_URL),
+        "redis://127.0.0.1:6379",
+        "Redis address, redis://[user:password@]host:port[/db], or rediss:// for TLS (trusted are \
+         the system's certificates, or those in SSL_CERT_FILE)",
+    ),
     integer(
         "live.replay_max",
         Kind::Integer { min: 1, max: 10_000_000 },

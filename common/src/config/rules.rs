@@ -156,7 +156,7 @@ fn not_built(role: Role, given: &Given) -> Option<Mistake> {
 fn redis_not_built(merged: &Merged) -> Option<Wrong> {
     let scheme = merged.text("live.url").split_once("://").map_or("", |(scheme, _)| scheme);
     let why = format!("with {scheme}:// is not built yet in this version");
-    when(scheme != "redis", &why, "use one Redis, like redis://127.0.0.1:6379")
+    when(!["redis", "rediss"].contains(&scheme), &why, "use one Redis, like redis://127.0.0.1:6379")
 }
 
 fn one_socket_for_both(merged: &Merged) -> Option<Wrong> {

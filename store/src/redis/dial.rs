@@ -78,14 +78,17 @@ async fn refuse_replica(connection: &mut MultiplexedConnection) -> RedisResult<(
 }
 
 fn client(url: &str) -> Result<Client, ConnectError> {
-    if let Some(scheme) = ["rediss://", "redis+sentinel://", "redis+cluster://"]
-        .into_iter()
-        .find(|scheme| url.starts_with(scheme))
+    if let Some(scheme) =
+        ["redis+sentinel://", "redis+cluster://"].into_iter().find(|scheme| url.starts_with(scheme))
     {
         return Err(ConnectError::address(url, &format!("{scheme} isn't built yet")));
     }
-    if !url.starts_with("redis://") {
+    if !["redis://", "rediss://"].iter().any(|scheme| url.starts_with(scheme)) {
         return Err(ConnectError::address(url, ""));
+    }
+    if url.contains('#') {
+        // What redis-rs would take here is `#insecure`: no look at the certificate.
+        return Err(ConnectError::address(url, "nothing may follow a `#`"));
     }
     let keepalive = TcpKeepalive::new().with_time(SILENT_PEER_MAX).with_interval(SILENT_PEER_MAX);
     let settings = TcpSettings::default()

@@ -32,7 +32,7 @@ use super::{
 const ANSWER_WAIT_MAX: Duration = Duration::from_millis(500);
 /// Pause between attempts, doubled from one to the other.
 const PAUSE_MIN: Duration = Duration::from_millis(50);
-const PAUSE_MAX: Duration = Duration::from_secs(1);
+const PAUSE_MAX: Duration = Duration::from_millis(250);
 
 /// Calls Redis; dropping it ends the task that keeps the connection.
 pub(super) struct Link {

@@ -27,3 +27,5 @@ mod memory_model;
 mod redis_faults;
 
 mod redis_server;
+
+mod redis_tls;

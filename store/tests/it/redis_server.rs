@@ -93,7 +93,7 @@ fn spawn(port: u16, options: &[String], dir: &TempDir) -> Child {
 }
 
 /// A port that nothing listens on, below those that outgoing connections take.
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     let start = 7_000 + u16::try_from(std::process::id() % 2_000).unwrap();
     let is_free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
     let taken = TAKEN.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
