@@ -16,14 +16,17 @@
 //! 256 indexes stay: nothing here needs to be kept, since gateways and the comment store hold what
 //! it takes to rebuild it.
 
+mod address;
 mod connect_error;
 mod dial;
 mod endpoint_store;
 mod keys;
 mod link;
 mod live_log;
+mod peer;
 mod reply;
 mod script;
+mod sentinel;
 
 use std::sync::Arc;
 
@@ -42,10 +45,16 @@ pub struct RedisStore {
 }
 
 impl RedisStore {
-    /// Connects to the server at `url`, `redis://[user:password@]host:port[/db]`, or `rediss://…`
-    /// for TLS: its certificate must be one that the system trusts (or, when that is set, a CA in
-    /// the file `SSL_CERT_FILE`). Entries appended here carry `origin`. From then on the connection
-    /// is renewed whenever it breaks.
+    /// Connects to Redis; entries appended here carry `origin`. From then on the connection is
+    /// renewed whenever it breaks. Forms of `url`:
+    /// - `redis://[user:password@]host[:port][/db]`: one server.
+    /// - `redis+sentinel://[user:password@]host[:port],host[:port],…/master[/db]`: the server that
+    ///   the sentinels at these addresses name as `master`. User and password are the server's;
+    ///   sentinels that want some too get them by `?sentinel_user=…&sentinel_password=…`.
+    ///
+    /// With `rediss` for `redis` all of it is TLS: certificates must be signed by whom the system
+    /// trusts (or, where `SSL_CERT_FILE` is set, by a CA in that file). User, password and options
+    /// are percent-encoded.
     ///
     /// # Errors
     /// When the address is none, the server doesn't answer within three seconds, or it refuses.

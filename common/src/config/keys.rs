@@ -120,8 +120,10 @@ pub const KEYS: &[Key] = &[
         "live.url",
         Kind::Text(&REDIS_URL),
         "redis://127.0.0.1:6379",
-        "Redis address, redis://[user:password@]host:port[/db], or rediss:// for TLS (trusted are \
-         the system's certificates, or those in SSL_CERT_FILE)",
+        "Redis address: redis://[user:password@]host:port[/db], or \
+         redis+sentinel://[user:password@]host:port,host:port/master[/db] with the sentinels' hosts \
+         and, if they want it, ?sentinel_user=&sentinel_password=; rediss… for TLS, which trusts \
+         the system's certificates or those in SSL_CERT_FILE",
     ),
     integer(
         "live.replay_max",

@@ -23,9 +23,11 @@ use tokio::{
 use tracing::{info, warn};
 
 use super::{
+    address::Address,
     connect_error::ConnectError,
-    dial::{CALLS_MAX, Dialer},
+    dial::{CALLS_MAX, Dialer, first},
     script,
+    sentinel::Sentinels,
 };
 
 /// Longest wait for an answer, waiting for a connection included.
@@ -71,7 +73,12 @@ impl State {
 
 impl Link {
     pub(super) async fn connect(url: &str) -> Result<Self, ConnectError> {
-        let dialer = Dialer::new(url)?;
+        let dialer = match Address::parse(url)? {
+            Address::Server(client) => Dialer::Server(client),
+            Address::Sentinel { name, sentinels, login } => {
+                Dialer::Sentinel(Sentinels::new(name, sentinels, login))
+            }
+        };
         let (state, _) = watch::channel(State::Lost(0));
         let shared = Arc::new(Shared {
             url: common::config::mask_url(url),
@@ -81,7 +88,7 @@ impl Link {
             born: Instant::now(),
             answered_us: AtomicU64::new(0),
         });
-        let connection = shared.dialer.first().await;
+        let connection = first(async || shared.dialer.dial().await).await;
         let connection = connection.map_err(|error| ConnectError::new(url, &error))?;
         shared.state.send_replace(State::Up(connection, 1));
         let keeper = Arc::clone(&shared);
@@ -200,14 +207,19 @@ impl Shared {
         }
     }
 
-    /// Connects whenever there is no connection, for ever.
+    /// Connects whenever there is no connection, for ever; gives up one that leads to the wrong
+    /// server.
     async fn keep(&self) {
         let mut state = self.state.subscribe();
         loop {
-            let serial = match state.wait_for(|state| !matches!(state, State::Up(..))).await {
-                Ok(away) => away.serial(),
-                Err(_) => return,
-            };
+            let serial = state.borrow_and_update().serial();
+            let lost = state.wait_for(|state| !matches!(state, State::Up(..)));
+            tokio::select! {
+                // A connection that is gone needs nobody's word for it.
+                biased;
+                lost = lost => if lost.is_err() { return },
+                why = self.dialer.superseded() => self.lose(serial, &why),
+            }
             self.reconnect(serial).await;
         }
     }

@@ -30,6 +30,17 @@ macro_rules! suite {
                 super::$case(async |retention| live::redis(retention).await as _).await;
             })*
         }
+        mod sentinel {
+            use crate::{live, redis_sentinel::Watched};
+            #[tokio::test]
+            #[ignore = "needs Redis: run deploy/dev/test"]
+            async fn all_of_it() {
+                let servers = Watched::start().await;
+                let url = servers.url();
+                let open = async |retention| live::redis_at(&url, retention).await as super::Log;
+                live::run_all(vec![$(Box::pin(super::$case(&open))),*]).await;
+            }
+        }
     };
 }
 

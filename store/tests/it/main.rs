@@ -26,6 +26,8 @@ mod memory_model;
 
 mod redis_faults;
 
+mod redis_sentinel;
+
 mod redis_server;
 
 mod redis_tls;
