@@ -17,6 +17,7 @@
 //! it takes to rebuild it.
 
 mod address;
+mod cluster;
 mod connect_error;
 mod dial;
 mod endpoint_store;
@@ -27,6 +28,7 @@ mod peer;
 mod reply;
 mod script;
 mod sentinel;
+mod server;
 
 use std::sync::Arc;
 
@@ -51,6 +53,8 @@ impl RedisStore {
     /// - `redis+sentinel://[user:password@]host[:port],host[:port],…/master[/db]`: the server that
     ///   the sentinels at these addresses name as `master`. User and password are the server's;
     ///   sentinels that want some too get them by `?sentinel_user=…&sentinel_password=…`.
+    /// - `redis+cluster://[user:password@]host[:port],host[:port],…`: a Redis Cluster, some of
+    ///   whose servers are at these addresses.
     ///
     /// With `rediss` for `redis` all of it is TLS: certificates must be signed by whom the system
     /// trusts (or, where `SSL_CERT_FILE` is set, by a CA in that file). User, password and options

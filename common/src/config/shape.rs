@@ -48,7 +48,7 @@ pub(super) const OPTIONAL_ORIGIN: Shape = Shape {
 };
 
 pub(super) const REDIS_URL: Shape = Shape {
-    right: "a Redis address like redis://127.0.0.1:6379 or redis+sentinel://a:26379,b:26379/mymaster",
+    right: "a Redis address like redis://127.0.0.1:6379 or redis+cluster://10.0.0.1:6379,10.0.0.2:6379",
     fits: is_redis_url,
 };
 
@@ -131,6 +131,7 @@ fn is_redis_url(text: &str) -> bool {
     let right = match kind {
         "" => !hosts.contains(','),
         "sentinel" => rest[authority.len()..].len() > 1,
+        "cluster" => true,
         _ => false,
     };
     let hosts_good = hosts.split(',').all(|host| is_origin_of(host, "redis"));
@@ -189,6 +190,8 @@ mod tests {
                 "rediss://:p@h:1/2",
                 "redis://u:p%40@[::1]:1",
                 "redis+sentinel://a:1,b:2/mymaster",
+                "redis+cluster://a:1",
+                "rediss+cluster://:p@a,b:2",
                 "rediss+sentinel://u:p@a,[::1]:7/mymaster/1?sentinel_password=x",
             ],
             &[
@@ -204,6 +207,7 @@ mod tests {
                 "redis+sentinel://a:1/",
                 "redis+sentinel://a:1,,b:1/m",
                 "redis+sentinel://a:1,b:x/m",
+                "redis+cluster://a:1,b:x",
                 "redis+other://a/m",
             ],
         );

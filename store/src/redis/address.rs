@@ -27,6 +27,13 @@ pub(super) enum Address {
         /// For the server.
         login: Login,
     },
+    /// The servers of a cluster.
+    Cluster {
+        /// Some of them, who know the others.
+        nodes: Vec<Node>,
+        /// For all of them.
+        login: Login,
+    },
 }
 
 impl Address {
@@ -49,6 +56,7 @@ impl Address {
         match kind {
             "" => Login::read(url).and_then(|Login(info)| client(info)).map(Self::Server),
             "sentinel" => Self::sentinel(tls, &Parts::of(rest)),
+            "cluster" => Self::cluster(tls, &Parts::of(rest)),
             _ => Err(String::new()),
         }
     }
@@ -67,6 +75,24 @@ impl Address {
         };
         let sentinels = parts.hosts.iter().map(sentinel).collect::<Result<_, _>>()?;
         Ok(Self::Sentinel { name: name.to_owned(), sentinels, login: parts.login(tls, db)? })
+    }
+
+    fn cluster(tls: &str, parts: &Parts) -> Result<Self, String> {
+        let [] = parts.options([])?;
+        if !parts.path.is_empty() {
+            return Err("a cluster has no databases".to_owned());
+        }
+        let node = |host: &&str| {
+            let Login(info) = Login::read(&format!("{tls}://{host}"))?;
+            match info.addr() {
+                ConnectionAddr::Tcp(host, port) | ConnectionAddr::TcpTls { host, port, .. } => {
+                    Ok(Node { host: host.clone(), port: *port })
+                }
+                _ => Err(format!("`{host}` is no host")),
+            }
+        };
+        let nodes = parts.hosts.iter().map(node).collect::<Result<_, String>>()?;
+        Ok(Self::Cluster { nodes, login: parts.login(tls, "")? })
     }
 }
 
@@ -191,6 +217,21 @@ mod tests {
     }
 
     #[test]
+    fn nodes_of_a_cluster() {
+        let Ok(Address::Cluster { nodes, login }) =
+            Address::parse("rediss+cluster://u:p%40@a,[::1]:7")
+        else {
+            panic!()
+        };
+        let nodes: Vec<_> = nodes.iter().map(|node| shown(&login.client(node).unwrap())).collect();
+        let expected = [
+            r#"a:6379 tls=true (Some("u"), Some("p@"), 0)"#,
+            r#"::1:7 tls=true (Some("u"), Some("p@"), 0)"#,
+        ];
+        assert_eq!(nodes, expected);
+    }
+
+    #[test]
     fn what_is_no_address_is_told_without_its_password() {
         for (url, why) in [
             ("http://u:hush@h", ""),
@@ -200,6 +241,9 @@ mod tests {
             ("redis+sentinel://u:hush@a:1,b:x/m", "did not parse"),
             ("redis+sentinel://u:hush@a:1,,b:1/m", "did not parse"),
             ("redis+sentinel://u:hush@a:1/m/x", "database"),
+            ("redis+cluster://u:hush@a:1,b:2/1", "no databases"),
+            ("redis+cluster://u:hush@a:1,b:2?x=1", "no option `x`"),
+            ("redis+cluster://u:hush@a:1,b:99999", "did not parse"),
             ("redis+sentinel://u:hush@a:1/m?password=hush", "no option `password`"),
         ] {
             let told = Address::parse(url).err().unwrap().to_string();

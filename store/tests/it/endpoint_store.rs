@@ -9,7 +9,7 @@ use common::{
 };
 use tokio::time::sleep;
 
-use crate::live::{AMPLE, append, event, events, incarnation, video};
+use crate::live::{self, AMPLE, append, event, events, incarnation, video};
 
 /// Both contracts of one store: what the one is told, the other's appends answer.
 type Store = Arc<dyn Both>;
@@ -35,15 +35,24 @@ macro_rules! suite {
             })*
         }
         mod sentinel {
-            use crate::{live, redis_sentinel::Watched};
             #[tokio::test]
             #[ignore = "needs Redis: run deploy/dev/test"]
             async fn all_of_it() {
-                let servers = Watched::start().await;
-                let url = servers.url();
-                let open = async |retention| live::redis_at(&url, retention).await as super::Store;
-                live::run_all(vec![$(Box::pin(super::$case(&open))),*]).await;
+                let servers = crate::redis_sentinel::Watched::start().await;
+                super::all_of_it_at(&servers.url()).await;
             }
+        }
+        mod cluster {
+            #[tokio::test]
+            #[ignore = "needs Redis: run deploy/dev/test"]
+            async fn all_of_it() {
+                let servers = crate::redis_cluster::Servers::start(0).await;
+                super::all_of_it_at(&servers.url()).await;
+            }
+        }
+        async fn all_of_it_at(url: &str) {
+            let open = async |retention| live::redis_at(url, retention).await as Store;
+            live::run_all(vec![$(Box::pin($case(&open))),*]).await;
         }
     };
 }

@@ -31,15 +31,24 @@ macro_rules! suite {
             })*
         }
         mod sentinel {
-            use crate::{live, redis_sentinel::Watched};
             #[tokio::test]
             #[ignore = "needs Redis: run deploy/dev/test"]
             async fn all_of_it() {
-                let servers = Watched::start().await;
-                let url = servers.url();
-                let open = async |retention| live::redis_at(&url, retention).await as super::Log;
-                live::run_all(vec![$(Box::pin(super::$case(&open))),*]).await;
+                let servers = crate::redis_sentinel::Watched::start().await;
+                super::all_of_it_at(&servers.url()).await;
             }
+        }
+        mod cluster {
+            #[tokio::test]
+            #[ignore = "needs Redis: run deploy/dev/test"]
+            async fn all_of_it() {
+                let servers = crate::redis_cluster::Servers::start(0).await;
+                super::all_of_it_at(&servers.url()).await;
+            }
+        }
+        async fn all_of_it_at(url: &str) {
+            let open = async |retention| live::redis_at(url, retention).await as Log;
+            live::run_all(vec![$(Box::pin($case(&open))),*]).await;
         }
     };
 }

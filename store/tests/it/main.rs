@@ -24,6 +24,8 @@ mod memory;
 
 mod memory_model;
 
+mod redis_cluster;
+
 mod redis_faults;
 
 mod redis_sentinel;

@@ -11,7 +11,7 @@ use store::redis::{ConnectError, RedisStore};
 
 use crate::{
     live::{AMPLE, append, events, origin, redis_at, video},
-    redis_server::{RedisServer, free_port},
+    redis_server::{RedisServer, eventually, free_port},
 };
 
 /// Where the server is, told to the process that trusts its CA.
@@ -23,7 +23,8 @@ const TRUSTED_URL: &str = "CHORUS_TEST_TRUSTED_REDIS";
 #[ignore = "needs Redis: run deploy/dev/test"]
 async fn a_server_is_reached_over_tls_if_its_ca_is_trusted() {
     if let Ok(url) = std::env::var(TRUSTED_URL) {
-        return appends_and_reads(&url).await;
+        appends_and_reads(&url).await;
+        return appends_and_reads(&url.replace("://", "+cluster://")).await;
     }
     let dir = tempfile::tempdir().unwrap();
     write_certificates(dir.path());
@@ -36,8 +37,17 @@ async fn a_server_is_reached_over_tls_if_its_ca_is_trusted() {
         ["--tls-key-file", &key],
         ["--tls-ca-cert-file", &ca],
         ["--tls-auth-clients", "no"],
+        // A cluster of one is both: a server, and a cluster that tells where its server listens.
+        ["--cluster-enabled", "yes"],
+        ["--cluster-port", &free_port().to_string()],
+        ["--tls-cluster", "yes"],
     ];
-    let _server = RedisServer::start(options.as_flattened()).await;
+    let server = RedisServer::start(options.as_flattened()).await;
+    server.run::<()>(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]).await;
+    eventually("a cluster", async || {
+        server.run::<String>(&["CLUSTER", "INFO"]).await.contains("cluster_state:ok")
+    })
+    .await;
 
     let url = format!("rediss://127.0.0.1:{port}");
     let error = RedisStore::connect(&url, origin(), AMPLE).await.err().unwrap();
