@@ -144,3 +144,26 @@ fn split(bytes: &[u8]) -> Option<(Stamp, &[u8])> {
 fn number<T: FromStr>(digits: &[u8]) -> Option<T> {
     std::str::from_utf8(digits).ok()?.parse().ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn server(run: &str, seconds: u64) -> Vec<Answer> {
+        let text = |text: String| Value::BulkString(text.into_bytes());
+        let time = Value::Array(vec![text(seconds.to_string()), text("5000".to_owned())]);
+        vec![Ok(time), Ok(text(format!("# Server\r\nrun_id:{run}\r\n")))]
+    }
+
+    #[test]
+    fn several_servers_are_one_run_which_a_gap_changes() {
+        let away = || vec![Err("away".to_owned()), Err("away".to_owned())];
+        let run = |answers, missing| servers(answers, missing).map(|all| (all.run, all.now_ms));
+        let both = || vec![server("b", 9), server("a", 8)];
+        assert_eq!(run(both(), false), Ok(("a,b".to_owned(), 8_005)));
+        assert_eq!(run(both(), true), Ok(("a,b,?".to_owned(), 8_005)));
+        assert_eq!(run(vec![away(), server("b", 9)], false), Ok(("b,?".to_owned(), 9_005)));
+        assert_eq!(run(vec![server("b", 9)], false), Ok(("b".to_owned(), 9_005)));
+        assert_eq!(run(vec![away()], false), Err("away".to_owned()));
+    }
+}

@@ -215,6 +215,7 @@ async fn a_slot_is_moved_while_its_video_is_appended_to() {
     store.register(&gateway, Duration::from_secs(60)).await.unwrap();
     store.subscribe(&gateway.incarnation, &video).await.unwrap();
     let (stop, appender) = appender(&store, &video);
+    let idle = servers.store().await;
 
     let (slot, from) = servers.place(&video).await;
     let (source, target) = (servers.id(from).await, servers.id(3).await);
@@ -240,6 +241,7 @@ async fn a_slot_is_moved_while_its_video_is_appended_to() {
     }
     let after = last(&append_until_done(&*store, &video, &events(1)).await);
     assert!(after.epoch > before.epoch, "another run: {before:?} {after:?}");
+    let redirected = last(&append_once(&*idle, &video).await.unwrap());
     stop.cancel();
     let places = appender.await.unwrap();
     assert!(places.keys().any(|place| place.epoch == before.epoch));
@@ -248,7 +250,7 @@ async fn a_slot_is_moved_while_its_video_is_appended_to() {
         .keys()
         .filter(|place| place.epoch == after.epoch)
         .map(|place| place.seq)
-        .chain([after.seq, last_one.seq])
+        .chain([after.seq, redirected.seq, last_one.seq])
         .collect();
     seqs.sort_unstable();
     assert_eq!(
@@ -260,6 +262,36 @@ async fn a_slot_is_moved_while_its_video_is_appended_to() {
         store.changed(&[], 0).await.is_ok_and(|changes| changes.run.split(',').count() == 4)
     })
     .await;
+}
+
+/// What a gateway is subscribed to stands in a set of its own first and until the end, so that it
+/// can be found when the gateway is dead.
+#[tokio::test]
+#[ignore = "needs Redis: run deploy/dev/test"]
+async fn a_subscription_is_noted_before_it_is_made_and_after_it_ended() {
+    let servers = Servers::start(0).await;
+    let store = servers.store().await;
+    let slot: u16 = servers.run(0, &["CLUSTER", "KEYSLOT", "{ch:gw}"]).await;
+    let noting = usize::from(slot / 5_461).min(2);
+    let other = (noting + 1) % 3;
+    let (left, wanted) = (servers.video_at(other).await, servers.video_at(other).await);
+    let incarnation = incarnation();
+    let gateway = Endpoint { incarnation, address: "http://10.0.0.7:9082".to_owned() };
+    store.register(&gateway, Duration::from_secs(600)).await.unwrap();
+    store.subscribe(&gateway.incarnation, &left).await.unwrap();
+
+    servers.0[other].signal("-STOP");
+    store.unsubscribe(&gateway.incarnation, &left).await.unwrap_err();
+    let own = format!("{{ch:gw}}:videos:{}", gateway.incarnation.0);
+    let noted: Vec<String> = servers.run(noting, &["SMEMBERS", &own]).await;
+    assert_eq!(noted, [left.as_str()]);
+    servers.0[other].signal("-CONT");
+    eventually("all are there", async || LiveLog::ping(&*store).await.is_ok()).await;
+
+    servers.0[noting].signal("-STOP");
+    store.subscribe(&gateway.incarnation, &wanted).await.unwrap_err();
+    assert_eq!(store.subscribers(&wanted).await.unwrap(), []);
+    servers.0[noting].signal("-CONT");
 }
 
 type Places = BTreeMap<Position, EventId>;
