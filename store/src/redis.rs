@@ -1,4 +1,5 @@
-//! Endpoint store and live log in one Redis per data centre, by Lua scripts.
+//! Endpoint store and live log in one Redis per data centre, by Lua scripts. It may be one server, one
+//! that sentinels name, or a cluster.
 //!
 //! | key | type | holds |
 //! |---|---|---|

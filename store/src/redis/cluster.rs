@@ -1,8 +1,8 @@
 //! A Redis Cluster: a connection to each of its primaries, and who of them holds what.
 //!
-//! redis-rs's cluster connection isn't used: while it asks for the slots anew, or connects again,
-//! every call waits for it, also those to servers that are well; its queue has no bound of ours;
-//! and of a pipeline it expects one slot. Here each primary is a [`Server`] with a breaker of its
+//! redis-rs's cluster connection isn't used: while it asks for the slots anew every call waits for
+//! that, also those to servers that are well; what waits in it has no bound; and of a pipeline it
+//! expects one slot. Here each primary is a [`Server`](super::server::Server) with a breaker of its
 //! own, so that a call waits for nobody but those it is for. Redirections are followed within the
 //! call's time; a task asks for the slots anew whenever an answer, or the lack of one, says that
 //! what we know is old.

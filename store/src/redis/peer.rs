@@ -29,17 +29,21 @@ impl Peer {
 
     /// Answers to all of `questions`, none of which is an error.
     pub(super) async fn ask(&self, questions: &Pipeline) -> RedisResult<Vec<Value>> {
+        // Waits for another question at most, which has its own time.
+        let mut kept = self.connection.lock().await;
         let asked = timeout(ASK_WAIT_MAX, async {
-            let mut kept = self.connection.lock().await;
-            let mut connection = match kept.take() {
-                Some(connection) => connection,
-                None => connect(&self.client).await?,
+            let mut connection = match &*kept {
+                Some(connection) => connection.clone(),
+                None => kept.insert(connect(&self.client).await?).clone(),
             };
-            let answers = connection.send_packed_commands(questions, 0, questions.len()).await?;
-            // Put back only now: who was cut off or kept us waiting is dialed anew next time.
-            *kept = Some(connection);
-            answers.into_iter().map(Value::extract_error).collect()
+            connection.send_packed_commands(questions, 0, questions.len()).await
         });
-        asked.await.unwrap_or_else(|elapsed| Err(timed_out(elapsed)))
+        // Who doesn't wait for the end of this leaves the connection as it is: it drops answers
+        // that nobody waits for.
+        let answers = asked.await.unwrap_or_else(|elapsed| Err(timed_out(elapsed)));
+        if answers.is_err() {
+            *kept = None;
+        }
+        answers?.into_iter().map(Value::extract_error).collect()
     }
 }
