@@ -1,4 +1,5 @@
-//! Endpoint store and live log in one Redis per data centre, by Lua scripts.
+//! Endpoint store and live log in one Redis per data centre, by Lua scripts. It may be one server, one
+//! that sentinels name, or a cluster.
 //!
 //! | key | type | holds |
 //! |---|---|---|
@@ -16,14 +17,19 @@
 //! 256 indexes stay: nothing here needs to be kept, since gateways and the comment store hold what
 //! it takes to rebuild it.
 
+mod address;
+mod cluster;
 mod connect_error;
 mod dial;
 mod endpoint_store;
 mod keys;
 mod link;
 mod live_log;
+mod peer;
 mod reply;
 mod script;
+mod sentinel;
+mod server;
 
 use std::sync::Arc;
 
@@ -42,8 +48,18 @@ pub struct RedisStore {
 }
 
 impl RedisStore {
-    /// Connects to the server at `url`, `redis://[user:password@]host:port[/db]`; entries appended
-    /// here carry `origin`. From then on the connection is renewed whenever it breaks.
+    /// Connects to Redis; entries appended here carry `origin`. From then on the connection is
+    /// renewed whenever it breaks. Forms of `url`:
+    /// - `redis://[user:password@]host[:port][/db]`: one server.
+    /// - `redis+sentinel://[user:password@]host[:port],host[:port],…/master[/db]`: the server that
+    ///   the sentinels at these addresses name as `master`. User and password are the server's;
+    ///   sentinels that want some too get them by `?sentinel_user=…&sentinel_password=…`.
+    /// - `redis+cluster://[user:password@]host[:port],host[:port],…`: a Redis Cluster, some of
+    ///   whose servers are at these addresses.
+    ///
+    /// With `rediss` for `redis` all of it is TLS: certificates must be signed by whom the system
+    /// trusts (or, where `SSL_CERT_FILE` is set, by a CA in that file). User, password and options
+    /// are percent-encoded.
     ///
     /// # Errors
     /// When the address is none, the server doesn't answer within three seconds, or it refuses.

@@ -20,7 +20,7 @@ pub(crate) struct Ledger {
     /// Calls without an answer, whose outcome is unknown.
     unanswered: u64,
     /// Why the last comment or call of those went wrong.
-    why: Option<LinkError>,
+    why: Option<String>,
 }
 
 impl Ledger {
@@ -34,7 +34,7 @@ impl Ledger {
                     LinkError::Refused(_) => self.refused += 1,
                     LinkError::Unavailable(_) => self.unanswered += 1,
                 }
-                self.why = Some(error);
+                self.why = Some(error.to_string());
                 return false;
             }
         };
@@ -44,7 +44,7 @@ impl Ledger {
                 Ok(_) => self.accepted += 1,
                 Err(error) => {
                     self.unavailable += 1;
-                    self.why = Some(error);
+                    self.why = Some(error.to_string());
                 }
             }
         }
@@ -78,7 +78,7 @@ impl Ledger {
             problems.push("nothing was accepted".to_owned());
         }
         if let (Some(why), false) = (&self.why, problems.is_empty()) {
-            problems.push(why.to_string());
+            problems.push(why.clone());
         }
         problems
     }
@@ -86,21 +86,24 @@ impl Ledger {
 
 #[cfg(test)]
 mod tests {
-    use common::position::{Epoch, Position};
+    use common::{
+        link::NotAppended,
+        position::{Epoch, Position},
+    };
 
     use super::*;
 
-    fn unavailable() -> LinkError {
-        LinkError::Unavailable("no log".into())
+    fn log_away() -> NotAppended {
+        NotAppended::LogAway("no log".into())
     }
 
     #[test]
     fn only_a_place_counts_as_accepted() {
         let place = || Ok(Position { epoch: Epoch(1), seq: 1 });
         let mut ledger = Ledger::default();
-        assert!(ledger.enter(Ok(vec![place(), Err(unavailable()), place()]), 70));
+        assert!(ledger.enter(Ok(vec![place(), Err(log_away()), place()]), 70));
         assert!(!ledger.enter(Err(LinkError::Overloaded), 80));
-        assert!(!ledger.enter(Err(unavailable()), 90));
+        assert!(!ledger.enter(Err(LinkError::Unavailable("cut".into())), 90));
         assert_eq!(ledger.calls_us, [70], "a failure's time is none of the dispatcher's");
         let values: Vec<_> = ledger.rows().iter().map(|row| row.value).collect();
         assert_eq!(values, [1., 2., 1., 1., 0., 1.]);
@@ -111,7 +114,7 @@ mod tests {
     fn a_refusal_or_nothing_at_all_is_a_problem() {
         let mut ledger = Ledger::default();
         assert_eq!(ledger.problems(), ["nothing was accepted"]);
-        ledger.enter(Ok(vec![Err(unavailable())]), 1);
+        ledger.enter(Ok(vec![Err(log_away())]), 1);
         assert_eq!(ledger.problems(), ["nothing was accepted", "no log"]);
         ledger.accepted = 1;
         ledger.enter(Err(LinkError::Refused("wrong secret".into())), 1);

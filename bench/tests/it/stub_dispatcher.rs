@@ -14,7 +14,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use common::comment::Comment;
 use common::event::{EventId, Kind, VideoEvents};
-use common::link::{Accepted, LinkError};
+use common::link::{Accepted, NotAppended};
 use common::position::{Epoch, Position};
 use common::wire::{self, DispatchRequest, DispatchResponse};
 use tokio::net::TcpListener;
@@ -83,9 +83,9 @@ impl StubDispatcher {
         let count = batches.iter().map(|batch| batch.events.len()).sum::<usize>();
         let answer = |nth: usize| match self.0.answers {
             Answers::ThirdsUnavailable if nth.is_multiple_of(3) => {
-                Err(LinkError::Unavailable("gone".into()))
+                Err(NotAppended::LogAway("gone".into()))
             }
-            Answers::Unavailable => Err(LinkError::Unavailable("gone".into())),
+            Answers::Unavailable => Err(NotAppended::LogAway("gone".into())),
             _ => Ok(Position { epoch: Epoch(1), seq: 1 + self.0.accepted.fetch_add(1, Relaxed) }),
         };
         let count = if self.0.answers == Answers::Short { count - 1 } else { count };

@@ -116,7 +116,16 @@ pub const KEYS: &[Key] = &[
         "memory",
         "endpoint store and live log: inside the process (only `all`), or Redis",
     ),
-    text("live.url", Kind::Text(&REDIS_URL), "redis://127.0.0.1:6379", "Redis address"),
+    text(
+        "live.url",
+        Kind::Text(&REDIS_URL),
+        "redis://127.0.0.1:6379",
+        "Redis address: redis://[user:password@]host:port[/db], \
+         redis+sentinel://[user:password@]host:port,host:port/master[/db] with the sentinels' hosts \
+         and, if they want it, ?sentinel_user=&sentinel_password=, or \
+         redis+cluster://[user:password@]host:port,host:port with some of the cluster's; rediss… \
+         for TLS, which trusts the system's certificates or those in SSL_CERT_FILE",
+    ),
     integer(
         "live.replay_max",
         Kind::Integer { min: 1, max: 10_000_000 },

@@ -85,7 +85,6 @@ const RULES: &[Rule] = &[
             )
         },
     },
-    Rule { roles: SERVING, key: "live.url", reads: &[], broken: redis_not_built },
     Rule {
         roles: &[Role::Ingest],
         key: "ingest.dispatchers",
@@ -151,12 +150,6 @@ fn not_built(role: Role, given: &Given) -> Option<Mistake> {
         format!("leave it at its default {default}{off}"),
     );
     Some(Mistake::new(given.source.clone(), given.key.path, wrong))
-}
-
-fn redis_not_built(merged: &Merged) -> Option<Wrong> {
-    let scheme = merged.text("live.url").split_once("://").map_or("", |(scheme, _)| scheme);
-    let why = format!("with {scheme}:// is not built yet in this version");
-    when(scheme != "redis", &why, "use one Redis, like redis://127.0.0.1:6379")
 }
 
 fn one_socket_for_both(merged: &Merged) -> Option<Wrong> {

@@ -44,11 +44,28 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// `url` with `****` for the password before its last `@`; a user alone stays readable.
+/// `url` with `****` for the password before its last `@`, and for options that are one, like
+/// `?sentinel_password=…`; a user alone stays readable, and so do several hosts.
 #[must_use]
 pub fn mask_url(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else { return mask_userinfo("", url) };
-    mask_userinfo(&format!("{scheme}://"), rest)
+    let masked = match url.split_once("://") {
+        Some((scheme, rest)) => mask_userinfo(&format!("{scheme}://"), rest),
+        None => mask_userinfo("", url),
+    };
+    match masked.split_once('?') {
+        Some((address, options)) => {
+            let options: Vec<_> = options.split('&').map(mask_option).collect();
+            format!("{address}?{}", options.join("&"))
+        }
+        None => masked,
+    }
+}
+
+fn mask_option(option: &str) -> String {
+    match option.split_once('=') {
+        Some((name, _)) if name.contains("pass") => format!("{name}={MASK}"),
+        _ => option.to_owned(),
+    }
 }
 
 /// The last `@` counts: a password with a bare `@` in it must not show its tail.
@@ -81,6 +98,17 @@ mod tests {
             ("rediss://u:p@w@h", "rediss://u:****@h"),
             ("redis://u@h", "redis://u@h"),
             ("u:pw@h", "u:****@h"),
+            ("redis+cluster://u:p@a:1,b:2", "redis+cluster://u:****@a:1,b:2"),
+            ("redis+sentinel://u:p@a,b/m/2", "redis+sentinel://u:****@a,b/m/2"),
+            (
+                "redis+sentinel://a,b/m?sentinel_password=p&x=1",
+                "redis+sentinel://a,b/m?sentinel_password=****&x=1",
+            ),
+            (
+                "redis+sentinel://u:p@a/m?sentinel_user=s&sentinel_password=p@q",
+                "redis+sentinel://u:****@q",
+            ),
+            ("redis://u:p?w@h", "redis://u:****@h"),
         ] {
             assert_eq!(mask_url(url), masked);
         }

@@ -47,8 +47,10 @@ pub(super) const OPTIONAL_ORIGIN: Shape = Shape {
     fits: |text| text.is_empty() || is_public_url(text),
 };
 
-pub(super) const REDIS_URL: Shape =
-    Shape { right: "a Redis address like redis://127.0.0.1:6379", fits: is_redis_url };
+pub(super) const REDIS_URL: Shape = Shape {
+    right: "a Redis address like redis://127.0.0.1:6379 or redis+cluster://10.0.0.1:6379,10.0.0.2:6379",
+    fits: is_redis_url,
+};
 
 /// It travels in a header, and a line break at the end of a mounted secret is a classic.
 pub(super) const INTERNAL_SECRET: Shape = Shape {
@@ -119,15 +121,21 @@ fn is_origin(text: &str, schemes: &[&str]) -> bool {
     schemes.contains(&scheme) && !host.is_empty() && port_good && nothing_else
 }
 
-/// The schemes that the interface names; which of them this version speaks is a rule, not a shape.
+/// One host, or several before the name of a master that sentinels know; the rest is for whoever
+/// connects to judge.
 fn is_redis_url(text: &str) -> bool {
     let Some((scheme, rest)) = text.split_once("://") else { return false };
-    let known = ["redis", "rediss"].iter().any(|base| {
-        scheme == *base || ["+sentinel", "+cluster"].iter().any(|s| scheme == format!("{base}{s}"))
-    });
-    let hosts = rest.rsplit_once('@').map_or(rest, |(_, hosts)| hosts);
-    let host = hosts.split(['/', '?', ',']).next().unwrap_or_default();
-    known && is_origin_of(host, "redis") && !text.contains(char::is_whitespace)
+    let (tls, kind) = scheme.split_once('+').unwrap_or((scheme, ""));
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let hosts = authority.rsplit_once('@').map_or(authority, |(_, hosts)| hosts);
+    let right = match kind {
+        "" => !hosts.contains(','),
+        "sentinel" => rest[authority.len()..].len() > 1,
+        "cluster" => true,
+        _ => false,
+    };
+    let hosts_good = hosts.split(',').all(|host| is_origin_of(host, "redis"));
+    right && hosts_good && ["redis", "rediss"].contains(&tls) && !text.contains(char::is_whitespace)
 }
 
 #[cfg(test)]
@@ -183,9 +191,25 @@ mod tests {
                 "redis://u:p%40@[::1]:1",
                 "redis+sentinel://a:1,b:2/mymaster",
                 "redis+cluster://a:1",
-                "rediss+cluster://a",
+                "rediss+cluster://:p@a,b:2",
+                "rediss+sentinel://u:p@a,[::1]:7/mymaster/1?sentinel_password=x",
             ],
-            &["", "redis://", "http://h", "redis://h:99999", "h:6379", "redis://a b", "redis:///0"],
+            &[
+                "",
+                "redis://",
+                "http://h",
+                "redis://h:99999",
+                "h:6379",
+                "redis://a b",
+                "redis:///0",
+                "redis://a,b",
+                "redis+sentinel://a:1",
+                "redis+sentinel://a:1/",
+                "redis+sentinel://a:1,,b:1/m",
+                "redis+sentinel://a:1,b:x/m",
+                "redis+cluster://a:1,b:x",
+                "redis+other://a/m",
+            ],
         );
     }
 

@@ -244,14 +244,6 @@ fn keys_that_are_not_built_take_their_default_or_nothing() {
     }
     let tls = file("tls.cert = 'a.pem'").mistakes(Role::All);
     assert_eq!(tls, ["c.toml:1: `tls.cert` is set, and tls.key is not; set both or neither"]);
-    for scheme in ["rediss", "redis+sentinel", "redis+cluster", "rediss+cluster"] {
-        let told = file(&format!("live.url = '{scheme}://u:hush@h:1'")).mistakes(Role::All);
-        let line = format!(
-            "c.toml:1: `live.url` with {scheme}:// is not built yet in this version; use one \
-             Redis, like redis://127.0.0.1:6379"
-        );
-        assert_eq!(told, [line]);
-    }
 }
 
 #[test]

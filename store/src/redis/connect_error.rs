@@ -8,7 +8,7 @@ use redis::{ErrorKind, RedisError, ServerErrorKind};
 pub enum ConnectError {
     /// Not an address that this release speaks to.
     #[error(
-        "live.url {url} is no address of a Redis: expected redis://[user:password@]host:port[/db]{why}"
+        "live.url {url} is no address of a Redis: expected redis://[user:password@]host:port[/db], redis+sentinel://[user:password@]host:port,host:port/master[/db] or redis+cluster://[user:password@]host:port,host:port, with rediss for TLS{why}"
     )]
     Address {
         /// As configured, password masked.

@@ -10,7 +10,7 @@ use common::{
 };
 use redis::{FromRedisValue, Pipeline};
 
-use super::{RedisStore, keys, reply, script};
+use super::{RedisStore, keys, link::Answer, reply, script};
 
 /// Videos that a removal goes through in one round trip.
 const REMOVED_PER_TRIP: usize = 512;
@@ -64,8 +64,9 @@ impl EndpointStore for RedisStore {
     ) -> Result<(), EndpointStoreError> {
         let mut commands = redis::pipe();
         commands.cmd("SREM").arg(keys::subs(video)).arg(incarnation.0.as_ref());
+        // The gateway's own set last: what is still in it can be found and removed.
         commands.cmd("SREM").arg(keys::videos(incarnation)).arg(video.as_str());
-        self.all_done(commands).await
+        all_done(self.link.call_in_turn(commands).await)
     }
 
     async fn subscribers(&self, video: &VideoId) -> Result<Vec<Incarnation>, EndpointStoreError> {
@@ -90,7 +91,7 @@ impl EndpointStore for RedisStore {
     async fn remove(&self, incarnation: &Incarnation) -> Result<(), EndpointStoreError> {
         let mut commands = redis::pipe();
         commands.cmd("DEL").arg(keys::lease(incarnation));
-        self.all_done(commands).await?;
+        all_done(self.link.call(commands).await)?;
         let mut cursor = 0;
         loop {
             let videos;
@@ -103,12 +104,11 @@ impl EndpointStore for RedisStore {
         let mut commands = redis::pipe();
         commands.cmd("UNLINK").arg(keys::videos(incarnation));
         commands.cmd("SREM").arg(keys::GATEWAYS).arg(incarnation.0.as_ref());
-        self.all_done(commands).await
+        all_done(self.link.call(commands).await)
     }
 
     async fn ping(&self) -> Result<(), EndpointStoreError> {
-        let answer = self.link.call_one(redis::cmd("PING")).await;
-        answer.and_then(reply::parse).map_err(EndpointStoreError)
+        self.link.ping().await.map_err(EndpointStoreError)
     }
 }
 
@@ -134,7 +134,7 @@ impl RedisStore {
         for video in videos {
             commands.cmd("SREM").arg(keys::subs(video)).arg(incarnation.0.as_ref());
         }
-        self.all_done(commands).await
+        all_done(self.link.call(commands).await)
     }
 
     /// Every registered incarnation, with its address while its lease runs.
@@ -162,25 +162,24 @@ impl RedisStore {
         Ok(names.into_iter().map(reply::incarnation).collect())
     }
 
-    /// `N` commands and their answers.
+    /// `N` commands, one after the other, and their answers.
     async fn answers<T: FromRedisValue, const N: usize>(
         &self,
         commands: Pipeline,
     ) -> Result<[Result<T, EndpointStoreError>; N], EndpointStoreError> {
-        let answers = self.link.call(commands).await.map_err(EndpointStoreError)?;
-        let parse = |answer| reply::parse(answer).map_err(EndpointStoreError);
-        let answers: Vec<_> = answers.into_iter().map(parse).collect();
+        let answers = self.link.call_in_turn(commands).await.into_iter();
+        let parse =
+            |answer: Answer| answer.map(|answer| reply::parse(answer).map_err(EndpointStoreError));
+        let answers: Vec<_> =
+            answers.map(parse).collect::<Result<_, _>>().map_err(EndpointStoreError)?;
         answers.try_into().map_err(|_| EndpointStoreError("an answer is missing".to_owned()))
     }
+}
 
-    /// Commands whose answers say nothing but that they were done.
-    async fn all_done(&self, commands: Pipeline) -> Result<(), EndpointStoreError> {
-        if commands.is_empty() {
-            return Ok(());
-        }
-        let answers = self.link.call(commands).await.map_err(EndpointStoreError)?;
-        answers.into_iter().try_for_each(|answer| reply::parse(answer).map_err(EndpointStoreError))
-    }
+/// For commands whose answers say nothing but that they were done.
+fn all_done(answers: Vec<Answer>) -> Result<(), EndpointStoreError> {
+    let done = |answer: Answer| answer.and_then(reply::parse).map_err(EndpointStoreError);
+    answers.into_iter().try_for_each(done)
 }
 
 fn ms(ttl: Duration) -> u64 {

@@ -1,240 +1,134 @@
-//! One connection to Redis, shared by all calls and renewed by a task of its own.
-//!
-//! redis-rs's `ConnectionManager` isn't used: it makes callers wait for each attempt to connect,
-//! tries anew with every call, and keeps a connection that has gone silent. Here a call fails at
-//! once while the server is known to be away (that is the breaker), one task tries to come back,
-//! and a connection on which nothing was answered for a whole time-out is given up.
+//! Redis, whatever it is made of: one server, or the servers of a cluster.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+use std::time::Duration;
 
-use common::task;
-use redis::{Cmd, Pipeline, RedisResult, ServerErrorKind, Value, aio::MultiplexedConnection};
-use tokio::{
-    sync::{Semaphore, watch},
-    task::AbortHandle,
-    time::{Instant, sleep, timeout_at},
-};
-use tracing::{info, warn};
+use redis::{Cmd, Pipeline, Value};
+use tokio::time::Instant;
 
 use super::{
-    connect_error::ConnectError,
-    dial::{CALLS_MAX, Dialer},
-    script,
+    address::Address, cluster::Cluster, connect_error::ConnectError, dial::Dialer,
+    sentinel::Sentinels, server::Server,
 };
 
 /// Longest wait for an answer, waiting for a connection included.
 const ANSWER_WAIT_MAX: Duration = Duration::from_millis(500);
-/// Pause between attempts, doubled from one to the other.
-const PAUSE_MIN: Duration = Duration::from_millis(50);
-const PAUSE_MAX: Duration = Duration::from_secs(1);
 
-/// Calls Redis; dropping it ends the task that keeps the connection.
-pub(super) struct Link {
-    shared: Arc<Shared>,
-    keeper: AbortHandle,
-}
+/// What a command is answered with, errors of the server included; or why it isn't answered.
+pub(super) type Answer = Result<Value, String>;
 
-struct Shared {
-    /// Where, password masked.
-    url: String,
-    dialer: Dialer,
-    state: watch::Sender<State>,
-    calls: Semaphore,
-    born: Instant,
-    /// Microseconds from `born` to the last answer on any connection.
-    answered_us: AtomicU64,
-}
-
-#[derive(Clone)]
-enum State {
-    /// Connected, for the n-th time.
-    Up(MultiplexedConnection, u64),
-    /// Lost a moment ago, nothing tried yet: worth waiting for.
-    Lost(u64),
-    /// The last attempt failed, and why.
-    Down(u64, Arc<str>),
-}
-
-impl State {
-    fn serial(&self) -> u64 {
-        match self {
-            Self::Up(_, serial) | Self::Lost(serial) | Self::Down(serial, _) => *serial,
-        }
-    }
+/// Calls Redis.
+pub(super) enum Link {
+    /// One server, by itself or named by sentinels.
+    Server(Server),
+    /// The servers of a cluster, each by what it holds.
+    Cluster(Cluster),
 }
 
 impl Link {
     pub(super) async fn connect(url: &str) -> Result<Self, ConnectError> {
-        let dialer = Dialer::new(url)?;
-        let (state, _) = watch::channel(State::Lost(0));
-        let shared = Arc::new(Shared {
-            url: common::config::mask_url(url),
-            dialer,
-            state,
-            calls: Semaphore::new(CALLS_MAX),
-            born: Instant::now(),
-            answered_us: AtomicU64::new(0),
-        });
-        let connection = shared.dialer.first().await;
-        let connection = connection.map_err(|error| ConnectError::new(url, &error))?;
-        shared.state.send_replace(State::Up(connection, 1));
-        let keeper = Arc::clone(&shared);
-        let keeper = task::spawn("store.redis_link", async move { keeper.keep().await });
-        Ok(Self { shared, keeper: keeper.abort_handle() })
+        let name = common::config::mask_url(url);
+        let connected = match Address::parse(url)? {
+            Address::Server(client) => {
+                Server::connected(name, Dialer::Server(client)).await.map(Self::Server)
+            }
+            Address::Sentinel { name: master, sentinels, login } => {
+                let dialer = Dialer::Sentinel(Sentinels::new(master, sentinels, login));
+                Server::connected(name, dialer).await.map(Self::Server)
+            }
+            Address::Cluster { nodes, login } => {
+                Cluster::connected(name, nodes, login).await.map(Self::Cluster)
+            }
+        };
+        connected.map_err(|error| ConnectError::new(url, &error))
     }
 
-    /// Sends the commands in one go and gives back their answers in order; errors that the server
-    /// answers with are among them. Scripts that it doesn't know are loaded on the way.
-    pub(super) async fn call(&self, commands: Pipeline) -> Result<Vec<Value>, String> {
+    /// Sends the commands in one go and gives back their answers in order. In a cluster those of
+    /// different servers are carried out in any order, and fail apart.
+    pub(super) async fn call(&self, commands: Pipeline) -> Vec<Answer> {
+        self.call_each(Pipeline::new(), commands).await.1
+    }
+
+    /// As `call`, but a command is carried out after those before it, and not at all in a cluster
+    /// when one of those was not answered.
+    pub(super) async fn call_in_turn(&self, commands: Pipeline) -> Vec<Answer> {
+        let Self::Cluster(cluster) = self else { return self.call(commands).await };
         let deadline = Instant::now() + ANSWER_WAIT_MAX;
-        let result = match timeout_at(deadline, self.shared.connection()).await {
-            Ok(Ok((connection, serial))) => {
-                self.shared.call(connection, serial, &commands, deadline).await
-            }
-            Ok(Err(why)) => Err(why),
-            Err(_) => Err("no room or no connection in time".to_owned()),
-        };
-        result.map_err(|why| format!("Redis at {}: {why}", self.shared.url))
+        let mut answers: Vec<Answer> = Vec::with_capacity(commands.len());
+        for command in commands.cmd_iter() {
+            let answer = match answers.last() {
+                Some(Err(why)) => Err(why.clone()),
+                _ => {
+                    let mut one = Pipeline::with_capacity(1);
+                    one.add_command(command.clone());
+                    sole(cluster.call_each(&Pipeline::new(), &one, deadline).await.1)
+                }
+            };
+            answers.push(answer);
+        }
+        answers
     }
 
     /// One command.
-    pub(super) async fn call_one(&self, command: Cmd) -> Result<Value, String> {
+    pub(super) async fn call_one(&self, command: Cmd) -> Answer {
         let mut commands = Pipeline::with_capacity(1);
         commands.add_command(command);
-        let answer = self.call(commands).await?.pop();
-        answer.ok_or_else(|| format!("Redis at {}: no answer", self.shared.url))
-    }
-}
-
-impl Drop for Link {
-    fn drop(&mut self) {
-        self.keeper.abort();
-    }
-}
-
-impl Shared {
-    /// The connection and which one it is; waits for one that was lost just now.
-    async fn connection(&self) -> Result<(MultiplexedConnection, u64), String> {
-        let mut state = self.state.subscribe();
-        let state = state.wait_for(|state| !matches!(state, State::Lost(_))).await;
-        match state.as_deref() {
-            Ok(State::Up(connection, serial)) => Ok((connection.clone(), *serial)),
-            Ok(State::Down(_, why)) => Err(format!("not connected, {why}")),
-            Ok(State::Lost(_)) | Err(_) => Err("not connected".to_owned()),
-        }
+        sole(self.call(commands).await)
     }
 
-    async fn call(
+    /// As `call`, but first of all every server is sent `each`, of which come a list of answers per
+    /// server.
+    pub(super) async fn call_each(
         &self,
-        mut connection: MultiplexedConnection,
-        serial: u64,
-        commands: &Pipeline,
-        deadline: Instant,
-    ) -> Result<Vec<Value>, String> {
-        let began_us = self.now_us();
-        match timeout_at(deadline, self.exchange(&mut connection, commands)).await {
-            Ok(Ok(answers)) => {
-                self.answered_us.fetch_max(self.now_us(), Ordering::Relaxed);
-                if answers.iter().any(|answer| is(answer, ServerErrorKind::ReadOnly)) {
-                    // Demoted while we were connected: the address may lead to a master by now.
-                    self.lose(serial, "it is a replica");
-                }
-                Ok(answers)
+        each: Pipeline,
+        commands: Pipeline,
+    ) -> (Vec<Vec<Answer>>, Vec<Answer>) {
+        if each.is_empty() && commands.is_empty() {
+            return (Vec::new(), Vec::new());
+        }
+        let deadline = Instant::now() + ANSWER_WAIT_MAX;
+        match self {
+            Self::Server(server) => {
+                let count = each.len();
+                let all = if count == 0 { commands } else { with(each, &commands) };
+                let mut of_each = answered(server, &all, deadline).await;
+                let answers = of_each.split_off(count);
+                (vec![of_each], answers)
             }
-            Ok(Err(error)) => {
-                self.lose(serial, &error.to_string());
-                Err(error.to_string())
-            }
-            Err(_) => {
-                let silent = self.answered_us.load(Ordering::Relaxed) < began_us;
-                if silent {
-                    self.lose(serial, "nothing was answered in time");
-                }
-                Err(format!("no answer within {ANSWER_WAIT_MAX:?}"))
-            }
+            Self::Cluster(cluster) => cluster.call_each(&each, &commands, deadline).await,
         }
     }
 
-    /// Sends and receives; errors are those of the connection.
-    async fn exchange(
-        &self,
-        connection: &mut MultiplexedConnection,
-        commands: &Pipeline,
-    ) -> RedisResult<Vec<Value>> {
-        // Closed never: the semaphore lives as long as we do.
-        let _permit = self.calls.acquire().await.ok();
-        let mut answers = connection.send_packed_commands(commands, 0, commands.len()).await?;
-        let unknown = |answer: &Value| is(answer, ServerErrorKind::NoScript);
-        if answers.iter().any(unknown) {
-            script::load_all(connection).await?;
-            let mut again = Pipeline::new();
-            for (command, answer) in commands.cmd_iter().zip(&answers) {
-                if unknown(answer) {
-                    again.add_command(command.clone());
-                }
-            }
-            let second = connection.send_packed_commands(&again, 0, again.len()).await?;
-            let places = answers.iter_mut().filter(|answer| unknown(answer));
-            places.zip(second).for_each(|(place, answer)| *place = answer);
-        }
-        Ok(answers)
-    }
-
-    /// Gives up the connection `serial`, unless a later one has taken its place.
-    fn lose(&self, serial: u64, why: &str) {
-        let lost = self.state.send_if_modified(|state| {
-            let current = matches!(state, State::Up(_, current) if *current == serial);
-            if current {
-                *state = State::Lost(serial);
-            }
-            current
-        });
-        if lost {
-            warn!(url = self.url, why, "connection to redis lost");
-        }
-    }
-
-    /// Connects whenever there is no connection, for ever.
-    async fn keep(&self) {
-        let mut state = self.state.subscribe();
-        loop {
-            let serial = match state.wait_for(|state| !matches!(state, State::Up(..))).await {
-                Ok(away) => away.serial(),
-                Err(_) => return,
-            };
-            self.reconnect(serial).await;
-        }
-    }
-
-    async fn reconnect(&self, serial: u64) {
-        let mut pause = PAUSE_MIN;
-        loop {
-            match self.dialer.dial().await {
-                Ok(connection) => {
-                    info!(url = self.url, "connected to redis again");
-                    self.state.send_replace(State::Up(connection, serial + 1));
-                    return;
-                }
-                Err(error) => {
-                    self.state.send_replace(State::Down(serial, error.to_string().into()));
-                }
-            }
-            sleep(pause).await;
-            pause = (2 * pause).min(PAUSE_MAX);
-        }
-    }
-
-    fn now_us(&self) -> u64 {
-        u64::try_from(self.born.elapsed().as_micros()).unwrap_or(u64::MAX)
+    /// Whether every server answers.
+    pub(super) async fn ping(&self) -> Result<(), String> {
+        let mut ping = Pipeline::with_capacity(1);
+        ping.cmd("PING");
+        let (servers, _) = self.call_each(ping, Pipeline::new()).await;
+        servers.into_iter().flatten().try_for_each(|answer| {
+            answer?.extract_error().map(|_| ()).map_err(|error| error.to_string())
+        })
     }
 }
 
-fn is(answer: &Value, kind: ServerErrorKind) -> bool {
-    matches!(answer, Value::ServerError(error) if error.kind() == Some(kind))
+fn sole(mut answers: Vec<Answer>) -> Answer {
+    answers.pop().unwrap_or_else(|| Err("no answer".to_owned()))
+}
+
+/// `commands`, and then those of `more`.
+fn with(mut commands: Pipeline, more: &Pipeline) -> Pipeline {
+    more.cmd_iter().for_each(|command| {
+        commands.add_command(command.clone());
+    });
+    commands
+}
+
+/// A server's answers, as many as commands whatever happens.
+pub(super) async fn answered(
+    server: &Server,
+    commands: &Pipeline,
+    deadline: Instant,
+) -> Vec<Answer> {
+    match server.call(commands, deadline).await {
+        Ok(answers) => answers.into_iter().map(Ok).collect(),
+        Err(why) => vec![Err(why); commands.len()],
+    }
 }

@@ -12,7 +12,12 @@ use common::{
 };
 use redis::{Cmd, Pipeline};
 
-use super::{RedisStore, keys, reply, script};
+use super::{
+    RedisStore, keys,
+    link::Answer,
+    reply::{self, Servers},
+    script,
+};
 
 /// Entries that one read asks for at most.
 const READ_MAX: usize = 1_000_000;
@@ -30,15 +35,11 @@ impl LiveLog for RedisStore {
         for batch in &batches {
             commands.add_command(self.append_command(batch));
         }
-        match self.pipeline(commands).await {
-            Ok(answers) => {
-                let appended = |(answer, batch): (_, VideoEvents)| {
-                    reply::appended(answer, batch.events, &self.origin)
-                };
-                answers.into_iter().zip(batches).map(appended).collect()
-            }
-            Err(error) => batches.iter().map(|_| Err(error.clone())).collect(),
-        }
+        let appended = |(answer, batch): (Answer, VideoEvents)| {
+            let appended = |answer| reply::appended(answer, batch.events, &self.origin);
+            answer.map_err(LiveLogError::Unavailable).and_then(appended)
+        };
+        self.link.call(commands).await.into_iter().zip(batches).map(appended).collect()
     }
 
     async fn read(
@@ -63,20 +64,20 @@ impl LiveLog for RedisStore {
     /// The index names the videos, and a second trip asks for the heads of those, if any: noting
     /// heads in the index as well would cost every append, and could tell those of an older run.
     async fn changed(&self, buckets: &[u16], since_ms: u64) -> Result<Changes, LiveLogError> {
-        let mut commands = Pipeline::with_capacity(buckets.len() + 2);
+        let (mut each, mut commands) = (redis::pipe(), Pipeline::with_capacity(buckets.len()));
         // TIME comes first: what is appended after it is found by the next look.
-        commands.cmd("TIME").cmd("INFO").arg("server");
+        each.cmd("TIME").cmd("INFO").arg("server");
         for bucket in buckets {
             let index = commands.cmd("ZRANGEBYSCORE").arg(keys::changed(*bucket));
             index.arg(since_ms).arg("+inf");
         }
-        let mut answers = self.pipeline(commands).await?.into_iter();
-        let now_ms = reply::time_ms(answers.next().unwrap_or_default())
-            .map_err(LiveLogError::Unavailable)?;
-        let run =
-            reply::run_id(answers.next().unwrap_or_default()).map_err(LiveLogError::Unavailable)?;
+        let (servers, answers) = self.link.call_each(each, commands).await;
+        // Of a cluster some may be away: the others' videos need not wait for them.
+        let missing = answers.iter().any(Result::is_err);
+        let Servers { run, now_ms } =
+            reply::servers(servers, missing).map_err(LiveLogError::Unavailable)?;
         let mut videos = Vec::new();
-        for answer in answers {
+        for answer in answers.into_iter().flatten() {
             videos.extend(reply::videos(answer).map_err(LiveLogError::Unavailable)?);
         }
         let heads = self.known_heads(&videos).await?;
@@ -85,8 +86,7 @@ impl LiveLog for RedisStore {
     }
 
     async fn ping(&self) -> Result<(), LiveLogError> {
-        let answer = self.link.call_one(redis::cmd("PING")).await;
-        answer.and_then(reply::parse).map_err(LiveLogError::Unavailable)
+        self.link.ping().await.map_err(LiveLogError::Unavailable)
     }
 }
 
@@ -101,13 +101,6 @@ fn head_calls(videos: &[VideoId]) -> Vec<Vec<usize>> {
 }
 
 impl RedisStore {
-    async fn pipeline(&self, commands: Pipeline) -> Result<Vec<redis::Value>, LiveLogError> {
-        if commands.is_empty() {
-            return Ok(Vec::new());
-        }
-        self.link.call(commands).await.map_err(LiveLogError::Unavailable)
-    }
-
     fn append_command(&self, batch: &VideoEvents) -> Cmd {
         let VideoEvents { video, events, until_ms, .. } = batch;
         let mut keys = keys::log(video).to_vec();
@@ -146,8 +139,9 @@ impl RedisStore {
                 command.arg(self.replay_ttl_ms());
                 commands.add_command(command);
             }
-            for (call, answer) in trip.iter().zip(self.pipeline(commands).await?) {
-                let known = reply::heads(answer, call.len()).map_err(LiveLogError::Unavailable)?;
+            for (call, answer) in trip.iter().zip(self.link.call(commands).await) {
+                let known = answer.and_then(|answer| reply::heads(answer, call.len()));
+                let known = known.map_err(LiveLogError::Unavailable)?;
                 call.iter().zip(known).for_each(|(at, head)| heads[*at] = head);
             }
         }
@@ -165,8 +159,9 @@ impl RedisStore {
         for at in places {
             commands.add_command(self.read_command(&videos[*at], From::Newest, 0));
         }
-        for (at, answer) in places.iter().zip(self.pipeline(commands).await?) {
-            heads[*at] = Some(reply::page(answer).map_err(LiveLogError::Unavailable)?.head);
+        for (at, answer) in places.iter().zip(self.link.call(commands).await) {
+            heads[*at] =
+                Some(answer.and_then(reply::page).map_err(LiveLogError::Unavailable)?.head);
         }
         Ok(())
     }

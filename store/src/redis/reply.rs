@@ -13,6 +13,8 @@ use common::{
 };
 use redis::{FromRedisValue, Value};
 
+use super::link::Answer;
+
 /// Digits of the milliseconds at the beginning of a stamp.
 const MS_LEN: usize = 13;
 /// Digits of a stamp, which stands before a payload, and before the seq in a place.
@@ -88,15 +90,49 @@ pub(super) fn videos(value: Value) -> Result<Vec<VideoId>, String> {
     Ok(videos.iter().filter_map(|video| video.parse().ok()).collect())
 }
 
+/// What servers say of themselves.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Servers {
+    /// Identity of all their runs.
+    pub(super) run: String,
+    /// The least of their times.
+    pub(super) now_ms: u64,
+}
+
+/// From the answers of each to TIME and `INFO server`. Who didn't answer is left out, and then, or
+/// when something else is `missing`, `run` is another than that of all of them: whoever compares
+/// runs reads everything anew when nothing is missing any more.
+pub(super) fn servers(answers: Vec<Vec<Answer>>, missing: bool) -> Result<Servers, String> {
+    let (mut runs, mut now_ms, mut away) = (Vec::new(), u64::MAX, None);
+    for answers in answers {
+        match answers.into_iter().collect::<Result<Vec<_>, _>>() {
+            Ok(answers) => {
+                let mut answers = answers.into_iter();
+                now_ms = now_ms.min(time_ms(answers.next().unwrap_or_default())?);
+                runs.push(run_id(answers.next().unwrap_or_default())?);
+            }
+            Err(why) => away = Some(why),
+        }
+    }
+    if runs.is_empty() {
+        return Err(away.unwrap_or_else(|| "there is no server".to_owned()));
+    }
+    runs.sort_unstable();
+    if missing || away.is_some() {
+        runs.push("?".to_owned());
+    }
+    Ok(Servers { run: runs.join(","), now_ms })
+}
+
 /// The `run_id` in INFO's answer.
-pub(super) fn run_id(value: Value) -> Result<String, String> {
+fn run_id(value: Value) -> Result<String, String> {
     let info: String = parse(value)?;
     let run = info.lines().find_map(|line| line.strip_prefix("run_id:"));
     run.map(|run| run.trim().to_owned()).ok_or_else(|| "INFO tells no run_id".to_owned())
 }
 
 /// TIME's answer, in milliseconds.
-pub(super) fn time_ms(value: Value) -> Result<u64, String> {
+fn time_ms(value: Value) -> Result<u64, String> {
     let (seconds, micros): (u64, u64) = parse(value)?;
     Ok(seconds.saturating_mul(1_000).saturating_add(micros / 1_000))
 }
@@ -114,4 +150,27 @@ fn split(bytes: &[u8]) -> Option<(Stamp, &[u8])> {
 
 fn number<T: FromStr>(digits: &[u8]) -> Option<T> {
     std::str::from_utf8(digits).ok()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn server(run: &str, seconds: u64) -> Vec<Answer> {
+        let text = |text: String| Value::BulkString(text.into_bytes());
+        let time = Value::Array(vec![text(seconds.to_string()), text("5000".to_owned())]);
+        vec![Ok(time), Ok(text(format!("# Server\r\nrun_id:{run}\r\n")))]
+    }
+
+    #[test]
+    fn several_servers_are_one_run_which_a_gap_changes() {
+        let away = || vec![Err("away".to_owned()), Err("away".to_owned())];
+        let run = |answers, missing| servers(answers, missing).map(|all| (all.run, all.now_ms));
+        let both = || vec![server("b", 9), server("a", 8)];
+        assert_eq!(run(both(), false), Ok(("a,b".to_owned(), 8_005)));
+        assert_eq!(run(both(), true), Ok(("a,b,?".to_owned(), 8_005)));
+        assert_eq!(run(vec![away(), server("b", 9)], false), Ok(("b,?".to_owned(), 9_005)));
+        assert_eq!(run(vec![server("b", 9)], false), Ok(("b".to_owned(), 9_005)));
+        assert_eq!(run(vec![away()], false), Err("away".to_owned()));
+    }
 }

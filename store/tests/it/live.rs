@@ -1,6 +1,9 @@
 //! What the suites of the live log and the endpoint store share: opening stores, making events.
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use common::{
     event::{Event, EventId, Kind, VideoEvents},
@@ -9,7 +12,9 @@ use common::{
     live_log::{Appended, LiveLog, Retention},
     position::{Origin, Seq},
 };
+use futures_util::{StreamExt, future::LocalBoxFuture};
 use store::{memory::MemoryStore, redis::RedisStore};
+use tokio::time::sleep;
 use uuid::Uuid;
 
 /// Retention that no test runs into by accident.
@@ -54,6 +59,34 @@ pub(crate) fn event_with(data: Vec<u8>) -> Event {
 
 pub(crate) fn events(count: usize) -> Vec<Event> {
     (0..count).map(|_| event()).collect()
+}
+
+/// One video's append, repeated until it succeeds: what becomes of one that fails is not known, so
+/// this is what a dispatcher does.
+pub(crate) async fn append_until_done(
+    log: &dyn LiveLog,
+    video: &VideoId,
+    events: &[Event],
+) -> Appended {
+    let began = Instant::now();
+    loop {
+        let batch = VideoEvents {
+            video: video.clone(),
+            events: events.to_vec(),
+            until_ms: None,
+            show_anyway: false,
+        };
+        match log.append(vec![batch]).await.remove(0) {
+            Ok(appended) => return appended,
+            Err(error) => assert!(began.elapsed() < Duration::from_secs(100), "{error}"),
+        }
+        sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// A suite's cases on servers that all of them share, a few at a time.
+pub(crate) async fn run_all(cases: Vec<LocalBoxFuture<'_, ()>>) {
+    futures_util::stream::iter(cases).buffer_unordered(4).collect::<()>().await;
 }
 
 /// One video's append, which must succeed.

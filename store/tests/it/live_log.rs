@@ -30,6 +30,26 @@ macro_rules! suite {
                 super::$case(async |retention| live::redis(retention).await as _).await;
             })*
         }
+        mod sentinel {
+            #[tokio::test]
+            #[ignore = "needs Redis: run deploy/dev/test"]
+            async fn all_of_it() {
+                let servers = crate::redis_sentinel::Watched::start().await;
+                super::all_of_it_at(&servers.url()).await;
+            }
+        }
+        mod cluster {
+            #[tokio::test]
+            #[ignore = "needs Redis: run deploy/dev/test"]
+            async fn all_of_it() {
+                let servers = crate::redis_cluster::Servers::start(0).await;
+                super::all_of_it_at(&servers.url()).await;
+            }
+        }
+        async fn all_of_it_at(url: &str) {
+            let open = async |retention| live::redis_at(url, retention).await as Log;
+            live::run_all(vec![$(Box::pin($case(&open))),*]).await;
+        }
     };
 }
 

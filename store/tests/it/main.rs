@@ -24,6 +24,12 @@ mod memory;
 
 mod memory_model;
 
+mod redis_cluster;
+
 mod redis_faults;
 
+mod redis_sentinel;
+
 mod redis_server;
+
+mod redis_tls;

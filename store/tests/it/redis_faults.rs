@@ -278,7 +278,9 @@ async fn a_start_without_redis_says_what_to_do() {
     let expected = "can't reach Redis at redis://u:****@127.0.0.1:1/0: start it, or set live.url (";
     assert!(line.starts_with(expected), "{line}");
 
-    for url in ["http://u:hush@h", "redis://h:x", "rediss://u:hush@h", "redis+sentinel://h", ""] {
+    for url in
+        ["http://u:hush@h", "redis://h:x", "rediss://u:hush@h#insecure", "redis+sentinel://h", ""]
+    {
         let (kind, line) = error(url).await;
         assert!(matches!(kind, ConnectError::Address { .. }), "{line}");
     }

@@ -3,7 +3,8 @@
 use std::{
     net::TcpListener,
     process::{Child, Command, Stdio},
-    time::Duration,
+    sync::atomic::{AtomicU16, Ordering},
+    time::{Duration, Instant},
 };
 
 use redis::{Cmd, FromRedisValue};
@@ -13,21 +14,46 @@ use tokio::time::{sleep, timeout};
 pub(crate) struct RedisServer {
     child: Child,
     port: u16,
-    options: Vec<String>,
-    dir: TempDir,
+    arguments: Vec<String>,
+    /// Removed with it.
+    _dir: TempDir,
 }
 
 impl RedisServer {
     /// Started with these options besides its port and an empty directory; nothing is persisted
     /// but on SAVE.
     pub(crate) async fn start(options: &[&str]) -> Self {
-        let options: Vec<String> = options.iter().map(|&option| option.to_owned()).collect();
-        let dir = tempfile::tempdir().unwrap();
-        let port = free_port();
-        let child = spawn(port, &options, &dir);
-        let server = Self { child, port, options, dir };
+        Self::launch(options, |_| Vec::new()).await
+    }
+
+    /// A sentinel with this configuration, which it keeps up to date by itself.
+    pub(crate) async fn sentinel(config: &str) -> Self {
+        Self::launch(&["--sentinel"], |dir| {
+            let path = dir.path().join("sentinel.conf");
+            std::fs::write(&path, config).unwrap();
+            vec![path.display().to_string()]
+        })
+        .await
+    }
+
+    async fn launch(options: &[&str], first: impl FnOnce(&TempDir) -> Vec<String>) -> Self {
+        let (dir, port) = (tempfile::tempdir().unwrap(), free_port());
+        let mut arguments = first(&dir);
+        let path = dir.path().display().to_string();
+        let own =
+            ["--bind", "127.0.0.1", "--port", &port.to_string(), "--dir", &path].map(str::to_owned);
+        arguments.extend(own);
+        if !options.contains(&"--sentinel") {
+            arguments.extend(["--save", ""].map(str::to_owned));
+        }
+        arguments.extend(options.iter().map(|&option| option.to_owned()));
+        let server = Self { child: spawn(&arguments), port, arguments, _dir: dir };
         server.await_ready().await;
         server
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
     }
 
     pub(crate) fn url(&self) -> String {
@@ -49,11 +75,16 @@ impl RedisServer {
         sent.query_async(&mut connection).await
     }
 
-    /// `kill -9`, then a new process in the same directory: it has what the last SAVE wrote.
-    pub(crate) async fn kill_and_restart(&mut self) {
+    /// `kill -9`.
+    pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
-        self.child = spawn(self.port, &self.options, &self.dir);
+    }
+
+    /// `kill -9`, then a new process in the same directory: it has what the last SAVE wrote.
+    pub(crate) async fn kill_and_restart(&mut self) {
+        self.kill();
+        self.child = spawn(&self.arguments);
         self.await_ready().await;
     }
 
@@ -81,23 +112,34 @@ impl Drop for RedisServer {
     }
 }
 
-fn spawn(port: u16, options: &[String], dir: &TempDir) -> Child {
+fn spawn(arguments: &[String]) -> Child {
     Command::new("redis-server")
-        .args(["--bind", "127.0.0.1", "--port", &port.to_string(), "--save", ""])
-        .arg("--dir")
-        .arg(dir.path())
-        .args(options)
+        .args(arguments)
         .stdout(Stdio::null())
         .spawn()
         .expect("install redis-server, or run deploy/dev/test, which does")
 }
 
-/// A port that nothing listens on, below those that outgoing connections take.
-fn free_port() -> u16 {
-    let start = 7_000 + u16::try_from(std::process::id() % 2_000).unwrap();
+/// A port that nothing listens on, below those that outgoing connections take. Each is given once;
+/// test processes that run at the same time begin at different ones.
+pub(crate) fn free_port() -> u16 {
+    const PORTS: std::ops::Range<u16> = 5_500..9_990;
+    static GIVEN: AtomicU16 = AtomicU16::new(0);
+    let start = 100 * u16::try_from(std::process::id() % 44).unwrap();
+    let next = || {
+        let offset =
+            (start + GIVEN.fetch_add(1, Ordering::Relaxed)) % u16::try_from(PORTS.len()).unwrap();
+        PORTS.start + offset
+    };
     let is_free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
-    let taken = TAKEN.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-    (start + 50 * taken..9_990).find(is_free).expect("a free port")
+    std::iter::repeat_with(next).take(PORTS.len()).find(is_free).expect("a free port")
 }
 
-static TAKEN: std::sync::atomic::AtomicU16 = std::sync::atomic::AtomicU16::new(0);
+/// Waits until `done` says so.
+pub(crate) async fn eventually(what: &str, done: impl AsyncFn() -> bool) {
+    let began = Instant::now();
+    while !done().await {
+        assert!(began.elapsed() < Duration::from_secs(60), "not in time: {what}");
+        sleep(Duration::from_millis(50)).await;
+    }
+}

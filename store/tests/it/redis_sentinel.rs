@@ -1,0 +1,217 @@
+//! Sentinels, and the servers that they watch: of a test's own.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use common::{
+    event::EventId,
+    ids::VideoId,
+    live_log::{Appended, From, LiveLog},
+    position::Position,
+};
+use store::redis::{ConnectError, RedisStore};
+use tokio::time::sleep;
+
+use crate::{
+    live::{AMPLE, append, append_until_done, events, origin, redis_at, seqs, video},
+    redis_server::{RedisServer, eventually},
+};
+
+/// Two servers and three sentinels.
+pub(crate) struct Watched {
+    master: RedisServer,
+    other: RedisServer,
+    sentinels: Vec<RedisServer>,
+}
+
+impl Watched {
+    /// A master and its replica, known to three sentinels that know each other.
+    pub(crate) async fn start() -> Self {
+        let master = RedisServer::start(&[]).await;
+        let replica_of = format!("127.0.0.1 {}", master.port());
+        let other = RedisServer::start(&["--replicaof", &replica_of]).await;
+        let watched = Self::by_sentinels(master, other).await;
+        eventually("the replica follows", async || {
+            info(&watched.other).await.contains("master_link_status:up")
+        })
+        .await;
+        for sentinel in &watched.sentinels {
+            eventually("all know each other", async || {
+                let details: BTreeMap<String, String> =
+                    sentinel.run(&["SENTINEL", "MASTER", "live"]).await;
+                details["num-other-sentinels"] == "2" && details["num-slaves"] == "1"
+            })
+            .await;
+        }
+        watched
+    }
+
+    async fn by_sentinels(master: RedisServer, other: RedisServer) -> Self {
+        let mut sentinels = Vec::new();
+        for _ in 0..3 {
+            sentinels.push(sentinel(&master, "").await);
+        }
+        Self { master, other, sentinels }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        let hosts: Vec<_> = self
+            .sentinels
+            .iter()
+            .map(|sentinel| format!("127.0.0.1:{}", sentinel.port()))
+            .collect();
+        format!("redis+sentinel://{}/live", hosts.join(","))
+    }
+
+    async fn store(&self) -> Arc<RedisStore> {
+        redis_at(&self.url(), AMPLE).await
+    }
+}
+
+/// One that watches `master` and finds soon what there is to find.
+async fn sentinel(master: &RedisServer, more: &str) -> RedisServer {
+    let config = format!(
+        "sentinel monitor live 127.0.0.1 {} 2\n\
+         sentinel down-after-milliseconds live 500\n\
+         sentinel failover-timeout live 5000\n{more}\n",
+        master.port()
+    );
+    let sentinel = RedisServer::sentinel(&config).await;
+    if more.is_empty() {
+        let periods = ["publish-period", "info-period", "ping-period", "ask-period"];
+        for period in periods {
+            sentinel.run::<()>(&["SENTINEL", "DEBUG", period, "200"]).await;
+        }
+    }
+    sentinel
+}
+
+async fn info(server: &RedisServer) -> String {
+    server.run(&["INFO", "replication"]).await
+}
+
+async fn keys(server: &RedisServer, video: &VideoId) -> usize {
+    server.run::<Vec<String>>(&["KEYS", &format!("*{video}*")]).await.len()
+}
+
+fn last(appended: &Appended) -> Position {
+    appended.entries.last().unwrap().position
+}
+
+#[tokio::test]
+#[ignore = "needs Redis: run deploy/dev/test"]
+async fn appends_go_on_when_the_master_is_killed_and_a_sentinel_dead() {
+    let mut watched = Watched::start().await;
+    watched.sentinels[0].kill();
+    let (store, video) = (watched.store().await, video());
+    let mut places = BTreeMap::<Position, EventId>::new();
+    let mut note = |appended: &Appended| {
+        for entry in &appended.entries {
+            let known = places.insert(entry.position, entry.event.id);
+            assert!(known.is_none_or(|id| id == entry.event.id), "{:?} twice", entry.position);
+        }
+        last(appended)
+    };
+    let mut before = note(&append(&*store, &video, &events(3)).await);
+    for _ in 0..19 {
+        before = note(&append(&*store, &video, &events(3)).await);
+    }
+    watched.master.kill();
+    let mut after = before;
+    for _ in 0..20 {
+        after = note(&append_until_done(&*store, &video, &events(3)).await);
+    }
+    assert!(after.epoch > before.epoch && after.seq == 60, "{before:?} {after:?}");
+    assert!(info(&watched.other).await.contains("role:master"));
+    let page = store.read(&video, From::After(before), 9).await.unwrap();
+    assert!(!page.covers(before), "viewers are told");
+}
+
+#[tokio::test]
+#[ignore = "needs Redis: run deploy/dev/test"]
+async fn nobody_stays_with_a_master_that_was_frozen() {
+    let watched = Watched::start().await;
+    let (store, video) = (watched.store().await, video());
+    let before = last(&append(&*store, &video, &events(2)).await);
+    watched.master.signal("-STOP");
+    let promoted = append_until_done(&*store, &video, &events(1)).await;
+    watched.master.signal("-CONT");
+    let late = watched.store().await;
+    let more = append_until_done(&*late, &video, &events(1)).await;
+    let again = append_until_done(&*store, &video, &events(1)).await;
+    assert!(last(&promoted).epoch > before.epoch);
+    for (appended, seq) in [(promoted.clone(), 1), (more, 2), (again, 3)] {
+        assert_eq!(last(&appended), Position { seq, ..last(&promoted) });
+    }
+}
+
+/// The old master answers all the while. (Nobody promoted the other one: sentinels are told of it
+/// one by one, as they would hear of a failover.)
+#[tokio::test]
+#[ignore = "needs Redis: run deploy/dev/test"]
+async fn a_master_is_left_when_most_sentinels_name_another_and_not_before() {
+    let (old, new) = (RedisServer::start(&[]).await, RedisServer::start(&[]).await);
+    let mut watched = Watched::by_sentinels(old, new).await;
+    let (store, video) = (watched.store().await, video());
+    append(&*store, &video, &events(1)).await;
+
+    let port = watched.other.port().to_string();
+    let tell = async |sentinel: &RedisServer| {
+        sentinel.run::<()>(&["SENTINEL", "REMOVE", "live"]).await;
+        sentinel.run::<()>(&["SENTINEL", "MONITOR", "live", "127.0.0.1", &port, "2"]).await;
+    };
+    tell(&watched.sentinels[0]).await;
+    watched.sentinels[1].signal("-STOP");
+    watched.sentinels[2].signal("-STOP");
+    sleep(Duration::from_millis(2_500)).await;
+    let appended = append(&*store, &video, &events(1)).await;
+    assert_eq!(seqs(&appended), [2], "all that answer say so: one of three");
+    assert_eq!(keys(&watched.other, &video).await, 0);
+
+    watched.sentinels[1].signal("-CONT");
+    tell(&watched.sentinels[1]).await;
+    eventually("the new master is used", async || {
+        append_until_done(&*store, &video, &events(1)).await;
+        keys(&watched.other, &video).await > 0
+    })
+    .await;
+    let stayed = keys(&watched.master, &video).await;
+    watched.master.run::<()>(&["FLUSHALL"]).await;
+    append_until_done(&*store, &video, &events(1)).await;
+    assert_eq!((stayed > 0, keys(&watched.master, &video).await), (true, 0));
+    watched.sentinels[2].kill();
+    append(&*store, &video, &events(1)).await;
+}
+
+#[tokio::test]
+#[ignore = "needs Redis: run deploy/dev/test"]
+async fn a_start_without_sentinels_says_what_to_do() {
+    let error = async |url: &str| {
+        let error = RedisStore::connect(url, origin(), AMPLE).await.err().unwrap();
+        let line = error.to_string();
+        assert!(!line.contains("hush") && !line.contains('\n'), "{line}");
+        (error, line)
+    };
+    let (kind, line) =
+        error("redis+sentinel://u:hush@127.0.0.1:1,127.0.0.1:2/live?sentinel_password=hush").await;
+    assert!(matches!(kind, ConnectError::Unreachable { .. }), "{line}");
+    let shown = "redis+sentinel://u:****@127.0.0.1:1,127.0.0.1:2/live?sentinel_password=****";
+    assert!(line.contains(shown), "{line}");
+
+    let server = RedisServer::start(&["--requirepass", "hush"]).await;
+    let sentinel = sentinel(&server, "requirepass secret\nsentinel auth-pass live hush").await;
+    let at = format!("127.0.0.1:{}", sentinel.port());
+    let no_sentinel = RedisServer::start(&[]).await;
+    let plain = no_sentinel.url().replace("://", "+sentinel://") + "/live";
+    for (url, refused, expected) in [
+        (format!("redis+sentinel://:hush@{at}/live"), true, "want ?sentinel_password="),
+        (format!("redis+sentinel://{at}/live?sentinel_password=secret"), true, "NOAUTH"),
+        (format!("redis+sentinel://:hush@{at}/other?sentinel_password=secret"), false, "No such"),
+        (plain, false, "no sentinel names the master"),
+    ] {
+        let (kind, line) = error(&url).await;
+        assert_eq!(matches!(kind, ConnectError::Refused { .. }), refused, "{line}");
+        assert!(line.contains(expected), "{line}");
+    }
+    let url = format!("redis+sentinel://:hush@{at}/live?sentinel_password=secret");
+    append(&*redis_at(&url, AMPLE).await, &video(), &events(1)).await;
+}
