@@ -15,6 +15,7 @@ mod behind;
 mod client;
 mod comments;
 mod crash;
+mod damage;
 mod descriptors;
 mod drain;
 mod kinds;
