@@ -17,6 +17,7 @@ mod comments;
 mod crash;
 mod damage;
 mod descriptors;
+mod disk;
 mod drain;
 mod kinds;
 #[path = "../support/process.rs"]
