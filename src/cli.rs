@@ -38,6 +38,10 @@ pub(crate) fn parse(
         "migrate" => {
             Ok(Invocation::Migrate { config: Box::new(load(Role::Tool, sources()).config?) })
         }
+        "repair" => {
+            let check = words.last.get_flag(commands::CHECK);
+            Ok(Invocation::Repair { config: Box::new(load(Role::Tool, sources()).config?), check })
+        }
         "token" => token(words.last, sources()),
         "config check" => Ok(Invocation::ConfigCheck(load(words.role(), sources()))),
         "config print" => Ok(Invocation::ConfigPrint(load(words.role(), sources()))),

@@ -19,6 +19,7 @@ use cli::{Invocation, TokenRequest};
 
 mod announce;
 mod cli;
+mod repair;
 mod terminal;
 
 #[tokio::main]
@@ -30,6 +31,7 @@ async fn main() -> ExitCode {
     let done = match invocation {
         Invocation::Run { role, config } => run(role, &config).await,
         Invocation::Migrate { config } => migrate(&config).await,
+        Invocation::Repair { config, check } => repair::run(&config, check),
         Invocation::Token { config, request } => token(&config, request),
         Invocation::ConfigCheck(loaded) => return cli::config::check(&loaded),
         Invocation::ConfigPrint(loaded) => return cli::config::print(&loaded),

@@ -14,6 +14,8 @@ use super::flags::with_keys;
 pub(super) const CONFIG: &str = "config";
 /// Name of the argument with a process's role, or a token's.
 pub(super) const ROLE: &str = "role";
+/// Name of the flag of a repair that changes nothing.
+pub(super) const CHECK: &str = "check";
 
 const TEMPLATE_TAIL: &str = "Every configuration key is a flag as well (`--help` lists them), an environment variable \
      (CHORUS_STORE__PATH for store.path) and a line of the file; the flag wins.";
@@ -37,6 +39,7 @@ pub(super) fn chorus() -> Command {
             Command::new("migrate")
                 .about("Creates or upgrades the CQL keyspace and tables; safe to run twice"),
         ))
+        .subcommand(configured(repair()))
         .subcommand(configured(token()))
         .subcommand(config())
         .subcommand(tail())
@@ -71,6 +74,22 @@ fn config() -> Command {
         .about("Checks or shows the configuration")
         .subcommand_required(true)
         .subcommands([configured(check), configured(print)])
+}
+
+fn repair() -> Command {
+    Command::new("repair")
+        .about("Makes the embedded store in store.path whole again; safe to run twice")
+        .long_about(
+            "Makes the embedded store in store.path whole again while no server runs on it. Keeps \
+             all records that are whole, says what is lost, and keeps the damaged files aside. Says \
+             `nothing to repair`, and changes nothing, when every byte is as it should be.",
+        )
+        .arg(
+            Arg::new(CHECK)
+                .long(CHECK)
+                .action(ArgAction::SetTrue)
+                .help("Only says what is damaged, with exit code 1 if anything is"),
+        )
 }
 
 fn token() -> Command {

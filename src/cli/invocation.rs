@@ -24,6 +24,13 @@ pub(crate) enum Invocation {
         /// Checked key by key only; `store` matters.
         config: Box<Config>,
     },
+    /// Repair the embedded store, or only look at it.
+    Repair {
+        /// Checked key by key only; `store` matters.
+        config: Box<Config>,
+        /// Whether it is only looked at.
+        check: bool,
+    },
     /// Print a token.
     Token {
         /// `auth.hs256_secret` is not empty.

@@ -208,3 +208,20 @@ fn help_lists_every_key_and_short_help_none() {
     let Err(Stop::Asked(tail)) = parsed(&["tail", "--help"]) else { panic!("no help") };
     assert!(!tail.contains("--store.path"), "{tail}");
 }
+
+#[test]
+fn a_repair_or_a_look() {
+    for (line, expected) in [
+        (&["repair", "--store.path", "p"][..], false),
+        (&["--store.path", "p", "repair", "--check"], true),
+    ] {
+        match parsed(line) {
+            Ok(Invocation::Repair { config, check }) => {
+                assert_eq!((config.store.path.to_str(), check), (Some("p"), expected));
+            }
+            other => panic!("{line:?}: {other:?}"),
+        }
+    }
+    let told = mistakes(parsed(&["repair", "--store.pth", "p"]));
+    assert!(told.len() == 1 && told[0].contains("store.pth"), "{told:?}");
+}

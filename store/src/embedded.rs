@@ -1,13 +1,28 @@
 //! The comment store on the local disk, inside the process: [`EmbeddedStore`].
 //!
 //! Tables of the fjall engine (log-structured merge trees behind one journal), written by one
-//! thread that commits in groups, and an own checksum per record, because the engine drops a
-//! damaged part of its journal without a word.
+//! thread that commits in groups, with an own checksum per record. The engine drops a damaged part
+//! of its journal, and some damaged tables, without a word: so its files are checked before it
+//! opens them, and [`repair()`] keeps what is whole of a damaged store.
 
+mod audit;
+mod batches;
+mod bytes;
+mod check;
+mod damage;
 mod expiry;
 mod group_commit;
 mod journal;
+mod lock;
+mod manifest;
+mod open_error;
+mod rebuild;
 mod record;
+mod repair;
+mod salvage;
+mod sections;
+mod swap;
+mod table_file;
 mod tables;
 
 use std::{path::Path, sync::Arc, time::Duration};
@@ -20,10 +35,14 @@ use common::{
 };
 use tokio::{sync::Semaphore, task::spawn_blocking, time::timeout};
 
+use audit::Audit;
+pub use damage::Damage;
 use group_commit::GroupCommit;
 use journal::{Journal, Write};
+pub use open_error::OpenError;
 use record::Flaw;
-pub use tables::OpenError;
+pub use repair::{Report, check, repair};
+pub use salvage::Lost;
 use tables::Tables;
 
 /// Reads at a time, each on a thread of its own while it may wait for the disk. Further ones queue
@@ -38,11 +57,12 @@ pub struct EmbeddedStore {
     commit: GroupCommit<Journal>,
     tables: Tables,
     reads: Arc<Semaphore>,
+    _audit: Audit,
 }
 
 impl EmbeddedStore {
-    /// Opens the store in `path`, which is made when it isn't there. Blocks while it reads the
-    /// journal again: at most some seconds, after a kill under load.
+    /// Opens the store in `path`, which is made when it isn't there. Blocks while it checks the
+    /// journal and reads it again: at most some seconds, after a kill under load.
     ///
     /// # Errors
     /// When another process has it, it can't be made, read or written, or is damaged.
@@ -50,7 +70,9 @@ impl EmbeddedStore {
         let tables = Tables::open(path)?;
         let journal = Journal::new(tables.clone(), journal::free_bytes_at(path));
         let commit = GroupCommit::start(journal).map_err(|why| OpenError::io(path, why))?;
-        Ok(Self { commit, tables, reads: Arc::new(Semaphore::new(READS_MAX)) })
+        let audit = Audit::start(path.to_owned()).map_err(|why| OpenError::io(path, why))?;
+        let reads = Arc::new(Semaphore::new(READS_MAX));
+        Ok(Self { commit, tables, reads, _audit: audit })
     }
 
     /// Ends when writing has failed for good (say, an fsync error) or hangs, with the reason.

@@ -15,7 +15,9 @@ mod behind;
 mod client;
 mod comments;
 mod crash;
+mod damage;
 mod descriptors;
+mod disk;
 mod drain;
 mod kinds;
 #[path = "../support/process.rs"]

@@ -4,7 +4,7 @@ use std::{
     env,
     net::SocketAddr,
     path::Path,
-    process::{Output, Stdio},
+    process::{ExitStatus, Output, Stdio},
 };
 
 use tokio::{
@@ -24,8 +24,12 @@ pub(crate) fn command(folder: &Path, args: &[&str]) -> Command {
 
 /// The same with so many file descriptors.
 pub(crate) fn limited(descriptors: u32, folder: &Path, args: &[&str]) -> Command {
-    let script = format!("ulimit -n {descriptors} && exec \"$@\"");
-    program("sh", folder, &[&["-c", &script, "sh", BINARY], args].concat())
+    through_shell(&format!("ulimit -n {descriptors} && exec \"$@\""), folder, args)
+}
+
+/// The same, started by a shell's `script`, which runs `"$@"`.
+pub(crate) fn through_shell(script: &str, folder: &Path, args: &[&str]) -> Command {
+    program("sh", folder, &[&["-c", script, "sh", BINARY], args].concat())
 }
 
 fn program(name: &str, folder: &Path, args: &[&str]) -> Command {
@@ -89,9 +93,13 @@ impl Process {
         Client::new(self.public.expect("no public socket"))
     }
 
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id().expect("it has ended")
+    }
+
     /// Processor time that it has used, in hundredths of a second.
     pub(crate) fn ticks(&self) -> u64 {
-        let pid = self.child.id().expect("it has ended");
+        let pid = self.pid();
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
         let fields = stat.rsplit(')').next().unwrap().split_whitespace();
         fields.skip(11).take(2).map(|ticks| ticks.parse::<u64>().unwrap()).sum()
@@ -99,7 +107,7 @@ impl Process {
 
     /// Sends a signal by its name, such as `STOP`.
     pub(crate) async fn signal(&self, name: &str) {
-        let pid = self.child.id().expect("it has ended").to_string();
+        let pid = self.pid();
         // The shell's own: not every system has a `kill` to be run.
         let kill = Command::new("sh").args(["-c", &format!("kill -s {name} {pid}")]).status();
         let status = timeout(GUARD, kill).await.expect("kill hangs").expect("no shell");
@@ -107,8 +115,8 @@ impl Process {
     }
 
     /// Waits until it has ended by itself.
-    pub(crate) async fn ended(mut self) {
-        timeout(GUARD, self.child.wait()).await.expect("it does not end").unwrap();
+    pub(crate) async fn ended(mut self) -> ExitStatus {
+        timeout(GUARD, self.child.wait()).await.expect("it does not end").unwrap()
     }
 
     /// kill -9.

@@ -37,12 +37,21 @@ fn age(comment: CommentId, now_ms: u64) -> Duration {
 
 /// The compaction filter of a table, where it has one.
 pub(super) fn filter_of(table: &str) -> Option<Arc<dyn Factory>> {
-    let comment_of: CommentOf = match table {
-        tables::CLAIMS => claimed,
-        tables::SETTLED => settled,
-        _ => return None,
-    };
-    Some(Arc::new(Expired { comment_of }))
+    Some(Arc::new(Expired { comment_of: comment_of(table)? }))
+}
+
+/// Whether a record may have left the disk by its age.
+pub(super) fn may_be_gone(table: &str, key: &[u8], value: &[u8]) -> bool {
+    let comment = comment_of(table).and_then(|comment_of| comment_of(key, value));
+    comment.is_some_and(|id| age(id, now_ms()) > CLAIM_AGE_MAX)
+}
+
+fn comment_of(table: &str) -> Option<CommentOf> {
+    match table {
+        tables::CLAIMS => Some(claimed),
+        tables::SETTLED => Some(settled),
+        _ => None,
+    }
 }
 
 /// The comment by whose age a record expires, by the record's key and value. `None` for what can't

@@ -13,7 +13,7 @@ use super::{
 };
 
 /// Free bytes that writes leave on the disk at least: one table written out, and a bit.
-const FREE_BYTES_MIN: u64 = MEMTABLE_BYTES_MAX + 8 * 1024 * 1024;
+pub(super) const FREE_BYTES_MIN: u64 = MEMTABLE_BYTES_MAX + 8 * 1024 * 1024;
 /// Free bytes that writes leave on the disk at most.
 const FREE_BYTES_MAX: u64 = 1024 * 1024 * 1024;
 
@@ -174,12 +174,19 @@ impl Sink for Journal {
         let mut claimed = Claimed::new();
         let answers =
             writes.into_iter().map(|write| self.stage(write, &mut batch, &mut claimed)).collect();
-        batch.commit().map_err(|why| {
-            CommitError::Fatal(format!(
-                "writing to the disk failed ({why}); check it, then restart"
-            ))
-        })?;
+        batch.commit().map_err(|why| CommitError::Fatal(fatal(&why)))?;
         Ok(answers)
+    }
+}
+
+/// What is to be told when nothing more is written.
+fn fatal(why: &fjall::Error) -> String {
+    match why {
+        // By one of its own threads, which could not write a table, or not read one to merge it.
+        fjall::Error::Poisoned => "the storage engine gave up writing; check the disk, run \
+                                   `chorus repair --check`, then restart"
+            .into(),
+        why => format!("writing to the disk failed ({why}); check it, then restart"),
     }
 }
 
@@ -206,6 +213,13 @@ mod tests {
         assert!(matches!(refusal, Err(CommitError::Refused(why)) if why.contains("23 MiB free")));
         free.store(FREE_BYTES_MIN, Ordering::Relaxed);
         assert_eq!(journal.commit(put()).unwrap().len(), 1);
+    }
+
+    /// A table that can't be read to merge it stops the engine at every start.
+    #[test]
+    fn who_reads_of_a_stopped_engine_is_led_to_the_damage() {
+        assert!(fatal(&fjall::Error::Poisoned).contains("`chorus repair --check`"));
+        assert!(fatal(&fjall::Error::Io(io::ErrorKind::StorageFull.into())).contains("writing"));
     }
 
     /// A batch is synced unless nothing but settled marks is in it.

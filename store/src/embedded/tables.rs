@@ -1,15 +1,21 @@
 //! The directory of the embedded store: taking it for this process, and the tables inside.
 
 use std::{
-    fs::{self, File, TryLockError},
+    fs::{self, File},
     io,
-    path::{Path, PathBuf},
+    path::Path,
     sync::Arc,
 };
 
 use fjall::{Database, Keyspace, KeyspaceCreateOptions};
 
-use super::expiry;
+use super::{
+    check::{self, First, Written},
+    expiry,
+    lock::Lock,
+    open_error::OpenError,
+    record, swap,
+};
 
 /// Bytes of recent writes that a table keeps in memory before it writes them out, sorted. Small, so
 /// that memory is bounded and a nearly full disk has room for what is written out.
@@ -23,64 +29,6 @@ const COMMENTS: &str = "comments";
 pub(super) const CLAIMS: &str = "claims";
 const PENDING: &str = "pending";
 pub(super) const SETTLED: &str = "settled";
-
-/// Why the embedded store could not be opened.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// Another process has it.
-    #[error("{} is in use by another chorus process; stop it or set store.path", .0.display())]
-    InUse(PathBuf),
-    /// Something else stands there.
-    #[error("{} is not a directory; move it away or set store.path", .0.display())]
-    NotADirectory(PathBuf),
-    /// The user chorus runs as may not.
-    #[error("no permission to write to {}; change its owner or set store.path", .0.display())]
-    Permission(PathBuf),
-    /// Written by another version of the storage engine.
-    #[error("{} was written by another version of chorus; start that one, or set store.path", .0.display())]
-    Version(PathBuf),
-    /// What is there can't be read.
-    #[error("{} is damaged ({why}); keep a copy of it and restore a backup, or set store.path", path.display())]
-    Damaged {
-        /// The directory.
-        path: PathBuf,
-        /// What the storage engine says.
-        why: String,
-    },
-    /// Anything else that the operating system refuses.
-    #[error("{}: {why}; mend that or set store.path", path.display())]
-    Io {
-        /// The directory.
-        path: PathBuf,
-        /// What the operating system says.
-        why: io::Error,
-    },
-}
-
-impl OpenError {
-    pub(super) fn io(path: &Path, why: io::Error) -> Self {
-        let is_directory = path.is_dir();
-        let path = path.to_owned();
-        match why.kind() {
-            io::ErrorKind::PermissionDenied => Self::Permission(path),
-            io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists if !is_directory => {
-                Self::NotADirectory(path)
-            }
-            _ => Self::Io { path, why },
-        }
-    }
-
-    fn engine(path: &Path, why: fjall::Error) -> Self {
-        match why {
-            fjall::Error::Locked => Self::InUse(path.to_owned()),
-            fjall::Error::Io(why) | fjall::Error::Storage(fjall::LsmError::Io(why)) => {
-                Self::io(path, why)
-            }
-            fjall::Error::InvalidVersion(Some(_)) => Self::Version(path.to_owned()),
-            why => Self::Damaged { path: path.to_owned(), why: why.to_string() },
-        }
-    }
-}
 
 /// The open tables. Clones are handles of the same; the directory stays taken until all are gone.
 #[derive(Clone)]
@@ -100,14 +48,41 @@ impl Tables {
     /// Opens the directory, and makes it when there is none. The engine locks a file inside it, so
     /// one process has it at a time; the kernel lets go of that lock however the process ends.
     pub(super) fn open(path: &Path) -> Result<Self, OpenError> {
-        fs::create_dir_all(path).map_err(|why| OpenError::io(path, why))?;
-        finish_half_made(path)?;
+        let io = |why| OpenError::io(path, why);
+        fs::create_dir_all(path).map_err(io)?;
+        let first = prepare(path)?;
         let tables = Self::open_engine(path).map_err(|why| OpenError::engine(path, why))?;
-        sync_directories(path).map_err(|why| OpenError::io(path, why))?;
+        if let Some(first) = first.filter(|first| !tables.has(first)) {
+            return Err(OpenError::damaged(path, &[first.damage()]));
+        }
+        sync_directories(path).map_err(io)?;
         Ok(tables)
     }
 
-    fn open_engine(path: &Path) -> fjall::Result<Self> {
+    /// Whether the engine took in what a batch writes. What it can't read counts as there: whoever
+    /// reads it is told.
+    pub(super) fn has(&self, first: &First) -> bool {
+        first.writes.iter().all(|Written { table, key, value }| {
+            self.numbered(*table).is_none_or(|(name, table)| {
+                expiry::may_be_gone(name, key, value) || table.contains_key(key).unwrap_or(true)
+            })
+        })
+    }
+
+    /// The table that has this number in journals, and its name.
+    fn numbered(&self, number: u64) -> Option<(&'static str, &Keyspace)> {
+        let folder = number.to_string();
+        self.named().into_iter().find(|(_, table)| table.path().ends_with(&folder))
+    }
+
+    /// All tables in the order in which they are made, which numbers them from 1.
+    pub(super) fn named(&self) -> [(&'static str, &Keyspace); 4] {
+        let Self { comments, claims, pending, settled, .. } = self;
+        [(COMMENTS, comments), (CLAIMS, claims), (PENDING, pending), (SETTLED, settled)]
+    }
+
+    /// Has the engine open the directory, whatever is in it.
+    pub(super) fn open_engine(path: &Path) -> fjall::Result<Self> {
         let db = Database::builder(path)
             .cache_size(CACHE_BYTES)
             .max_journaling_size(JOURNAL_BYTES_MAX)
@@ -125,27 +100,37 @@ impl Tables {
 
     /// Bytes of all tables on disk, without the journal.
     pub(super) fn disk_space(&self) -> u64 {
-        let tables = [&self.comments, &self.claims, &self.pending, &self.settled];
-        tables.into_iter().map(Keyspace::disk_space).sum()
+        self.named().into_iter().map(|(_, table)| table.disk_space()).sum()
     }
 }
 
-/// A process that died in the middle of making the directory leaves a journal without the marker
-/// that the engine writes last, and the engine then refuses to make another. Nothing was ever
-/// written to that journal.
-fn finish_half_made(path: &Path) -> Result<(), OpenError> {
-    let (marker, journal) = (path.join("version"), path.join("0.jnl"));
-    if marker.exists() || !journal.exists() {
+/// Looks at what is there before the engine believes it, and clears away what a process that died
+/// left half written. Gives the oldest batch, to be asked for once the store is open.
+fn prepare(path: &Path) -> Result<Option<First>, OpenError> {
+    let io = |why| OpenError::io(path, why);
+    // Until the engine takes it: another process may have begun writing.
+    let _lock = Lock::take(path)?;
+    if swap::is_under_way(path) {
+        return Err(OpenError::HalfRepaired(path.to_owned()));
+    }
+    let mut findings = check::before_open(path).map_err(io)?;
+    let first = findings.first.take();
+    findings.mend_tail().map_err(io)?;
+    let damages = findings.damages(path)?;
+    if !damages.is_empty() {
+        return Err(OpenError::damaged(path, &damages));
+    }
+    finish_half_made(path).map_err(io)?;
+    Ok(first)
+}
+
+/// A process that died in the middle of making the directory leaves an empty journal without the
+/// marker that the engine writes last, and the engine then refuses to make another.
+fn finish_half_made(path: &Path) -> io::Result<()> {
+    if path.join(check::MARKER).exists() {
         return Ok(());
     }
-    let io = |why| OpenError::io(path, why);
-    // The engine's own lock: a process that is just making the directory has it.
-    let lock = File::create(path.join("lock")).map_err(io)?;
-    match lock.try_lock() {
-        Ok(()) => fs::remove_file(journal).map_err(io),
-        Err(TryLockError::WouldBlock) => Err(OpenError::InUse(path.to_owned())),
-        Err(TryLockError::Error(why)) => Err(io(why)),
-    }
+    check::journals(path)?.into_iter().try_for_each(|(_, journal)| fs::remove_file(journal))
 }
 
 /// The engine syncs what it writes into its directories, but not the entries of the directories

@@ -12,6 +12,8 @@ mod cql_server;
 
 mod cql_store;
 
+mod embedded_damage;
+
 mod embedded_store;
 
 mod endpoint_store;

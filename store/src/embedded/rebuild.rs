@@ -1,0 +1,150 @@
+//! A store written anew from what can be read of another one's files: the second half of
+//! [`repair()`](super::repair()), for when its tables are damaged.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use fjall::{Keyspace, OwnedWriteBatch, PersistMode};
+
+use super::{
+    batches,
+    bytes::Rest,
+    check,
+    damage::Trouble,
+    manifest, repair,
+    salvage::{self, Lost},
+    tables::Tables,
+};
+
+/// Records written at a time.
+const BATCH_LEN: usize = 1_000;
+/// A file for [`salvage`], in the new store's folder.
+const SCRATCH: &str = "scratch";
+
+/// Writes all that is whole of the store in `path` into a new one in `new`, oldest first, so that
+/// what was newer stays so.
+pub(super) fn all(path: &Path, new: &Path) -> io::Result<Vec<Lost>> {
+    let tables = Tables::open_engine(new).map_err(io::Error::other)?;
+    let mut lost = Vec::new();
+    let mut copy = Copy { batch: batch(&tables), tables: &tables };
+    for (nth, (_, table)) in tables.named().into_iter().enumerate() {
+        let folder = path.join(check::TABLES).join((nth + 1).to_string());
+        for file in files(&folder)? {
+            lost.extend(of_file(&file, &new.join(SCRATCH), &mut copy, table)?);
+        }
+    }
+    let journals = check::journals(path)?;
+    for (nth, (_, journal)) in journals.iter().enumerate() {
+        of_journal(journal, nth + 1 == journals.len(), &mut copy, &mut lost)?;
+    }
+    copy.write()?;
+    tables.db.persist(PersistMode::SyncAll).map_err(io::Error::other)?;
+    Ok(lost)
+}
+
+/// A table's files, oldest first. Where the manifest is damaged it may name too few: all others
+/// count as older, which is right for comments, since those never change.
+fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let listed = match manifest::read(folder) {
+        Ok(listed) => listed.unwrap_or_default(),
+        Err(Trouble::Io(why)) => return Err(why),
+        Err(Trouble::Damage(_)) => {
+            let listed = newest_manifest(folder)?.unwrap_or_default();
+            let mut files = unlisted(folder, &listed)?;
+            files.extend(listed.into_iter().rev().map(|listed| listed.file));
+            return Ok(files);
+        }
+    };
+    Ok(listed.into_iter().rev().map(|listed| listed.file).collect())
+}
+
+fn newest_manifest(folder: &Path) -> io::Result<Option<Vec<manifest::Listed>>> {
+    let Ok(entries) = fs::read_dir(folder) else { return Ok(None) };
+    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let numbers = names.filter_map(|name| name.strip_prefix('v')?.parse::<u64>().ok());
+    let Some(newest) = numbers.max() else { return Ok(None) };
+    Ok(manifest::parse(&fs::read(folder.join(format!("v{newest}")))?, folder))
+}
+
+fn unlisted(folder: &Path, listed: &[manifest::Listed]) -> io::Result<Vec<PathBuf>> {
+    let files = folder.join(manifest::FILES);
+    if !files.is_dir() {
+        return Ok(Vec::new());
+    }
+    let entries = fs::read_dir(files)?.collect::<io::Result<Vec<_>>>()?;
+    let mut files = entries.into_iter().map(|entry| entry.path()).collect::<Vec<_>>();
+    files.retain(|file| listed.iter().all(|listed| listed.file != *file));
+    // By number: the engine counts them up.
+    files.sort_by_key(|file| file.file_name().and_then(|name| name.to_str()?.parse::<u64>().ok()));
+    Ok(files)
+}
+
+fn of_file(
+    file: &Path,
+    scratch: &Path,
+    copy: &mut Copy<'_>,
+    table: &Keyspace,
+) -> io::Result<Vec<Lost>> {
+    if !file.exists() {
+        let file = file.to_owned();
+        return Ok(vec![Lost { file, at: 0..0, records: None, names: Vec::new() }]);
+    }
+    let mut before = None;
+    salvage::of_table(file, scratch, |record| {
+        let key = record.key.user_key;
+        // The newest state of a key comes first.
+        if before.replace(key.clone()).is_some_and(|before| before == key) {
+            return Ok(());
+        }
+        let value = (!record.key.value_type.is_tombstone()).then_some(record.value);
+        copy.put(table, &key, value.as_deref())
+    })
+}
+
+fn of_journal(
+    journal: &Path,
+    last: bool,
+    copy: &mut Copy<'_>,
+    lost: &mut Vec<Lost>,
+) -> io::Result<()> {
+    let bytes = batches::read(journal)?;
+    for part in batches::walk(&bytes, last) {
+        let (_, items) = repair::kept(journal, &bytes, part, lost);
+        let mut rest = Rest(&items);
+        while let Some(item) = batches::item(&mut rest) {
+            let number = item.table.checked_sub(1).and_then(|number| usize::try_from(number).ok());
+            let tables = copy.tables.named();
+            if let Some((_, table)) = number.and_then(|number| tables.get(number).copied()) {
+                copy.put(table, item.key, (!item.removes).then_some(item.value))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Writes records in batches.
+struct Copy<'t> {
+    tables: &'t Tables,
+    batch: OwnedWriteBatch,
+}
+
+fn batch(tables: &Tables) -> OwnedWriteBatch {
+    OwnedWriteBatch::with_capacity(tables.db.clone(), BATCH_LEN)
+}
+
+impl Copy<'_> {
+    fn put(&mut self, table: &Keyspace, key: &[u8], value: Option<&[u8]>) -> io::Result<()> {
+        match value {
+            Some(value) => self.batch.insert(table, key, value),
+            None => self.batch.remove(table, key),
+        }
+        if self.batch.len() < BATCH_LEN { Ok(()) } else { self.write() }
+    }
+
+    fn write(&mut self) -> io::Result<()> {
+        let full = std::mem::replace(&mut self.batch, batch(self.tables));
+        full.commit().map_err(io::Error::other)
+    }
+}
