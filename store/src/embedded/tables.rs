@@ -14,7 +14,7 @@ use super::{
     expiry,
     lock::Lock,
     open_error::OpenError,
-    record, swap,
+    swap,
 };
 
 /// Bytes of recent writes that a table keeps in memory before it writes them out, sorted. Small, so
