@@ -116,11 +116,12 @@ impl Order {
 
     /// What the cursor of a viewer at this place says.
     pub(crate) fn spot(&self, place: Place) -> Spot {
-        Spot { position: place.position, mark: self.mark(place.ordinal) }
+        let Place { position, ordinal, .. } = place;
+        Spot { position, mark: self.mark(position, ordinal) }
     }
 
-    fn mark(&self, ordinal: u64) -> Option<Mark> {
-        self.placeless.mark(ordinal, self.log.start())
+    fn mark(&self, position: Position, ordinal: u64) -> Option<Mark> {
+        self.placeless.mark(position, ordinal, self.log.start())
     }
 
     /// Ends a pass; tells whether viewers have anything new to read.

@@ -50,7 +50,8 @@ impl Order {
         }
         let first_news = page.entries.get(news).map_or(page.head.seq + 1, |e| e.position.seq);
         let start = Position { seq: first_news - 1, ..page.head };
-        let unseen = if may_be_more { oldest - page.first } else { 0 };
+        // If all of the log is new, so may be what it has trimmed.
+        let unseen = if news == 0 { oldest - 1 } else { 0 };
         let before = std::mem::replace(&mut self.head, start);
         self.tell_skipped(unseen, before, start);
         self.take(page, now);

@@ -49,6 +49,9 @@ impl Order {
             // Its viewer has seen some events without a position, which nothing but this log tells.
             return Some(self.log.place_at(position, ordinal).map_or(reset, continued));
         }
+        if !position.is_given() {
+            return Some(reset); // another gateway's, which did not know where the live log was
+        }
         if let Some(place) = self.place_after(position) {
             return Some(continued(place));
         }

@@ -23,7 +23,7 @@ impl Order {
             self.placeless.substitute(self.log.end(), since);
             return;
         }
-        let mark = self.mark(self.log.end().ordinal + 1);
+        let mark = self.mark(entry.position, self.log.end().ordinal + 1);
         let event = (entry.event.id, shown_above(&entry.event, entry.stamp));
         let Self { encoder, log, .. } = self;
         log.append(event, entry.position, |out| encoder.entry(out, entry, mark));
@@ -88,7 +88,8 @@ impl Order {
     /// The block has no `id:` of its own. One that moves only the mark follows it, so that who comes
     /// back to this gateway is not shown it again.
     fn show_without_place(&mut self, entry: &Entry, stamp: Stamp) {
-        let spot = Spot { position: self.head, mark: self.mark(self.log.end().ordinal + 1) };
+        let mark = self.mark(self.head, self.log.end().ordinal + 1);
+        let spot = Spot { position: self.head, mark };
         let event = (entry.event.id, shown_above(&entry.event, stamp));
         let Self { encoder, log, .. } = self;
         log.append(event, spot.position, |out| {
@@ -143,7 +144,7 @@ impl Order {
     /// Moves viewers' positions to `to`, and tells them of what was left out, if anything was.
     pub(super) fn tell_skipped(&mut self, count: u64, from: Position, to: Position) {
         metrics::counter!("chorus_gateway_skipped_total").increment(count);
-        let spot = Spot { position: to, mark: self.mark(self.log.end().ordinal) };
+        let spot = Spot { position: to, mark: self.mark(to, self.log.end().ordinal) };
         let Self { encoder, log, .. } = self;
         log.append_bare(to, |out| {
             if count > 0 {

@@ -17,7 +17,7 @@ use std::{
 
 use common::{
     event::{EventId, Stamp},
-    position::Mark,
+    position::{Mark, Position},
 };
 
 use super::Millis;
@@ -163,11 +163,15 @@ impl Placeless {
         self.any.as_ref()?.substitutes.back().map(|(place, _)| *place)
     }
 
-    /// What cursors bear at this ordinal, in a byte log that begins at `start`.
-    pub(super) fn mark(&self, ordinal: u64, start: Place) -> Option<Mark> {
-        let matters = self.any.as_ref().is_some_and(|any| {
+    /// What a cursor bears at this position and ordinal, in a byte log that begins at `start`. In a
+    /// later epoch than that what was shown before may be announced again; and where nobody knows
+    /// where the live log is, there is nothing but the mark.
+    pub(super) fn mark(&self, position: Position, ordinal: u64, start: Place) -> Option<Mark> {
+        let any_matters = self.any.as_ref().is_some_and(|any| {
             any.last > start.ordinal || !any.substitutes.is_empty() || !any.awaited.is_empty()
         });
+        let spans_epochs = position.epoch > start.position.epoch;
+        let matters = any_matters || spans_epochs || !position.is_given();
         matters.then_some(Mark { life: self.life, ordinal })
     }
 
@@ -240,7 +244,7 @@ impl Drop for Placeless {
 
 #[cfg(test)]
 mod tests {
-    use common::position::Position;
+    use common::position::Epoch;
 
     use super::*;
 
@@ -248,8 +252,12 @@ mod tests {
         EventId::from_bytes([n; 16])
     }
 
+    fn at(epoch: u64) -> Position {
+        Position { epoch: Epoch(epoch), seq: 1 }
+    }
+
     fn place(offset: u64, ordinal: u64) -> Place {
-        Place { offset, ordinal, position: Position::NONE }
+        Place { offset, ordinal, position: at(1) }
     }
 
     fn placeless() -> Placeless {
@@ -287,14 +295,17 @@ mod tests {
     #[test]
     fn cursors_are_marked_as_long_as_it_matters() {
         let mut placeless = placeless();
-        let mark = |ordinal| Some(Mark { life: 7, ordinal });
-        assert_eq!(placeless.mark(3, place(0, 0)), None);
+        let marked = |ordinal| Some(Mark { life: 7, ordinal });
+        let mark = |placeless: &Placeless, ordinal, start| placeless.mark(at(1), ordinal, start);
+        assert_eq!(mark(&placeless, 3, place(0, 0)), None);
         shown(&mut placeless, 1, 4, 0);
-        assert_eq!(placeless.mark(4, place(50, 9)), mark(4), "trimmed, but awaited");
+        assert_eq!(mark(&placeless, 4, place(50, 9)), marked(4), "trimmed, but awaited");
         placeless.take(&id(1));
-        assert_eq!(placeless.mark(5, place(0, 0)), mark(5), "still in the log");
-        assert_eq!(placeless.mark(5, place(50, 4)), None);
-        assert_eq!(placeless.ordinal(mark(5)), Some(5));
+        assert_eq!(mark(&placeless, 5, place(0, 0)), marked(5), "still in the log");
+        assert_eq!(mark(&placeless, 5, place(50, 4)), None);
+        assert_eq!(placeless.mark(at(2), 5, place(50, 4)), marked(5), "in the second epoch");
+        assert_eq!(placeless.mark(Position::NONE, 5, place(50, 4)), marked(5));
+        assert_eq!(placeless.ordinal(marked(5)), Some(5));
         assert_eq!(placeless.ordinal(Some(Mark { life: 8, ordinal: 5 })), None);
     }
 

@@ -146,7 +146,7 @@ fn a_new_epoch_moves_positions_at_once_and_late_entries_have_none() {
     order.on_page(LogPage { head: position(2, 1), first: 1, entries: vec![] }, 125);
     order.on_pushed(vec![entry(1, 2), entry(1, 3), entry(1, 3)], 126);
     order.seal(0);
-    assert_eq!(all(&order), ["n1", "n2", "2:0", "n1", "n3 without id", "2:1 +4"]);
+    assert_eq!(all(&order), ["n1", "n2", "2:0 +2", "n1", "n3 without id", "2:1 +4"]);
     let opening = order.resume(&cursor(1, 2), 20).unwrap();
     assert_eq!(opening.resume.status, Status::Continued, "the byte log spans epochs");
 }
@@ -183,7 +183,7 @@ fn what_was_shown_without_id_only_gets_its_position_later() {
     sequenced.event.id = late.event.id;
     order.on_pushed(vec![sequenced], 2);
     order.seal(0);
-    assert_eq!(all(&order), ["n1", "2:0", "n2 without id", "2:0 +2", "2:1 +2"]);
+    assert_eq!(all(&order), ["n1", "2:0 +1", "n2 without id", "2:0 +2", "2:1 +2"]);
 }
 
 #[test]

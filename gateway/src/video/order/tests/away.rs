@@ -264,3 +264,53 @@ fn a_tier_is_shown_as_many_as_it_asks_for() {
     let blocks: Vec<_> = text.split_terminator("\n\n").map(describe).collect();
     assert_eq!(blocks, ["n1 without id", "1:0 +1"], "the others are told of later");
 }
+
+/// A log that was lost is given again what it took last. Whoever has seen that has seen it; whoever
+/// comes from elsewhere, with a place in the new epoch, may not have.
+#[test]
+fn what_is_announced_again_is_not_shown_again() {
+    let mut order = opened(2);
+    order.on_page(LogPage { head: position(2, 0), first: 1, entries: vec![] }, 0);
+    pushed_at(&mut order, &[(8, 1)]);
+    let in_between = last_cursor(&order);
+    pushed_at(&mut order, &[(2, 2), (1, 3), (9, 4)]);
+    let all = all(&order);
+    assert_eq!(all, ["n1", "n2", "2:0 +2", "n8", "2:2 +3", "2:3 +3", "n9"]);
+    assert_eq!(back(&order, &in_between), (Status::Continued, all[4..].to_vec()));
+    assert_eq!(back(&order, &cursor(1, 2)), (Status::Continued, all[2..].to_vec()));
+    let foreign = order.resume(&cursor(2, 1), 0).unwrap();
+    assert_eq!((foreign.resume.status, foreign.older), (Status::Reset, Some(position(2, 1))));
+    assert_eq!(order.pages_until(), position(2, 3));
+}
+
+/// Pushes events of epoch 1 that have places in epoch 2 now.
+fn pushed_at(order: &mut Order, events_and_seqs: &[(u64, u64)]) {
+    let entries = events_and_seqs.iter().map(|(event, seq)| placed(*event, position(2, *seq)));
+    order.on_pushed(entries.collect(), 0);
+    order.seal(0);
+}
+
+/// A log that is new and has trimmed already what it had first: nobody here has seen that.
+#[test]
+fn what_a_new_log_has_trimmed_is_told() {
+    let mut order = opened(2);
+    order.on_page(page(2, 5, 5..=6, 6), 0);
+    order.seal(0);
+    assert_eq!(told_skipped(&order), 4);
+    let mut order = adrift();
+    let mut late = page_of(&[101, 102], 41);
+    late.first = 41;
+    order.on_page(late, 0);
+    order.seal(0);
+    assert_eq!(told_skipped(&order), 40);
+}
+
+/// A cursor of a gateway that did not know where the log is says nothing to others.
+#[test]
+fn a_cursor_without_a_position_is_for_the_gateway_that_gave_it() {
+    let order = adrift();
+    let spot = order.spot(order.log().end());
+    assert_eq!(spot.mark, Some(Mark { life: LIFE, ordinal: 0 }));
+    assert_eq!(back(&order, &marked(Position::NONE, 0)).0, Status::Continued);
+    assert_eq!(back(&order, &cursor(0, 0)).0, Status::Reset);
+}
