@@ -31,11 +31,13 @@ pub(crate) struct Announcement {
     pub(crate) until: Until,
     /// Whether it is shown without a place if the live log is away.
     pub(crate) show_anyway: bool,
+    /// When a live log took it that was lost since.
+    pub(crate) taken_at: Option<Instant>,
 }
 
 impl Announcement {
     pub(crate) fn of(video: VideoId, event: Event, until: Until) -> Self {
-        Self { video, event, until, show_anyway: false }
+        Self { video, event, until, show_anyway: false, taken_at: None }
     }
 }
 
@@ -144,19 +146,21 @@ impl Announcer {
 
     /// Has one dispatcher append it or, failing that, show it without a place. This is asked for
     /// once, so it needs no budget.
-    async fn show_anyway(&self, announcement: Announcement, deadline: Instant) -> bool {
-        let announcement = Announcement { show_anyway: true, ..announcement };
+    async fn show_anyway(
+        &self,
+        announcement: &Announcement,
+        deadline: Instant,
+    ) -> Result<(), Round> {
+        let announcement = Announcement { show_anyway: true, ..announcement.clone() };
         for outbox in self.dispatchers.ranked(&announcement.video) {
             match self.send(&outbox, announcement.clone(), deadline).await {
-                Ok(()) => {
-                    self.log.note(false);
-                    return true;
-                }
-                Err(NotTaken::LogAway | NotTaken::TooLate) => break,
+                Ok(()) => return Ok(()),
+                Err(NotTaken::LogAway) => return Err(Round::Shown),
+                Err(NotTaken::TooLate) => return Err(Round::Over),
                 Err(NotTaken::Failed(_) | NotTaken::Unsent) => {}
             }
         }
-        false
+        Err(Round::Retry)
     }
 }
 
@@ -164,26 +168,32 @@ impl Announce for Announcer {
     async fn announce(&self, announcement: Announcement) -> bool {
         let deadline = Instant::now() + DEADLINE;
         self.budget(|budget, _| budget.deposit());
-        if self.log.is_away() {
-            return self.show_anyway(announcement, deadline).await;
-        }
         let (mut is_repeated, mut pause) = (false, PAUSE_MIN);
         loop {
-            match self.round(&announcement, &mut is_repeated, deadline).await {
+            let is_away = self.log.is_away();
+            let mut round = if is_away {
+                self.show_anyway(&announcement, deadline).await
+            } else {
+                self.round(&announcement, &mut is_repeated, deadline).await
+            };
+            if matches!(round, Err(Round::LogAway)) {
+                self.log.note(true);
+                round = self.show_anyway(&announcement, deadline).await;
+            }
+            match round {
                 Ok(()) => {
                     self.log.note(false);
                     return true;
                 }
                 Err(Round::Over) => return false,
                 Err(Round::Shown) => {
-                    self.log.note(true);
+                    // One dispatcher's word is not renewed: all are asked again soon.
+                    if !is_away {
+                        self.log.note(true);
+                    }
                     return false;
                 }
-                Err(Round::LogAway) => {
-                    self.log.note(true);
-                    return self.show_anyway(announcement, deadline).await;
-                }
-                Err(Round::Retry) => {}
+                Err(Round::LogAway | Round::Retry) => {}
             }
             is_repeated = true;
             if Instant::now() + pause >= deadline {

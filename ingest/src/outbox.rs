@@ -205,7 +205,7 @@ fn by_video(gathered: impl Iterator<Item = Waiting>) -> (Vec<VideoEvents>, Vec<A
     let mut batches: Vec<VideoEvents> = Vec::new();
     let mut answers = Vec::with_capacity(gathered.len());
     for Waiting { announcement, answer } in gathered {
-        let Announcement { video, event, until, show_anyway } = announcement;
+        let Announcement { video, event, until, show_anyway, .. } = announcement;
         answers.push(answer);
         match batches.last_mut() {
             Some(batch) if batch.video == video && batch.show_anyway == show_anyway => {

@@ -23,6 +23,9 @@ use crate::announce::{Announce, Announcement};
 pub(crate) const PERIOD: Duration = Duration::from_secs(1);
 /// How long a comment is watched over: longer than some may go on with a master that was replaced.
 const HELD: Duration = Duration::from_secs(10);
+/// The same of one that was announced again, at least. A gateway that came since it was first shown
+/// shows it to its viewers each time, so it is not for ever.
+const HELD_AGAIN: Duration = Duration::from_secs(3);
 /// Comments watched over: 16 s of 1,000 per second, in 10 MB. Of more the oldest are let go of.
 const WATCHED_MAX: usize = 16_384;
 /// Announced again at once.
@@ -38,18 +41,28 @@ struct Watched {
     announcement: Announcement,
     /// Of the log that took it.
     epoch: Epoch,
-    since: Instant,
+    /// When that was, or when the first one did.
+    taken_at: Instant,
+    until: Instant,
+}
+
+impl Watched {
+    fn again(&self) -> Announcement {
+        Announcement { taken_at: Some(self.taken_at), ..self.announcement.clone() }
+    }
 }
 
 impl Vigil {
     /// A log of this epoch has taken it.
     pub(crate) fn begin(&self, announcement: Announcement, epoch: Epoch) {
-        let since = Instant::now();
+        let now = Instant::now();
+        let taken_at = announcement.taken_at.unwrap_or(now);
+        let until = (taken_at + HELD).max(now + HELD_AGAIN);
         let mut watched = self.lock();
         if watched.len() >= WATCHED_MAX {
             watched.pop_front();
         }
-        watched.push_back(Watched { announcement, epoch, since });
+        watched.push_back(Watched { announcement, epoch, taken_at, until });
     }
 
     /// Looks once whether the logs are still those that took what is watched over, and has announced
@@ -70,14 +83,14 @@ impl Vigil {
         let is_kept =
             |watched: &Watched| epochs.get(&watched.announcement.video) == Some(&watched.epoch);
         let (kept, lost): (Vec<_>, Vec<_>) = watched.into_iter().partition(is_kept);
-        self.put_back(kept.into_iter().filter(|watched| watched.since.elapsed() < HELD));
+        self.put_back(kept.into_iter().filter(|watched| Instant::now() < watched.until));
         if !lost.is_empty() {
             metrics::counter!("chorus_ingest_announced_again_total").increment(lost.len() as u64);
             tracing::warn!(comments = lost.len(), "a live log was lost: announcing them again");
         }
         let announced = stream::iter(lost).map(async |lost| {
             let is_over = lost.announcement.until.is_past();
-            let is_done = is_over || announcer.announce_once(lost.announcement.clone()).await;
+            let is_done = is_over || announcer.announce_once(lost.again()).await;
             (!is_done).then_some(lost)
         });
         let still_lost: Vec<_> =

@@ -46,6 +46,10 @@ pub(crate) struct Findings {
     pub(crate) told_missing: usize,
     /// Shown again where a viewer was told so.
     pub(crate) told_again: usize,
+    /// Shown again to a viewer that changed gateways, and first shown without a position.
+    pub(crate) again_elsewhere: usize,
+    /// Viewer by viewer: shown without a position.
+    pub(crate) placeless: usize,
     pub(crate) resets: usize,
     pub(crate) skips: usize,
 }
@@ -70,6 +74,8 @@ impl AddAssign for Findings {
         self.given_up += other.given_up;
         self.told_missing += other.told_missing;
         self.told_again += other.told_again;
+        self.again_elsewhere += other.again_elsewhere;
+        self.placeless += other.placeless;
         self.resets += other.resets;
         self.skips += other.skips;
     }
@@ -87,6 +93,8 @@ impl fmt::Display for Findings {
             (&self.given_up, "VIEWERS GAVE UP"),
             (&self.told_missing, "missing as told"),
             (&self.told_again, "again as told"),
+            (&self.again_elsewhere, "again at another gateway"),
+            (&self.placeless, "without a position"),
         ] {
             if *count > 0 {
                 write!(out, ", {count} {what}")?;
@@ -101,15 +109,24 @@ pub(crate) fn check(evidence: &Evidence) -> Findings {
     let Evidence { acknowledged, recordings, history, .. } = evidence;
     let mut all = in_history(acknowledged, history);
     let stored: HashSet<_> = history.iter().map(|(id, _)| *id).collect();
+    let placeless = placeless(recordings);
     let read: Vec<_> =
-        recordings.iter().map(|recording| Reading::of(recording, evidence)).collect();
-    let sequences: Vec<_> = read.iter().map(|reading| reading.sequence.clone()).collect();
+        recordings.iter().map(|recording| Reading::of(recording, evidence, &placeless)).collect();
+    let sequences: Vec<_> = read.iter().map(|reading| reading.ordered.clone()).collect();
     let ranks = ranks(&sequences);
-    all.strange = ranks.keys().filter(|id| !stored.contains(id)).count();
+    let shown: HashSet<_> = read.iter().flat_map(|reading| &reading.sequence).collect();
+    all.strange = shown.into_iter().filter(|id| !stored.contains(id)).count();
     for (reading, recording) in read.into_iter().zip(*recordings) {
         all += reading.judge(recording, acknowledged, &ranks);
     }
     all
+}
+
+/// What anybody was shown without a position: the order says nothing of it.
+fn placeless(recordings: &[Recording]) -> HashSet<CommentId> {
+    let seen = recordings.iter().flat_map(|recording| &recording.seen);
+    let id = |what| if let What::Placeless(id) = what { Some(id) } else { None };
+    seen.filter_map(|seen| id(seen.what)).collect()
 }
 
 fn in_history(acknowledged: &[Acknowledged], history: &[(CommentId, String)]) -> Findings {
@@ -136,21 +153,25 @@ struct Gap {
 struct Reading {
     /// What it saw, each the first time.
     sequence: Vec<CommentId>,
+    /// Of that, what the order tells of.
+    ordered: Vec<CommentId>,
     gaps: Vec<Gap>,
     findings: Findings,
 }
 
 impl Reading {
-    fn of(recording: &Recording, evidence: &Evidence) -> Self {
+    fn of(recording: &Recording, evidence: &Evidence, placeless: &HashSet<CommentId>) -> Self {
         let mut reading = Self::default();
         let mut met = HashSet::new();
         // How many more of the next comments may be ones that it has seen.
         let mut replaying = 0;
+        let mut has_moved = false;
         for seen in &recording.seen {
-            let after = reading.sequence.len();
+            let after = reading.ordered.len();
             let findings = &mut reading.findings;
             match seen.what {
                 What::Joined | What::Continued => replaying = 0,
+                What::Moved => (replaying, has_moved) = (0, true),
                 What::Reset { replayed } => {
                     replaying = replayed;
                     findings.resets += 1;
@@ -160,11 +181,18 @@ impl Reading {
                     findings.skips += 1;
                     reading.gaps.push(Gap { after, room: count.try_into().unwrap_or(usize::MAX) });
                 }
-                What::Comment(id) => {
+                What::Comment(id) | What::Placeless(id) => {
+                    findings.placeless += usize::from(matches!(seen.what, What::Placeless(_)));
                     let again = evidence.earlier.contains(&id) || !met.insert(id);
                     match (again, replaying > 0) {
-                        (false, _) => reading.sequence.push(id),
+                        (false, _) => {
+                            reading.sequence.push(id);
+                            reading.ordered.extend((!placeless.contains(&id)).then_some(id));
+                        }
                         (true, true) => findings.told_again += 1,
+                        (true, false) if has_moved && placeless.contains(&id) => {
+                            findings.again_elsewhere += 1;
+                        }
                         (true, false) => findings.doubled += 1,
                     }
                     replaying = replaying.saturating_sub(1);
@@ -180,7 +208,7 @@ impl Reading {
         acknowledged: &[Acknowledged],
         ranks: &HashMap<CommentId, usize>,
     ) -> Findings {
-        let path: Vec<_> = self.sequence.iter().map(|id| ranks[id]).collect();
+        let path: Vec<_> = self.ordered.iter().map(|id| ranks[id]).collect();
         self.findings.swapped = path.windows(2).filter(|pair| pair[0] > pair[1]).count();
         self.findings.given_up = usize::from(recording.given_up.is_some());
         let first = path.first().copied();

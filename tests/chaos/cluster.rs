@@ -10,8 +10,12 @@ use futures_util::future::join_all;
 
 use crate::{
     front::Front,
-    proxy::{calls::CallProxy, tcp::TcpProxy},
-    roles::{self, needed},
+    proxy::{
+        calls::CallProxy,
+        tcp::{Faults, TcpProxy},
+    },
+    redis_server::RedisServer,
+    roles,
 };
 use node::Node;
 pub(crate) use who::{COUNT, Role, Who};
@@ -42,6 +46,7 @@ const DRAIN_WINDOW_S: &str = "2";
 pub(crate) struct Cluster {
     /// Where the processes write their logs.
     pub(crate) folder: PathBuf,
+    pub(crate) redis: RedisServer,
     nodes: Vec<Node>,
     /// Where the gateways' public sockets are.
     gateways: [Option<SocketAddr>; COUNT],
@@ -57,11 +62,12 @@ impl Cluster {
     /// Starts all of it on a keyspace called `name`; `seed` is for the call proxies' chance.
     pub(crate) async fn start(name: &str, seed: u64) -> Self {
         let folder = logs(name);
-        let redis = needed("CHORUS_TEST_REDIS");
-        roles::migrate(&folder, &roles::flags(name, &redis)).await;
+        let redis = RedisServer::start(&[]).await;
+        roles::migrate(&folder, &roles::flags(name, &redis.url())).await;
         let link = |n: usize| Link::start(seed.wrapping_add(n as u64));
         let mut cluster = Self {
             folder,
+            redis,
             nodes: Vec::new(),
             gateways: [None; COUNT],
             doors: (0..COUNT).map(|_| TcpProxy::start(vec![None])).collect(),
@@ -76,7 +82,9 @@ impl Cluster {
     }
 
     fn node(&self, who: Who, name: &str) -> Node {
-        let (redis, url) = proxied_redis();
+        let target = SocketAddr::from(([127, 0, 0, 1], self.redis.port()));
+        let redis = TcpProxy::start(vec![Some(target)]);
+        let url = format!("redis://{}", redis.address());
         let mut args = vec![who.0.name().to_owned()];
         args.extend(roles::flags(name, &url));
         let public = ["--listen".to_owned(), "127.0.0.1:0".to_owned()];
@@ -151,6 +159,11 @@ impl Cluster {
         &self.nodes[who.place()].redis
     }
 
+    /// Everybody's way to Redis.
+    pub(crate) fn set_all_to_redis(&self, faults: Faults) {
+        self.nodes.iter().for_each(|node| node.redis.set(faults));
+    }
+
     /// The link to a dispatcher or a gateway.
     pub(crate) fn link_to(&self, who: Who) -> &Link {
         match who.0 {
@@ -180,17 +193,4 @@ fn logs(name: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     std::fs::create_dir_all(&folder).unwrap();
     folder
-}
-
-/// A way to Redis of one process's own, and its URL.
-fn proxied_redis() -> (TcpProxy, String) {
-    let url = needed("CHORUS_TEST_REDIS");
-    let (scheme, rest) = url.split_once("://").unwrap_or(("redis", &url));
-    let (login, rest) = rest.rsplit_once('@').map_or(("", rest), |(login, rest)| (login, rest));
-    let (address, database) = rest.split_once('/').unwrap_or((rest, ""));
-    let at = if login.is_empty() { "" } else { "@" };
-    let address = address.replace("localhost", "127.0.0.1").parse().unwrap();
-    let proxy = TcpProxy::start(vec![Some(address)]);
-    let url = format!("{scheme}://{login}{at}{}/{database}", proxy.address());
-    (proxy, url)
 }

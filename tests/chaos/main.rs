@@ -3,7 +3,7 @@
 //! once and in the one order?
 //!
 //! `deploy/dev/test -p chorus` runs it; [`scenarios`] and [`soak`] need Redis and Cassandra, the
-//! rest Rust alone. In reading order: [`stage`] is everything together; [`cluster`] the processes
+//! rest Rust alone. The Redis is their own, since it is killed as well. In reading order: [`stage`] is everything together; [`cluster`] the processes
 //! and the [`proxy`]s between them, [`front`] the load balancer; [`audience`] the viewers
 //! ([`viewer`], [`event_source`]), [`commenters`] the load; [`recording`] what they saw and what
 //! was acknowledged, [`checker`] and [`order`] the judgement of it, [`silence`] how long viewers
@@ -34,6 +34,9 @@ mod outcome;
 mod process;
 mod proxy;
 mod recording;
+#[expect(dead_code, reason = "the store's own tests use more of it")]
+#[path = "../../store/tests/it/redis_server.rs"]
+mod redis_server;
 #[path = "../support/roles.rs"]
 mod roles;
 mod scenarios;

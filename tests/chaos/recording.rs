@@ -8,13 +8,17 @@ use common::ids::CommentId;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum What {
     Comment(CommentId),
+    /// The same, without a position.
+    Placeless(CommentId),
     /// `resume` said that it begins here.
     Joined,
     /// `resume` said that its position can't be continued; so many events are replayed.
     Reset {
         replayed: u64,
     },
-    /// `resume` said that it is continued.
+    /// `resume` said that it is continued, at another gateway or another life of it.
+    Moved,
+    /// The same at the same one.
     Continued,
     /// So many events were left out.
     Skipped {
@@ -47,13 +51,13 @@ impl Recording {
     pub(crate) fn add(&mut self, what: What) {
         let at = Instant::now();
         match what {
-            What::Comment(id) => {
+            What::Comment(id) | What::Placeless(id) => {
                 self.ids.insert(id);
             }
             What::Joined => {
                 self.joined_at.get_or_insert(at);
             }
-            What::Continued | What::Reset { .. } | What::Skipped { .. } => {}
+            What::Moved | What::Continued | What::Reset { .. } | What::Skipped { .. } => {}
         }
         self.seen.push(Seen { at, what });
     }

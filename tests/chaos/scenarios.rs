@@ -1,5 +1,5 @@
 //! Scripted faults, one after another on one cluster: [`deaths`] of processes, [`links`] that fail,
-//! a [`quiet`] video that nothing later heals.
+//! a [`quiet`] video that nothing later heals, and [`redis`] in trouble.
 
 use tokio::sync::Mutex;
 
@@ -8,6 +8,7 @@ use crate::stage::Stage;
 mod deaths;
 mod links;
 mod quiet;
+mod redis;
 
 /// Two clusters at a time would measure each other.
 pub(crate) static ALONE: Mutex<()> = Mutex::const_new(());
@@ -23,5 +24,14 @@ async fn whatever_dies_or_fails_everyone_gets_everything_once_and_in_order() {
     deaths::all(&mut stage).await;
     quiet::all(&mut stage).await;
     links::all(&mut stage).await;
+    stage.finish();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Redis and Cassandra: run deploy/dev/test"]
+async fn whatever_becomes_of_redis_viewers_receive_and_everyone_gets_everything_once() {
+    let _alone = ALONE.lock().await;
+    let mut stage = Stage::start(SEED).await;
+    redis::all(&mut stage).await;
     stage.finish();
 }

@@ -27,7 +27,7 @@ impl Wait {
     ) -> Option<Self> {
         let recent = recording.seen.iter().rev().take_while(|seen| seen.at >= since);
         let arrived = recent.filter_map(|seen| match seen.what {
-            What::Comment(id) => Some((id, seen.at)),
+            What::Comment(id) | What::Placeless(id) => Some((id, seen.at)),
             _ => None,
         });
         // From the end: the first arrival is what stays.

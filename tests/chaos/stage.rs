@@ -97,9 +97,10 @@ impl Stage {
         self.check_that("everyone has everything", settled);
     }
 
-    fn check_that(&mut self, what: &str, holds: bool) {
+    /// Notes a failure where `what` does not hold in time.
+    pub(crate) fn check_that(&mut self, what: &str, holds: bool) {
         if !holds {
-            self.failures.push(format!("not within {GUARD:?}: {what}"));
+            self.failures.push(format!("not so, or not in time: {what}"));
         }
     }
 
@@ -148,6 +149,17 @@ impl Stage {
         self.assert_all_was_well(); // what follows would only repeat it
         self.commenters.go_on();
         outcome
+    }
+
+    /// What was answered with 202 in this chapter, with its video.
+    pub(crate) fn pending(&self) -> HashSet<(String, CommentId)> {
+        let of = |(video, name): (usize, &String)| {
+            self.ledger.with(video, |all| {
+                let pending = all.iter().filter(|a| a.is_pending);
+                pending.map(|a| (name.clone(), a.id)).collect::<Vec<_>>()
+            })
+        };
+        self.videos.iter().enumerate().flat_map(of).collect()
     }
 
     /// Whether the end of the chapter will say that something went wrong.

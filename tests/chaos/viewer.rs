@@ -35,6 +35,8 @@ impl Viewer {
             path: format!("/v1/videos/{video}/stream"),
             source: EventSource::new(),
             recording: recording.clone(),
+            was_at: None,
+            is_at: None,
         };
         let task = task::spawn("test.viewer", watching.watch());
         Self { recording, _task: AbortOnDropHandle::new(task) }
@@ -64,6 +66,9 @@ struct Watching {
     path: String,
     source: EventSource,
     recording: Arc<Mutex<Recording>>,
+    /// The gateway it was at, and which life of that.
+    was_at: Option<(usize, u64)>,
+    is_at: Option<(usize, u64)>,
 }
 
 impl Watching {
@@ -84,7 +89,7 @@ impl Watching {
     }
 
     /// A browser sets no limit to how long this takes.
-    async fn open(&self) -> Result<Incoming, Failed> {
+    async fn open(&mut self) -> Result<Incoming, Failed> {
         let stream = TcpStream::connect(self.front.address()).await?;
         let port = stream.local_addr()?.port();
         let (mut http, connection) = http1::handshake(TokioIo::new(stream)).await?;
@@ -103,7 +108,10 @@ impl Watching {
         if response.status() != StatusCode::OK || kind != Some(b"text/event-stream") {
             return Err(Failed::ForGood(format!("{} {kind:?}", response.status())));
         }
-        self.recording.lock().unwrap().gateway = self.front.gateway_of(port);
+        let gateway = self.front.gateway_of(port);
+        self.was_at = self.is_at.take();
+        self.is_at = gateway.map(|gateway| (gateway, self.front.life_of(gateway)));
+        self.recording.lock().unwrap().gateway = gateway;
         Ok(response.into_body())
     }
 
@@ -111,13 +119,16 @@ impl Watching {
         while let Some(Ok(frame)) = body.frame().await {
             let bytes = frame.into_data().unwrap_or_default();
             let recording = &self.recording;
-            self.source.feed(&bytes, &mut |event| note(&mut recording.lock().unwrap(), &event));
+            let moved = self.was_at != self.is_at;
+            let mut note = |event| note(&mut recording.lock().unwrap(), &event, moved);
+            self.source.feed(&bytes, &mut note);
         }
     }
 }
 
-fn note(recording: &mut Recording, event: &Event) {
+fn note(recording: &mut Recording, event: &Event, moved: bool) {
     match read(event) {
+        Ok(Some(What::Continued)) if moved => recording.add(What::Moved),
         Ok(Some(what)) => recording.add(what),
         Ok(None) => {}
         Err(why) => recording.given_up = Some(format!("{why}: {event:?}")),
@@ -134,7 +145,8 @@ fn read(event: &Event) -> Result<Option<What>, String> {
     let what = match (&*event.name, data["status"].as_str()) {
         ("comment", _) => {
             let id: Option<CommentId> = data["id"].as_str().and_then(|id| id.parse().ok());
-            What::Comment(id.ok_or("no comment's id")?)
+            let id = id.ok_or("no comment's id")?;
+            if event.gives_id { What::Comment(id) } else { What::Placeless(id) }
         }
         ("skipped", _) => What::Skipped { count: number("count")? },
         (_, Some("new")) => What::Joined,

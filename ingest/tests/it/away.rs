@@ -84,6 +84,22 @@ async fn nothing_is_shown_without_a_place_while_one_dispatcher_reaches_the_log()
     assert_eq!(shown(&rig).len(), 1);
 }
 
+/// However many comments come, all dispatchers are asked again before long.
+#[tokio::test(start_paused = true)]
+async fn one_that_reaches_the_log_again_is_found() {
+    for one in 0..2 {
+        let rig = rig_without_drain();
+        rig.set(Mood::AppendsNothing);
+        post_all(&rig, "away", 10, StatusCode::ACCEPTED).await;
+        rig.dispatchers[one].set(Mood::Takes);
+        for n in 0..20 {
+            rig.post("hi", &format!("k{n}")).await;
+            sleep(Duration::from_millis(50)).await;
+        }
+        post_all(&rig, "back", 10, StatusCode::CREATED).await;
+    }
+}
+
 /// The other one is dead: who answers shows what it can't append.
 #[tokio::test(start_paused = true)]
 async fn a_dead_dispatcher_is_no_reason_for_silence() {

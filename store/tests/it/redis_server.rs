@@ -81,11 +81,16 @@ impl RedisServer {
         self.child.wait().unwrap();
     }
 
-    /// `kill -9`, then a new process in the same directory: it has what the last SAVE wrote.
-    pub(crate) async fn kill_and_restart(&mut self) {
-        self.kill();
+    /// A new process in the same directory, after a kill: it has what the last SAVE wrote.
+    pub(crate) async fn start_again(&mut self) {
         self.child = spawn(&self.arguments);
         self.await_ready().await;
+    }
+
+    /// `kill -9`, and at once a new process.
+    pub(crate) async fn kill_and_restart(&mut self) {
+        self.kill();
+        self.start_again().await;
     }
 
     /// `kill -STOP` and `kill -CONT`.
