@@ -126,3 +126,6 @@ async fn epochs(
     let heads = live_log.heads(&videos).await?;
     Ok(videos.into_iter().zip(heads.into_iter().map(|head| head.epoch)).collect())
 }
+
+#[cfg(test)]
+mod tests;
