@@ -160,7 +160,7 @@ fn who_has_seen_a_comment_is_not_told_that_it_is_skipped() {
 /// One video after the other fills the gateway's room; what has none is not lost, but late.
 #[test]
 fn what_there_is_no_room_for_is_shown_in_its_place() {
-    let empty = || page(1, 1, 1..=0, 0);
+    let empty = || LogPage { head: position(1, 0), first: 1, entries: vec![] };
     let room = Room::new(2);
     let mut one = Order::new(encoder(), Placeless::new(LIFE, room.clone()), empty());
     let mut other = Order::new(encoder(), Placeless::new(LIFE, room), empty());
