@@ -177,7 +177,7 @@ async fn slow(system: &System) {
 
     let answers = under_load(system, "slow", Faults { latency: ms(1_000), ..Faults::NONE });
     answers.await.iter().for_each(expect_refused);
-    let answers = under_load(system, "uneven", Faults { jitter: ms(1_000), ..Faults::NONE }).await;
+    let answers = under_load(system, "uneven", Faults { jitter: ms(700), ..Faults::NONE }).await;
     let refused = answers.iter().filter(|answer| answer.status != StatusCode::CREATED);
     refused.for_each(expect_refused);
 }
