@@ -34,6 +34,7 @@ mod server;
 mod skipped;
 mod slow;
 mod startup;
+mod store_nodes;
 mod store_trouble;
 mod stream;
 mod tls;
