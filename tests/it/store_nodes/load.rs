@@ -10,7 +10,10 @@ use axum::http::StatusCode;
 use futures_util::future::join_all;
 use tokio::time::sleep_until;
 
-use crate::{client::Client, roles};
+use crate::{
+    client::{Answer, Client},
+    roles,
+};
 
 /// Commenters and readers, each with one request under way, and how often they make one.
 const COMMENTERS: usize = 8;
@@ -68,19 +71,22 @@ impl Load {
         }
     }
 
-    pub(super) async fn read(&self) {
+    async fn read(&self) {
         loop {
             let next = tokio::time::Instant::now() + PERIOD;
             let began = Instant::now();
             let answer = self.client.get("/v1/videos/v/comments").await;
-            let mut tally = self.tally.lock().unwrap();
-            tally.longest[1] = tally.longest[1].max(began.elapsed());
-            tally.reads += 1;
-            if answer.status != StatusCode::OK {
-                tally.errors.push(format!("{answer:?}"));
-            }
-            drop(tally);
+            self.note_read(&answer, began.elapsed());
             sleep_until(next).await;
+        }
+    }
+
+    fn note_read(&self, answer: &Answer, took: Duration) {
+        let mut tally = self.tally.lock().unwrap();
+        tally.longest[1] = tally.longest[1].max(took);
+        tally.reads += 1;
+        if answer.status != StatusCode::OK {
+            tally.errors.push(format!("{answer:?}"));
         }
     }
 
