@@ -101,13 +101,14 @@ launch() {
   echo "$pid" >"$folder/pid"
 }
 
-# await FOLDER SECONDS CHECK…: until CHECK succeeds; fails when the server died or time is up.
+# await FOLDER SECONDS CHECK…: until CHECK succeeds; fails when the server died or time is up. (CHECK
+# sees our locals: none may be called like a variable that it takes for the script's own.)
 await() {
-  local folder=$1 deadline=$((SECONDS + $2))
+  local awaited=$1 deadline=$((SECONDS + $2))
   shift 2
   until "$@"; do
-    live_pid "$folder" >/dev/null || { log_tail "$folder" "it ended while starting"; return 1; }
-    (( SECONDS < deadline )) || { log_tail "$folder" "no answer in time"; return 1; }
+    live_pid "$awaited" >/dev/null || { log_tail "$awaited" "it ended while starting"; return 1; }
+    (( SECONDS < deadline )) || { log_tail "$awaited" "no answer in time"; return 1; }
     sleep 0.2
   done
 }

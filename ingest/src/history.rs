@@ -16,7 +16,7 @@ use common::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{Ingest, intake::refusal};
+use crate::Ingest;
 
 const LIMIT_DEFAULT: usize = 50;
 const LIMIT_MAX: usize = 200;
@@ -49,7 +49,8 @@ pub(crate) async fn list(
     let _place = ingest.reads.enter().await?;
     // The position first: what is accepted between the two reads stands in both, never in none.
     let cursor = ingest.position(&video).await;
-    let mut comments = ingest.comments.list(&video, page, limit + 1).await.map_err(refusal)?;
+    let listed = ingest.comments.list(&video, page, limit + 1).await;
+    let mut comments = ingest.refusals.of(listed)?;
     let more = comments.len() > limit;
     comments.truncate(limit);
     let next = comments.last().filter(|_| more).map(|comment| comment.id);
@@ -62,7 +63,7 @@ pub(crate) async fn one(
     CommentPath(video, id): CommentPath,
 ) -> Result<Json<Comment>, Problem> {
     let _place = ingest.reads.enter().await?;
-    let comment = ingest.comments.get(&video, id).await.map_err(refusal)?;
+    let comment = ingest.refusals.of(ingest.comments.get(&video, id).await)?;
     comment.map(Json).ok_or_else(|| Problem::new(Code::NotFound, "there is no such comment"))
 }
 

@@ -14,11 +14,9 @@ use tokio::sync::oneshot;
 
 use crate::{
     announce::{Announce, Announcement, Announcer},
+    refusals::Refusals,
     window::Window,
 };
-
-/// Seconds after which a client may try again what the store could not take.
-pub(crate) const RETRY_AFTER_S: u32 = 1;
 
 /// What an answer tells of live delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +38,7 @@ pub(crate) struct Intake<A = Announcer> {
     pub(crate) comments: Arc<dyn CommentStore>,
     pub(crate) announcer: A,
     pub(crate) window: Window,
+    pub(crate) refusals: Arc<Refusals>,
 }
 
 /// A comment that is to be stored and announced.
@@ -79,8 +78,8 @@ impl<A: Announce> Intake<A> {
             Some(key) => self.claim(fresh, key).await?,
             None => Claimed::of(fresh),
         };
-        self.comments.put(&comment).await.map_err(refusal)?;
-        let announced = self.announce(&comment, since_ms).await.map_err(refusal)?;
+        self.refusals.of(self.comments.put(&comment).await)?;
+        let announced = self.refusals.of(self.announce(&comment, since_ms).await)?;
         Ok((comment, announced))
     }
 
@@ -88,7 +87,7 @@ impl<A: Announce> Intake<A> {
     /// whoever finds its claim writes the same row and announces the same id, both idempotent.
     async fn claim(&self, fresh: Comment, key: &IdempotencyKey) -> Result<Claimed, Problem> {
         let ours = Claim { comment: fresh.id, digest: digest(&fresh) };
-        let claim = self.comments.claim(&fresh.author.id, key, ours).await.map_err(refusal)?;
+        let claim = self.refusals.of(self.comments.claim(&fresh.author.id, key, ours).await)?;
         if claim.digest != ours.digest {
             let why = "this Idempotency-Key was used for another video or text";
             return Err(Problem::new(Code::KeyReused, why));
@@ -97,7 +96,7 @@ impl<A: Announce> Intake<A> {
             return Ok(Claimed::of(fresh));
         }
         let (id, since_ms) = (claim.comment, self.window.now_ms());
-        match self.comments.get(&fresh.video, id).await.map_err(refusal)? {
+        match self.refusals.of(self.comments.get(&fresh.video, id).await)? {
             Some(first) => Ok(Claimed::of(first)),
             // Stored before it is announced: it was not, whatever the id's age.
             None => Ok(Claimed { comment: Comment { id, ..fresh }, since_ms }),
@@ -151,20 +150,6 @@ fn digest(comment: &Comment) -> [u8; 32] {
         hash.chain_update(part.len().to_be_bytes()).chain_update(part)
     });
     hash.finalize().into()
-}
-
-/// A store's failure, as the client may know it.
-pub(crate) fn refusal(error: StoreError) -> Problem {
-    match error {
-        StoreError::Unavailable(why) => {
-            tracing::warn!(why, "the comment store is unavailable");
-            Problem::unavailable("comments can't be stored or read right now", RETRY_AFTER_S)
-        }
-        StoreError::Damaged(why) => {
-            tracing::error!(why, "the comment store is damaged");
-            Problem::new(Code::Internal, "a stored comment can't be read")
-        }
-    }
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 //! answer ([`places`] who waits or is refused before), [`intake`] what happens to a comment on it,
 //! [`announce`] the way to a dispatcher ([`budget`] how often, [`away`] what when none reaches the log, [`dispatchers`] who they are,
 //! [`standing`] whom to ask first, [`outbox`] the batches, [`window`] until when, [`vigil`] whether it stays), [`pending`] what
-//! is announced later, [`history`] what readers get.
+//! is announced later, [`history`] what readers get; [`refusals`] is what all get when the store fails.
 //!
 //! Invariant: nothing is acknowledged before it is stored; 201 only when a dispatcher said that the
 //! live log has it (or viewers were told that it is skipped), 202 only when it is on record that
@@ -33,6 +33,7 @@ use announce::Announcer;
 pub use dispatchers::Dispatchers;
 use intake::Intake;
 use places::Places;
+use refusals::Refusals;
 use window::Window;
 
 mod announce;
@@ -45,6 +46,7 @@ mod outbox;
 mod pending;
 mod places;
 mod post;
+mod refusals;
 mod request;
 mod standing;
 mod vigil;
@@ -80,6 +82,7 @@ pub struct Ingest {
     comments: Arc<dyn CommentStore>,
     live_log: Arc<dyn LiveLog>,
     intake: Arc<Intake>,
+    refusals: Arc<Refusals>,
     authenticator: Authenticator,
     origin: Arc<Origin>,
     posts: Places,
@@ -97,15 +100,18 @@ impl Ingest {
         deps: Deps,
         stop: CancellationToken,
     ) -> Result<(Arc<Self>, JoinHandle<()>), InvalidPosition> {
+        let refusals = Arc::new(Refusals::new());
         let intake = Arc::new(Intake {
             comments: deps.comments.clone(),
             announcer: Announcer::new(deps.dispatchers),
             window: Window::new(config.live.dedup_s, ambient::unix_ms),
+            refusals: refusals.clone(),
         });
         let ingest = Arc::new(Self {
             comments: deps.comments,
             live_log: deps.live_log.clone(),
             intake: intake.clone(),
+            refusals,
             authenticator: Authenticator::new(config),
             origin: Arc::new(config.dc.name.parse()?),
             posts: Places::new("posts", POSTS_MAX, ROOM),

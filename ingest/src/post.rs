@@ -1,6 +1,6 @@
 //! `POST /v1/videos/{video}/comments`: who, which key, what; then in, and answered.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Json,
@@ -16,14 +16,19 @@ use common::{
     problem::{Code, Problem},
     task,
 };
-use tokio::sync::oneshot;
+use tokio::{sync::oneshot, time::timeout};
 
 use crate::{
     Ingest,
     intake::{Announced, Taken},
     places::Place,
+    refusals::RETRY_AFTER_S,
     request::{self, Draft},
 };
+
+/// Longest that a post which has its place waits for its answer. Store and dispatchers keep
+/// deadlines of their own, but a post needs up to five of them one after the other.
+const ANSWER_PATIENCE: Duration = Duration::from_secs(5);
 
 /// The route's handler.
 pub(crate) async fn post(
@@ -61,8 +66,8 @@ fn answer(comment: &Comment, announced: Announced) -> Response {
 }
 
 impl Ingest {
-    /// Takes a comment in beside the request: a client that leaves does not leave a comment behind
-    /// that is stored but neither announced nor on record.
+    /// Takes a comment in beside the request: a client that leaves, or is refused because it took
+    /// too long, does not leave a comment behind that is stored but neither announced nor on record.
     async fn take(&self, fresh: Comment, key: Option<IdempotencyKey>, place: Place) -> Taken {
         let intake = self.intake.clone();
         let (reply, answered) = oneshot::channel();
@@ -70,7 +75,16 @@ impl Ingest {
             intake.post(fresh, key, reply).await;
             drop(place);
         });
-        let died = |_| Err(Problem::new(Code::Internal, "the comment may not be stored"));
-        answered.await.unwrap_or_else(died)
+        match timeout(ANSWER_PATIENCE, answered).await {
+            Ok(Ok(taken)) => taken,
+            Ok(Err(_)) => Err(Problem::new(Code::Internal, "the comment may not be stored")),
+            Err(_) => {
+                metrics::counter!("chorus_ingest_shed_total", "work" => "late").increment(1);
+                Err(Problem::unavailable(
+                    "comments can't be stored in time right now",
+                    RETRY_AFTER_S,
+                ))
+            }
+        }
     }
 }

@@ -9,6 +9,7 @@ mod claims;
 mod comments;
 mod connect;
 mod link;
+mod options;
 mod pending;
 mod schema;
 mod settled;

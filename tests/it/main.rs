@@ -22,6 +22,11 @@ mod drain;
 mod kinds;
 #[path = "../support/process.rs"]
 mod process;
+#[path = "../chaos/proxy"]
+mod proxy {
+    mod pipe;
+    pub(crate) mod tcp;
+}
 mod restart;
 #[path = "../support/roles.rs"]
 mod roles;
@@ -29,5 +34,7 @@ mod server;
 mod skipped;
 mod slow;
 mod startup;
+mod store_nodes;
+mod store_trouble;
 mod stream;
 mod tls;

@@ -11,6 +11,7 @@ use common::{
     ids::CommentId,
 };
 use serde_json::Value;
+use tokio::time::Instant;
 
 use crate::{rig::rig, stand_ins::Mood};
 
@@ -88,6 +89,28 @@ async fn a_store_in_trouble_acknowledges_and_announces_nothing() {
     assert_eq!(rig.announced(), 0);
     rig.store.fail(false);
     assert_eq!(rig.post("hi", "k").await.0, StatusCode::CREATED, "the same key is safe");
+}
+
+/// However slow the store: an answer comes after five seconds. What was under way goes on, and the
+/// same key finds it.
+#[tokio::test(start_paused = true)]
+async fn a_store_too_slow_is_not_waited_for() {
+    let rig = rig();
+    for (slowness_s, expected) in [(4, StatusCode::CREATED), (9, StatusCode::SERVICE_UNAVAILABLE)] {
+        rig.store.dawdle_for(Duration::from_secs(slowness_s));
+        let began = Instant::now();
+        let (status, _) = rig.post("hi", &slowness_s.to_string()).await;
+        assert_eq!((status, began.elapsed().as_secs()), (expected, slowness_s.min(5)));
+    }
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert_eq!(rig.announced(), 2, "it was not given up");
+    rig.store.dawdle_for(Duration::ZERO);
+    let (status, comment) = rig.post("hi", "9").await;
+    let announced = rig.dispatchers.iter().flat_map(|dispatcher| dispatcher.events());
+    let ids: Vec<_> = announced.map(|event| event.id.to_string()).collect();
+    assert_eq!(status, StatusCode::CREATED);
+    let is_it = |id: &&String| id.contains(comment["id"].as_str().unwrap());
+    assert_eq!((ids.len(), ids.iter().filter(is_it).count()), (3, 2), "{ids:?}");
 }
 
 /// The first request died between its claim and its row: nobody waits for it.

@@ -41,7 +41,9 @@ impl Claims {
     }
 
     /// Claims, or finds the claim in force. A transaction that timed out may have taken place or
-    /// may yet: repeating it is the way to learn, for it then finds its own row.
+    /// may yet: repeating it is the way to learn, for it then finds its own row. While there is
+    /// nobody to ask it fails at once, as everything else does: the client has its answer, and what
+    /// held a place for seconds would keep others from theirs.
     pub(super) async fn claim(
         &self,
         link: &Link,
@@ -59,7 +61,7 @@ impl Claims {
                 Err(why) => why,
             };
             let pause = pause(claim.comment, tries);
-            if why.is_final() || Instant::now() + pause > give_up {
+            if why.is_final() || why.is_unsent() || Instant::now() + pause > give_up {
                 return Err(why.into());
             }
             tokio::time::sleep(pause).await;

@@ -147,6 +147,14 @@ pub(super) enum RequestError {
 }
 
 impl RequestError {
+    /// Whether it was not even sent, since no node of the cluster has a connection.
+    pub(super) fn is_unsent(&self) -> bool {
+        matches!(self, Self::Failed(_, why) if matches!(
+            why.as_ref(),
+            ExecutionError::ConnectionPoolError(_) | ExecutionError::EmptyPlan
+        ))
+    }
+
     /// Whether the same request would fail the same way: it is the request, not the moment.
     pub(super) fn is_final(&self) -> bool {
         let Self::Failed(_, why) = self else { return false };

@@ -18,9 +18,8 @@ use scylla::{
 use super::{
     connect::ConnectError,
     link::one_line,
-    tables::{
-        RETENTION_DAYS_MAX, bucket_options, bucket_ttl, comment_options, comment_ttl, tables,
-    },
+    options,
+    tables::{RETENTION_DAYS_MAX, tables},
 };
 
 /// The schema that this chorus works with. Later ones only add: an older chorus goes on working
@@ -57,7 +56,7 @@ pub(super) async fn migrate(session: &Session, config: &Store) -> Result<Migrate
     for table in tables(&keyspace, config.retention_days) {
         ddl.run("to create a table", &table).await?;
     }
-    apply_retention(&ddl, &keyspace, config).await?;
+    options::apply(&ddl, &keyspace, config).await?;
     check_transactions(session, &config.keyspace, &keyspace).await?;
     let now = before.max(VERSION);
     let insert =
@@ -79,31 +78,6 @@ pub(super) async fn check(session: &Session, config: &Store) -> Result<(), Conne
     }
     let used = session.use_keyspace(name, true).await;
     used.map_err(|why| ConnectError::refused("to use the keyspace", why))
-}
-
-/// Changes the tables' TTL when `store.retention_days` has changed; rows keep the one they were
-/// written with.
-async fn apply_retention(
-    ddl: &Ddl<'_>,
-    keyspace: &str,
-    config: &Store,
-) -> Result<(), ConnectError> {
-    let select = "SELECT default_time_to_live FROM system_schema.tables \
-                  WHERE keyspace_name = ? AND table_name = ?";
-    let days = config.retention_days;
-    for (table, ttl, options) in [
-        ("comments", comment_ttl(days), comment_options(days)),
-        ("comment_buckets", bucket_ttl(days), bucket_options(days)),
-    ] {
-        let answer = query(ddl.session, select, (&config.keyspace, table)).await;
-        let answer =
-            answer.map_err(|why| ConnectError::refused("to tell a table's options", why))?;
-        if cell::<i32>(answer).is_none_or(|now| u32::try_from(now) != Ok(ttl)) {
-            let alter = format!("ALTER TABLE {keyspace}.{table} WITH {options}");
-            ddl.run("to change a table's retention", &alter).await?;
-        }
-    }
-    Ok(())
 }
 
 /// Claims one key nobody can have, to learn here and not under load whether that works.
@@ -128,13 +102,13 @@ async fn check_transactions(
 
 /// Runs changes of the schema, all at one node: changes that two nodes of an Apache Cassandra
 /// cluster make at the same time can end in two tables of one name.
-struct Ddl<'a> {
-    session: &'a Session,
+pub(super) struct Ddl<'a> {
+    pub(super) session: &'a Session,
     node: Option<Arc<dyn LoadBalancingPolicy>>,
 }
 
 impl Ddl<'_> {
-    async fn run(&self, what: &'static str, cql: &str) -> Result<(), ConnectError> {
+    pub(super) async fn run(&self, what: &'static str, cql: &str) -> Result<(), ConnectError> {
         let mut statement = Statement::new(cql);
         statement.set_load_balancing_policy(self.node.clone());
         statement.set_request_timeout(Some(CHANGE_PATIENCE));
@@ -198,7 +172,7 @@ async fn version(session: &Session, keyspace: &str) -> Result<i32, ConnectError>
     }
 }
 
-async fn query(
+pub(super) async fn query(
     session: &Session,
     cql: &str,
     values: impl SerializeRow,
@@ -207,7 +181,7 @@ async fn query(
 }
 
 /// The first column of the first row, where there is one.
-fn cell<T>(answer: QueryResult) -> Option<T>
+pub(super) fn cell<T>(answer: QueryResult) -> Option<T>
 where
     for<'frame, 'metadata> T: scylla::deserialize::value::DeserializeValue<'frame, 'metadata>,
 {

@@ -8,18 +8,28 @@ const BUCKET_TTL_EXTRA_S: u32 = 3_600;
 /// Files per table that time-window compaction should end up with, about.
 const WINDOWS: u32 = 30;
 
+/// When a replica that was asked for a row is not waited for any longer, and another is asked as
+/// well. The databases' default is the 99th percentile of what reads took lately, which is no help
+/// while a replica is dead and not yet known to be: reads were seen to take more than two seconds.
+/// Transactions read as well.
+pub(super) const SPECULATION: &str = "speculative_retry = '50ms'";
+
 /// What a table is like in which everything expires after about a day and nothing is deleted: whole
 /// files drop out.
 const OF_ONE_DAY: &str = "gc_grace_seconds = 10800 AND compaction = \
     {'class': 'TimeWindowCompactionStrategy', 'compaction_window_unit': 'HOURS', \
     'compaction_window_size': '1'}";
 
+/// Their names.
+pub(super) const NAMES: [&str; 6] =
+    ["chorus_schema", "comments", "comment_buckets", "claims", "pending", "settled"];
+
 /// The statements that make them. `IF NOT EXISTS` in each, so that a migration cut short is simply
 /// run again.
 pub(super) fn tables(keyspace: &str, retention_days: u32) -> [String; 6] {
     let (rows, buckets) = (comment_options(retention_days), bucket_options(retention_days));
     let table = |name: &str, columns: &str| {
-        format!("CREATE TABLE IF NOT EXISTS {keyspace}.{name} ({columns})")
+        format!("CREATE TABLE IF NOT EXISTS {keyspace}.{name} ({columns}) WITH {SPECULATION}")
     };
     [
         table("chorus_schema", "part text PRIMARY KEY, version int"),
@@ -29,24 +39,24 @@ pub(super) fn tables(keyspace: &str, retention_days: u32) -> [String; 6] {
             "video text, bucket bigint, id uuid, author_id text, author_name text, \
              author_role text, author_avatar text, body text, reply_to uuid, \
              PRIMARY KEY ((video, bucket), id)",
-        ) + " WITH CLUSTERING ORDER BY (id DESC) AND "
+        ) + " AND CLUSTERING ORDER BY (id DESC) AND "
             + &rows,
         table("comment_buckets", "video text, bucket bigint, PRIMARY KEY (video, bucket)")
-            + " WITH CLUSTERING ORDER BY (bucket DESC) AND "
+            + " AND CLUSTERING ORDER BY (bucket DESC) AND "
             + &buckets,
         table(
             "claims",
             "author text, idempotency_key text, comment uuid, digest blob, \
              PRIMARY KEY ((author, idempotency_key))",
-        ) + " WITH default_time_to_live = 86400 AND "
+        ) + " AND default_time_to_live = 86400 AND "
             + OF_ONE_DAY,
         // Nobody waits for the live delivery of a comment of the day before.
         table("pending", "shard tinyint, id uuid, video text, PRIMARY KEY (shard, id)")
-            + " WITH CLUSTERING ORDER BY (id ASC) AND default_time_to_live = 86400 \
+            + " AND CLUSTERING ORDER BY (id ASC) AND default_time_to_live = 86400 \
                AND gc_grace_seconds = 600",
         // An hour longer than claims: whoever finds a claim finds its comment's mark as well.
         table("settled", "video text, id uuid, PRIMARY KEY ((video, id))")
-            + " WITH default_time_to_live = 90000 AND "
+            + " AND default_time_to_live = 90000 AND "
             + OF_ONE_DAY,
     ]
 }

@@ -83,6 +83,33 @@ async fn a_keyspace_of_version_1_is_upgraded() {
     .await;
 }
 
+/// Tables of an earlier release wait for a dead replica as long as the database's default says;
+/// what an operator chose is not touched.
+#[tokio::test]
+#[ignore = "needs Cassandra or ScyllaDB: run deploy/dev/test"]
+async fn tables_with_the_default_speculation_get_ours() {
+    with_keyspace(async |keyspace| {
+        let name = &keyspace.config.keyspace;
+        let of = async |table: &str| {
+            let select = "SELECT speculative_retry FROM system_schema.tables \
+                          WHERE keyspace_name = ? AND table_name = ?";
+            let answer = keyspace.session.query_unpaged(select, (name, table)).await.unwrap();
+            answer.into_rows_result().unwrap().single_row::<(String,)>().unwrap().0
+        };
+        let ours = of("claims").await;
+        assert!(ours.starts_with("50") && ours.ends_with("ms"), "{ours}");
+        for (table, value) in [("claims", "99PERCENTILE"), ("comments", "10ms")] {
+            let alter = format!("ALTER TABLE {name}.{table} WITH speculative_retry = '{value}'");
+            keyspace.session.query_unpaged(alter, ()).await.unwrap();
+        }
+        let operators = of("comments").await;
+        assert!(of("claims").await.starts_with("99"));
+        cql::migrate(&keyspace.config).await.unwrap();
+        assert_eq!([of("claims").await, of("comments").await], [ours, operators]);
+    })
+    .await;
+}
+
 #[tokio::test]
 #[ignore = "needs Cassandra or ScyllaDB: run deploy/dev/test"]
 async fn replication_names_data_centres_that_are_there() {

@@ -48,7 +48,8 @@ impl Run {
         let window = Window::new(dedup_s, clock);
         let node = || {
             let comments = Arc::new(world.clone());
-            Arc::new(Intake { comments, announcer: world.clone(), window })
+            let refusals = Arc::new(Refusals::new());
+            Arc::new(Intake { comments, announcer: world.clone(), window, refusals })
         };
         let nodes = [node(), node()];
         let (tasks, acknowledged) = (Vec::new(), Vec::new());

@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     sync::{
         Mutex,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -29,7 +29,7 @@ pub(crate) struct Store {
     damaged: Mutex<Vec<CommentId>>,
     fails: AtomicBool,
     sticks: AtomicBool,
-    dawdles: AtomicBool,
+    dawdles_ms: AtomicU64,
 }
 
 impl Store {
@@ -44,7 +44,12 @@ impl Store {
 
     /// Comments take [`SLOWNESS`] to be stored.
     pub(crate) fn dawdle(&self) {
-        self.dawdles.store(true, Ordering::SeqCst);
+        self.dawdle_for(SLOWNESS);
+    }
+
+    /// Comments take that long to be stored.
+    pub(crate) fn dawdle_for(&self, slowness: Duration) {
+        self.dawdles_ms.store(slowness.as_millis().try_into().unwrap(), Ordering::SeqCst);
     }
 
     /// The comment can't be read any more.
@@ -100,8 +105,9 @@ impl Store {
 impl CommentStore for Store {
     async fn put(&self, comment: &Comment) -> Result<(), StoreError> {
         self.checked(())?;
-        if self.dawdles.load(Ordering::SeqCst) {
-            tokio::time::sleep(SLOWNESS).await;
+        let slowness = Duration::from_millis(self.dawdles_ms.load(Ordering::SeqCst));
+        if !slowness.is_zero() {
+            tokio::time::sleep(slowness).await;
         }
         self.comments.lock().unwrap().insert(comment.id, comment.clone());
         Ok(())
