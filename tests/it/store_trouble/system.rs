@@ -75,11 +75,21 @@ impl System {
         comments.map(|comment| (word(comment, "text"), word(comment, "id"))).collect()
     }
 
-    /// What the far node's `/readyz` says of the store; it has to be ready.
-    pub(super) async fn store_is(&self) -> String {
-        let answer = Client::new(self.far.internal).get("/readyz").await;
-        assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
-        answer.json()["dependencies"]["store"].as_str().unwrap().to_owned()
+    /// Waits until the far node's `/readyz` says this of the store; it is ready all the while.
+    pub(super) async fn store_is(&self, state: &str) {
+        let internal = Client::new(self.far.internal);
+        let told = async {
+            loop {
+                let answer = internal.get("/readyz").await;
+                assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
+                let told = answer.json();
+                if told["dependencies"]["store"].as_str().unwrap().starts_with(state) {
+                    break;
+                }
+                sleep(Duration::from_millis(20)).await;
+            }
+        };
+        timeout(GUARD, told).await.expect("/readyz says otherwise");
     }
 
     /// Waits until the far node has no post under way.
