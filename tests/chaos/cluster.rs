@@ -40,6 +40,23 @@ impl Link {
     }
 }
 
+/// Where comments are stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Store {
+    /// In Cassandra, by both ingest nodes.
+    Cql,
+    /// On the disk, by the first ingest alone.
+    Embedded,
+}
+
+impl Store {
+    fn serves(self, who: Who) -> bool {
+        self == Self::Cql || who != Who(Role::Ingest, 1)
+    }
+}
+
+/// Enough for an outage at a high rate.
+const REPLAY_MAX: &str = "40000";
 /// Short, for scenarios that last some seconds.
 const DRAIN_WINDOW_S: &str = "2";
 
@@ -59,11 +76,14 @@ pub(crate) struct Cluster {
 }
 
 impl Cluster {
-    /// Starts all of it on a keyspace called `name`; `seed` is for the call proxies' chance.
-    pub(crate) async fn start(name: &str, seed: u64) -> Self {
+    /// Starts all of it, with a keyspace called `name` if the store is that; `seed` is for the call
+    /// proxies' chance.
+    pub(crate) async fn start(name: &str, store: Store, seed: u64) -> Self {
         let folder = logs(name);
         let redis = RedisServer::start(&[]).await;
-        roles::migrate(&folder, &roles::flags(name, &redis.url())).await;
+        if store == Store::Cql {
+            roles::migrate(&folder, &roles::flags(name, &redis.url())).await;
+        }
         let link = |n: usize| Link::start(seed.wrapping_add(n as u64));
         let mut cluster = Self {
             folder,
@@ -75,18 +95,28 @@ impl Cluster {
             to_dispatchers: (0..COUNT).map(link).collect(),
             to_gateways: (COUNT..2 * COUNT).map(link).collect(),
         };
-        cluster.nodes = Who::ALL.map(|who| cluster.node(who, name)).into();
-        join_all(cluster.nodes.iter_mut().map(Node::start)).await;
+        cluster.nodes = Who::ALL.map(|who| cluster.node(who, name, store)).into();
+        let started =
+            Who::ALL.iter().zip(&mut cluster.nodes).filter(|(who, _)| store.serves(**who));
+        join_all(started.map(|(_, node)| node.start())).await;
         Who::ALL.into_iter().for_each(|who| cluster.lead(who));
+        if store == Store::Embedded {
+            let only = cluster.nodes[0].process.as_ref().and_then(|process| process.public);
+            cluster.doors.iter().for_each(|door| door.lead_to(vec![only]));
+        }
         cluster
     }
 
-    fn node(&self, who: Who, name: &str) -> Node {
+    fn node(&self, who: Who, name: &str, store: Store) -> Node {
         let target = SocketAddr::from(([127, 0, 0, 1], self.redis.port()));
         let redis = TcpProxy::start(vec![Some(target)]);
         let url = format!("redis://{}", redis.address());
         let mut args = vec![who.0.name().to_owned()];
-        args.extend(roles::flags(name, &url));
+        args.extend(match store {
+            Store::Cql => roles::flags(name, &url),
+            Store::Embedded => roles::flags_embedded(&url),
+        });
+        args.extend(["--live.replay_max", REPLAY_MAX].map(str::to_owned));
         let public = ["--listen".to_owned(), "127.0.0.1:0".to_owned()];
         match who.0 {
             Role::Ingest => {
@@ -127,6 +157,13 @@ impl Cluster {
         self.lead(who);
     }
 
+    /// kill -9 of all that run.
+    pub(crate) async fn end(&mut self) {
+        for node in self.nodes.iter_mut().filter(|node| node.process.is_some()) {
+            node.kill().await;
+        }
+    }
+
     /// SIGTERM; waits for the end. Whoever comes to a gateway that drains is led elsewhere, as by a
     /// load balancer that sees that it isn't ready.
     pub(crate) async fn terminate(&mut self, who: Who) {
@@ -157,6 +194,11 @@ impl Cluster {
     /// A process's way to Redis.
     pub(crate) fn redis_of(&self, who: Who) -> &TcpProxy {
         &self.nodes[who.place()].redis
+    }
+
+    /// Bytes of memory that the process that has most of it has to itself.
+    pub(crate) fn largest_memory(&self) -> u64 {
+        self.nodes.iter().filter_map(Node::memory).max().unwrap_or(0)
     }
 
     /// Everybody's way to Redis.

@@ -1,12 +1,14 @@
 //! Scripted faults, one after another on one cluster: [`deaths`] of processes, [`links`] that fail,
-//! a [`quiet`] video that nothing later heals, and [`redis`] in trouble.
+//! a [`quiet`] video that nothing later heals, [`redis`] in trouble, and an [`outage`] of it at a high
+//! rate.
 
 use tokio::sync::Mutex;
 
-use crate::stage::Stage;
+use crate::stage::{Scene, Stage};
 
 mod deaths;
 mod links;
+mod outage;
 mod quiet;
 mod redis;
 
@@ -20,18 +22,18 @@ const SEED: u64 = 4;
 #[ignore = "needs Redis and Cassandra: run deploy/dev/test"]
 async fn whatever_dies_or_fails_everyone_gets_everything_once_and_in_order() {
     let _alone = ALONE.lock().await;
-    let mut stage = Stage::start(SEED).await;
+    let mut stage = Stage::start(Scene::usual(SEED)).await;
     deaths::all(&mut stage).await;
     quiet::all(&mut stage).await;
     links::all(&mut stage).await;
-    stage.finish();
+    stage.finish().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs Redis and Cassandra: run deploy/dev/test"]
 async fn whatever_becomes_of_redis_viewers_receive_and_everyone_gets_everything_once() {
     let _alone = ALONE.lock().await;
-    let mut stage = Stage::start(SEED).await;
+    let mut stage = Stage::start(Scene::usual(SEED)).await;
     redis::all(&mut stage).await;
-    stage.finish();
+    stage.finish().await;
 }

@@ -12,7 +12,7 @@ use crate::{
     checker::Findings,
     outcome::tell,
     scenarios::ALONE,
-    stage::{QUIET, Stage},
+    stage::{QUIET, Scene, Stage},
 };
 use blow::{Blow, Kind, Round};
 use table::Table;
@@ -43,7 +43,7 @@ async fn however_often_processes_die_everyone_gets_everything_once_and_in_order(
     let seed = given("CHORUS_CHAOS_SEED").unwrap_or_else(rand::random::<u64>);
     tell(&format!("soak: {kills} kills and pauses, CHORUS_CHAOS_SEED={seed}"));
     let mut chance = StdRng::seed_from_u64(seed);
-    let mut stage = Stage::start(seed).await;
+    let mut stage = Stage::start(Scene::usual(seed)).await;
     let (mut table, mut findings) = (Table::default(), Findings::default());
     let (mut struck, mut chapter, mut before) = (0, 0, "nothing".to_owned());
     while struck < kills {
@@ -58,7 +58,7 @@ async fn however_often_processes_die_everyone_gets_everything_once_and_in_order(
         findings += stage.end(&format!("soak, part {chapter}"), None).await.findings;
     }
     tell(&format!("soak with CHORUS_CHAOS_SEED={seed}: {findings}\n{table}"));
-    stage.finish();
+    stage.finish().await;
 }
 
 /// One round: from everything well to everything well. What came `before` may have an aftermath.

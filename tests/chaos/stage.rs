@@ -13,7 +13,7 @@ use crate::{
     audience::Audience,
     checker::{Evidence, Findings, check},
     client::Client,
-    cluster::{Cluster, Who},
+    cluster::{Cluster, Store, Who},
     commenters::{Commenters, Load},
     outcome::{Effort, Outcome, tell},
     recording::Ledger,
@@ -29,8 +29,22 @@ const SILENCE_HIT: Duration = Duration::from_secs(5);
 /// A goal is for a machine of its own; a test fails at this multiple of it.
 const TOLERANCE: u32 = 10;
 
-const VIEWERS: usize = 200;
-const COMMENTS_PER_SECOND: f64 = 60.0;
+/// What a stage is set with.
+pub(crate) struct Scene {
+    pub(crate) store: Store,
+    pub(crate) viewers: usize,
+    pub(crate) per_second: f64,
+    /// Decides whom chance hits.
+    pub(crate) seed: u64,
+}
+
+impl Scene {
+    /// As most: the store that several nodes share, 200 viewers, 60 comments per second.
+    pub(crate) fn usual(seed: u64) -> Self {
+        Self { store: Store::Cql, viewers: 200, per_second: 60.0, seed }
+    }
+}
+
 /// How often each video is commented on. The last one is quiet.
 const WEIGHTS: [u32; 4] = [3, 2, 1, 0];
 /// The video on which nobody comments unless told to.
@@ -55,14 +69,15 @@ pub(crate) struct Stage {
 
 impl Stage {
     /// Everything up, everyone there, the load on.
-    pub(crate) async fn start(seed: u64) -> Self {
+    pub(crate) async fn start(scene: Scene) -> Self {
+        let Scene { store, viewers, per_second, seed } = scene;
         let name = roles::unique_name();
-        let cluster = Cluster::start(&name, seed).await;
+        let cluster = Cluster::start(&name, store, seed).await;
         let videos = (0..WEIGHTS.len()).map(|n| format!("{name}-{n}")).collect::<Vec<_>>();
         let ledger = Arc::new(Ledger::of(videos.len()));
-        let load = Load { per_second: COMMENTS_PER_SECOND, weights: WEIGHTS.to_vec(), seed };
+        let load = Load { per_second, weights: WEIGHTS.to_vec(), seed };
         let commenters = Commenters::start(&cluster.addresses(), &videos, ledger.clone(), load);
-        let mut audience = Audience::start(cluster.fronts.clone(), &videos, VIEWERS);
+        let mut audience = Audience::start(cluster.fronts.clone(), &videos, viewers);
         assert!(audience.joined(GUARD).await, "viewers can't join");
         commenters.go_on();
         Self {
@@ -173,8 +188,9 @@ impl Stage {
     }
 
     /// Fails if anything was not as it should be; else the processes' logs go.
-    pub(crate) fn finish(self) {
+    pub(crate) async fn finish(mut self) {
         self.assert_all_was_well();
+        self.cluster.end().await;
         std::fs::remove_dir_all(&self.cluster.folder).unwrap();
     }
 

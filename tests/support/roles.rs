@@ -23,20 +23,32 @@ pub(crate) fn unique_name() -> String {
     format!("t{random:016x}")
 }
 
-/// The flags that all roles share, on Redis at `redis` and a keyspace of their own.
-pub(crate) fn flags(name: &str, redis: &str) -> Vec<String> {
+/// The flags that all roles share, on Redis at `redis` and a store on the disk, in the folder that a
+/// process is started in: for one ingest.
+pub(crate) fn flags_embedded(redis: &str) -> Vec<String> {
     let flags = [
         ("--internal_listen", "127.0.0.1:0"),
         ("--internal.secret", "inner"),
         ("--auth.hs256_secret", SECRET),
         ("--live.kind", "redis"),
         ("--live.url", redis),
+    ];
+    pairs(&flags)
+}
+
+/// The same on a keyspace of their own.
+pub(crate) fn flags(name: &str, redis: &str) -> Vec<String> {
+    let store = [
         ("--store.kind", "scylla"),
-        ("--store.nodes", &needed("CHORUS_TEST_CQL")),
+        ("--store.nodes", &*needed("CHORUS_TEST_CQL")),
         ("--store.keyspace", name),
         ("--store.replication", "datacenter1=1"),
     ];
-    flags.into_iter().flat_map(|(flag, value)| [flag.to_owned(), value.to_owned()]).collect()
+    [flags_embedded(redis), pairs(&store)].concat()
+}
+
+fn pairs(flags: &[(&str, &str)]) -> Vec<String> {
+    flags.iter().flat_map(|(flag, value)| [(*flag).to_owned(), (*value).to_owned()]).collect()
 }
 
 /// Creates the keyspace and its tables.

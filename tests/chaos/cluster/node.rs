@@ -35,6 +35,14 @@ impl Node {
         self.process = Some(Process::start_command(command).await);
     }
 
+    /// Bytes of memory that it has to itself, while it runs.
+    pub(super) fn memory(&self) -> Option<u64> {
+        let status = format!("/proc/{}/status", self.process.as_ref()?.pid());
+        let status = std::fs::read_to_string(status).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"))?;
+        Some(1024 * line.trim().trim_end_matches(" kB").parse::<u64>().ok()?)
+    }
+
     pub(super) async fn kill(&mut self) {
         self.process.take().expect("it is down").kill().await;
     }

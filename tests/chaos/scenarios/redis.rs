@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// By then dispatchers, which look once a second, know of all gateways.
-const KNOWN: Duration = Duration::from_secs(2);
+pub(super) const KNOWN: Duration = Duration::from_secs(2);
 /// How long it is away: longer than a gateway's lease.
 const AWAY: Duration = Duration::from_secs(4);
 /// Longer than ingest watches over what was accepted.
@@ -153,13 +153,13 @@ async fn until_placed(
     mut pending: HashSet<(String, CommentId)>,
     back: Instant,
 ) -> Duration {
-    let retention = Retention { replay_max: 20_000, replay_ttl_s: 600, dedup_s: 120 };
+    let retention = Retention { replay_max: 40_000, replay_ttl_s: 600, dedup_s: 120 };
     let origin = Arc::new("dc1".parse().unwrap());
     let redis = RedisStore::connect(&stage.cluster.redis.url(), origin, retention).await.unwrap();
     while !pending.is_empty() && back.elapsed() < GUARD {
         let videos: HashSet<_> = pending.iter().map(|(video, _)| video.clone()).collect();
         for video in videos {
-            let page = redis.read(&video.parse().unwrap(), From::Newest, 20_000).await;
+            let page = redis.read(&video.parse().unwrap(), From::Newest, 40_000).await;
             let entries = page.map(|page| page.entries).unwrap_or_default();
             let placed: HashSet<_> = entries.iter().map(|entry| entry.event.id).collect();
             pending.retain(|(of, id)| *of != video || !placed.contains(&(*id).into()));
@@ -184,7 +184,7 @@ async fn rolled_back(stage: &mut Stage, nth: usize) {
 }
 
 /// Redis is back; ends the chapter. Viewers must have been shown something without a position.
-async fn tell_all(stage: &mut Stage, name: &str, hit: Option<Who>) {
+pub(super) async fn tell_all(stage: &mut Stage, name: &str, hit: Option<Who>) {
     back(stage, name).await;
     let placeless = tell(stage, name, hit).await;
     stage.check_that("viewers receive while Redis is away", placeless > 0);
