@@ -13,26 +13,47 @@ use common::{
 use serde_json::json;
 use store::embedded::EmbeddedStore;
 use tempfile::tempdir;
+use tokio::time::timeout;
 
 use crate::{client::Stream, server::Server};
 
-/// A comment as an ingest leaves it that died long ago, before anybody took it.
+/// Hang guard.
+const GUARD: Duration = Duration::from_secs(60);
+/// What was said, and the cursors before and after it.
+type Told = (serde_json::Value, [String; 2]);
+/// Comments with which a room begins after a start: older ones are not shown.
+const SHOWN: u64 = 200;
+
+/// A comment as an ingest leaves it that died long ago, before anybody took it, and so many since
+/// that the room begins after it.
 async fn left_on_record(folder: &Path, video: &str) {
-    let long_ago = SystemTime::now() - Duration::from_secs(3600);
+    let store = EmbeddedStore::open(&folder.join("data")).unwrap();
+    let first = comment(video, 0);
+    store.put(&first).await.unwrap();
+    store.add_pending(&Pending { video: first.video, comment: first.id }).await.unwrap();
+    for later in 1..=SHOWN {
+        store.put(&comment(video, later)).await.unwrap();
+    }
+}
+
+/// The n-th of an hour ago.
+fn comment(video: &str, nth: u64) -> Comment {
+    let long_ago = SystemTime::now() - Duration::from_secs(3600 - nth);
     let ms = long_ago.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis();
     let id = format!("{:08x}-{:04x}-7000-8000-000000000000", ms >> 16, ms & 0xffff);
     let id: CommentId = id.parse().unwrap();
     let author = Author { id: "u".parse().unwrap(), name: "U".into(), role: None, avatar: None };
-    let (video, text) = (video.parse().unwrap(), Text::parse("never announced").unwrap());
-    let comment = Comment { id, video, author, text, reply_to: None };
-    let store = EmbeddedStore::open(&folder.join("data")).unwrap();
-    store.put(&comment).await.unwrap();
-    store.add_pending(&Pending { video: comment.video, comment: id }).await.unwrap();
+    let (video, text) = (video.parse().unwrap(), Text::parse("an hour ago").unwrap());
+    Comment { id, video, author, text, reply_to: None }
 }
 
 /// Reads until what follows `skipped` (or, with `last`, a comment of that text after it): what it
 /// said, and the cursors before and after it.
-async fn skipped(stream: &mut Stream, last: Option<&str>) -> (serde_json::Value, [String; 2]) {
+async fn skipped(stream: &mut Stream, last: Option<&str>) -> Told {
+    timeout(GUARD, read_skipped(stream, last)).await.expect("nothing was told")
+}
+
+async fn read_skipped(stream: &mut Stream, last: Option<&str>) -> Told {
     let (mut told, mut around, mut cursor) = (None, None, None);
     loop {
         let block = stream.event().await.expect("the stream ended");
