@@ -11,8 +11,9 @@ use std::{
 use super::open_error::OpenError;
 
 const FILE: &str = "lock";
-/// A process that is just ending may still have it.
-const TRIES: usize = 3;
+/// A process that is just ending may still have it, as may a read under way in this one: two seconds,
+/// for busy machines.
+const TRIES: usize = 20;
 const BETWEEN_TRIES: Duration = Duration::from_millis(100);
 
 /// Held until dropped.
