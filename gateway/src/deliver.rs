@@ -60,3 +60,39 @@ async fn deliver(State(gateway): State<Arc<Gateway>>, body: Body) -> Result<Stat
     gateway.take(&to, batches)?;
     Ok(StatusCode::OK)
 }
+
+#[cfg(test)]
+mod tests {
+    use common::{
+        config::{Role, Sources, load},
+        event::Entry,
+        position::Position,
+    };
+    use tokio_util::sync::CancellationToken;
+
+    use super::*;
+    use crate::{
+        Deps,
+        test_support::{endpoints::Endpoints, entry, log::CountingLog},
+    };
+
+    /// An incarnation that is over gets nothing by its subscriptions. While Redis is away nobody can
+    /// know who is who, and what has no place comes for viewers all the same.
+    #[tokio::test]
+    async fn an_incarnation_that_is_over_gets_only_what_has_no_place() {
+        let config = load(Role::All, Sources::default()).config.unwrap();
+        let (live_log, endpoints) =
+            (Arc::new(CountingLog::new(1, 0)), Arc::new(Endpoints::default()));
+        let deps = Deps { live_log, endpoints };
+        let (gateway, _) = Gateway::start(&config, deps, CancellationToken::new()).unwrap();
+        let placed = entry(1, 1);
+        let placeless = Entry { position: Position::NONE, ..entry(1, 2) };
+        let batch = |entries: &[Entry]| {
+            vec![VideoEntries { video: "v".parse().unwrap(), entries: entries.to_vec() }]
+        };
+        let over = Incarnation("over".into());
+        assert!(gateway.take(&over, batch(&[placeless.clone(), placed.clone()])).is_err());
+        assert_eq!(gateway.take(&over, batch(&[placeless])), Ok(()));
+        assert_eq!(gateway.take(&gateway.lease.incarnation(), batch(&[placed])), Ok(()));
+    }
+}

@@ -170,7 +170,8 @@ impl Announce for Announcer {
         self.budget(|budget, _| budget.deposit());
         let (mut is_repeated, mut pause) = (false, PAUSE_MIN);
         loop {
-            let is_away = self.log.is_away();
+            // What it costs to ask a second time is for the budget to say.
+            let is_away = !is_repeated && self.log.is_away();
             let mut round = if is_away {
                 self.show_anyway(&announcement, deadline).await
             } else {

@@ -196,7 +196,8 @@ fn earliest(one: Option<u64>, other: Option<u64>) -> Option<u64> {
     one.into_iter().chain(other).min()
 }
 
-/// Groups by video and by whether they are shown anyway, keeping the order within each; who waits for an answer in the batches' order.
+/// Groups by video and by whether they are shown anyway, keeping the order within each; who waits
+/// for an answer in the batches' order.
 fn by_video(gathered: impl Iterator<Item = Waiting>) -> (Vec<VideoEvents>, Vec<Answer>) {
     let mut gathered: Vec<_> = gathered.collect();
     gathered.sort_by(|Waiting { announcement: a, .. }, Waiting { announcement: b, .. }| {

@@ -275,6 +275,18 @@ mod tests {
         assert_eq!(status(&mut joined), Some(Status::Continued));
     }
 
+    /// It gets what is new at least, and reads history.
+    #[test]
+    fn nobody_waits_for_long_for_a_log_that_is_away() {
+        let mut pass = pass();
+        let mut joined = join(&mut pass, 1, 6);
+        for (now, verdict) in [(PATIENCE_MS - 1, None), (PATIENCE_MS, Some(Status::Reset))] {
+            pass.read_begins();
+            pass.read(Err(LiveLogError::Unavailable("away".into())), now);
+            assert_eq!(status(&mut joined), verdict);
+        }
+    }
+
     #[test]
     fn a_position_that_nobody_gave_is_reset_after_one_read() {
         let mut pass = pass();

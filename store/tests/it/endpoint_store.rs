@@ -9,7 +9,7 @@ use common::{
 };
 use tokio::time::sleep;
 
-use crate::live::{self, AMPLE, append, event, events, incarnation, video};
+use crate::live::{AMPLE, append, event, events, incarnation, suite, video};
 
 /// Both contracts of one store: what the one is told, the other's appends answer.
 type Store = Arc<dyn Both>;
@@ -17,47 +17,8 @@ type Store = Arc<dyn Both>;
 trait Both: EndpointStore + LiveLog {}
 impl<S: EndpointStore + LiveLog> Both for S {}
 
-macro_rules! suite {
-    ($($case:ident,)*) => {
-        mod memory {
-            use crate::live;
-            $(#[tokio::test(start_paused = true)]
-            async fn $case() {
-                super::$case(async |retention| live::memory(retention) as _).await;
-            })*
-        }
-        mod redis {
-            use crate::live;
-            $(#[tokio::test]
-            #[ignore = "needs Redis: run deploy/dev/test"]
-            async fn $case() {
-                super::$case(async |retention| live::redis(retention).await as _).await;
-            })*
-        }
-        mod sentinel {
-            #[tokio::test]
-            #[ignore = "needs Redis: run deploy/dev/test"]
-            async fn all_of_it() {
-                let servers = crate::redis_sentinel::Watched::start().await;
-                super::all_of_it_at(&servers.url()).await;
-            }
-        }
-        mod cluster {
-            #[tokio::test]
-            #[ignore = "needs Redis: run deploy/dev/test"]
-            async fn all_of_it() {
-                let servers = crate::redis_cluster::Servers::start(0).await;
-                super::all_of_it_at(&servers.url()).await;
-            }
-        }
-        async fn all_of_it_at(url: &str) {
-            let open = async |retention| live::redis_at(url, retention).await as Store;
-            live::run_all(vec![$(Box::pin($case(&open))),*]).await;
-        }
-    };
-}
-
 suite! {
+    Store;
     who_registers_lives,
     a_lease_that_ran_out_never_comes_back,
     a_renewed_lease_runs_on,

@@ -108,3 +108,47 @@ pub(crate) async fn append(log: &dyn LiveLog, video: &VideoId, events: &[Event])
 pub(crate) fn seqs(appended: &Appended) -> Vec<Seq> {
     appended.entries.iter().map(|entry| entry.position.seq).collect()
 }
+
+/// A contract's cases, each a function of this module's: in memory, on a Redis of one server, behind
+/// sentinels and on a cluster. They take what opens a `$contract`.
+macro_rules! suite {
+    ($contract:ty; $($case:ident,)*) => {
+        mod memory {
+            use crate::live;
+            $(#[tokio::test(start_paused = true)]
+            async fn $case() {
+                super::$case(async |retention| live::memory(retention) as _).await;
+            })*
+        }
+        mod redis {
+            use crate::live;
+            $(#[tokio::test]
+            #[ignore = "needs Redis: run deploy/dev/test"]
+            async fn $case() {
+                super::$case(async |retention| live::redis(retention).await as _).await;
+            })*
+        }
+        mod sentinel {
+            #[tokio::test]
+            #[ignore = "needs Redis: run deploy/dev/test"]
+            async fn all_of_it() {
+                let servers = crate::redis_sentinel::Watched::start().await;
+                super::all_of_it_at(&servers.url()).await;
+            }
+        }
+        mod cluster {
+            #[tokio::test]
+            #[ignore = "needs Redis: run deploy/dev/test"]
+            async fn all_of_it() {
+                let servers = crate::redis_cluster::Servers::start(0).await;
+                super::all_of_it_at(&servers.url()).await;
+            }
+        }
+        async fn all_of_it_at(url: &str) {
+            let open =
+                async |retention| $crate::live::redis_at(url, retention).await as $contract;
+            $crate::live::run_all(vec![$(Box::pin($case(&open))),*]).await;
+        }
+    };
+}
+pub(crate) use suite;

@@ -11,49 +11,10 @@ use common::{
 };
 use tokio::time::sleep;
 
-use crate::live::{self, AMPLE, append, event, event_with, events, seqs, video};
-
-macro_rules! suite {
-    ($($case:ident,)*) => {
-        mod memory {
-            use crate::live;
-            $(#[tokio::test(start_paused = true)]
-            async fn $case() {
-                super::$case(async |retention| live::memory(retention) as _).await;
-            })*
-        }
-        mod redis {
-            use crate::live;
-            $(#[tokio::test]
-            #[ignore = "needs Redis: run deploy/dev/test"]
-            async fn $case() {
-                super::$case(async |retention| live::redis(retention).await as _).await;
-            })*
-        }
-        mod sentinel {
-            #[tokio::test]
-            #[ignore = "needs Redis: run deploy/dev/test"]
-            async fn all_of_it() {
-                let servers = crate::redis_sentinel::Watched::start().await;
-                super::all_of_it_at(&servers.url()).await;
-            }
-        }
-        mod cluster {
-            #[tokio::test]
-            #[ignore = "needs Redis: run deploy/dev/test"]
-            async fn all_of_it() {
-                let servers = crate::redis_cluster::Servers::start(0).await;
-                super::all_of_it_at(&servers.url()).await;
-            }
-        }
-        async fn all_of_it_at(url: &str) {
-            let open = async |retention| live::redis_at(url, retention).await as Log;
-            live::run_all(vec![$(Box::pin($case(&open))),*]).await;
-        }
-    };
-}
+use crate::live::{self, AMPLE, append, event, event_with, events, seqs, suite, video};
 
 suite! {
+    Log;
     places_have_no_hole_and_keep_the_order,
     a_repeat_gets_its_place_again,
     entries_of_a_second_are_counted,

@@ -1,6 +1,9 @@
 //! Hypotheses on an actor's reads of the live log, on a clock that is moved by hand.
 
-use common::position::{Cursor, Seq};
+use common::{
+    event::Entry,
+    position::{Cursor, Seq},
+};
 use futures_util::future::join_all;
 use tokio::sync::oneshot;
 use tokio_util::sync::DropGuard;
@@ -109,4 +112,26 @@ async fn an_odd_position_does_not_move_the_beginning() {
         assert_eq!(opening.resume.replayed, 200, "`recent`");
         assert_eq!(seat.crowd().order().borrow().log().start().position, position(1, 3_000 - 256));
     }
+}
+
+/// A video that nobody watches here yet begins all the same, shows what dispatchers send to everybody,
+/// and finds its place when the log is back.
+#[tokio::test(start_paused = true)]
+async fn a_video_begins_while_the_log_is_away() {
+    let (log, handle, _stop) = actor(5);
+    log.be_away(true);
+    let (opening, seat) = join(&handle).await;
+    assert_eq!((opening.resume.status, opening.resume.replayed), (Status::New, 0));
+    let placeless = Entry { position: Position::NONE, ..entry(1, 6) };
+    handle.tell(Message::Pushed(vec![placeless]));
+    pass_time(100).await;
+    let end = || seat.crowd().order().borrow().log().end();
+    assert_eq!((end().ordinal, end().position), (1, Position::NONE));
+    log.hold(1, 6);
+    log.be_away(false);
+    pass_time(1_000).await;
+    assert_eq!((end().ordinal, end().position), (1, position(1, 6)));
+    handle.tell(Message::Pushed(vec![entry(1, 7)]));
+    pass_time(100).await;
+    assert_eq!((end().ordinal, end().position), (2, position(1, 7)));
 }

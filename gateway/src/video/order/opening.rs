@@ -52,11 +52,11 @@ impl Order {
         if !position.is_given() {
             return Some(reset); // another gateway's, which did not know where the live log was
         }
-        if let Some(place) = self.place_after(position) {
-            return Some(continued(place));
+        match self.log.place_after(position) {
+            None if position >= self.head => None,
+            Some(place) if !self.placeless.misses(place) => Some(continued(place)),
+            _ => Some(Opening { older: self.is_in_pages(position).then_some(position), ..reset }),
         }
-        let opening = Opening { older: self.is_in_pages(position).then_some(position), ..reset };
-        (position < self.head || self.log.place_after(position).is_some()).then_some(opening)
     }
 
     /// The place after a position that another gateway may have given: none when the byte log has

@@ -1,0 +1,73 @@
+//! What a store says of all that it should have, held against what it acknowledged.
+
+use std::collections::BTreeSet;
+
+use common::{
+    comment_store::{CommentStore, Page, StoreError},
+    ids::CommentId,
+};
+use store::embedded::EmbeddedStore;
+
+use super::used::{Known, video};
+use crate::comment_store::claim;
+
+/// What a store says of all that it should have.
+#[derive(Debug, Default)]
+pub(super) struct Verdict {
+    /// Not there, and nobody was told.
+    pub(super) silently_missing: BTreeSet<CommentId>,
+    pub(super) claims_forgotten: usize,
+    /// Pending records that are back.
+    pub(super) back: usize,
+    /// Answered with an error that says what is wrong.
+    pub(super) told: usize,
+}
+
+pub(super) async fn judge(store: &EmbeddedStore, known: &Known) -> Verdict {
+    let mut verdict = Verdict::default();
+    for there in &known.comments {
+        match store.get(&there.video, there.id).await {
+            Ok(Some(found)) => assert_eq!(found, *there),
+            Ok(None) => drop(verdict.silently_missing.insert(there.id)),
+            Err(why) => verdict.hear(&why),
+        }
+    }
+    match store.list(&video(), Page::Newest, usize::MAX).await {
+        Ok(listed) => {
+            let listed: BTreeSet<_> = listed.into_iter().map(|comment| comment.id).collect();
+            let missing = known.comments.iter().map(|there| there.id);
+            verdict.silently_missing.extend(missing.filter(|id| !listed.contains(id)));
+        }
+        Err(why) => verdict.hear(&why),
+    }
+    for pending in &known.struck_off {
+        match store.is_pending(pending).await {
+            Ok(is_back) => verdict.back += usize::from(is_back),
+            Err(why) => verdict.hear(&why),
+        }
+    }
+    for (author, key, mine) in &known.claims {
+        match store.claim(author, key, claim(255)).await {
+            Ok(found) if found == *mine => {}
+            Ok(_) => verdict.claims_forgotten += 1,
+            Err(why) => verdict.hear(&why),
+        }
+    }
+    verdict
+}
+
+impl Verdict {
+    fn hear(&mut self, why: &StoreError) {
+        assert!(matches!(why, StoreError::Damaged(_)), "{why}");
+        self.told += 1;
+    }
+
+    /// How many records are not what they should be, without a word.
+    pub(super) fn silent(&self) -> usize {
+        self.silently_missing.len() + self.claims_forgotten + self.back
+    }
+
+    pub(super) fn is_clean(&self) -> bool {
+        self.silent() == 0 && self.told == 0
+    }
+}
