@@ -102,12 +102,14 @@ impl CallProxy {
         let listener =
             serve::bind("127.0.0.1:0".parse().unwrap(), "test", Audience::Internal).unwrap();
         let address = listener.local_addr().unwrap();
+        let mut connector = HttpConnector::new();
+        connector.set_nodelay(true); // or a body waits for the acknowledgement of its head
         let http = Client::builder(TokioExecutor::new())
             .timer(TokioTimer::new())
             .http2_only(true)
             .http2_keep_alive_interval(KEEP_ALIVE)
             .http2_keep_alive_timeout(KEEP_ALIVE)
-            .build_http();
+            .build(connector);
         let inner = Arc::new(Inner {
             http,
             target: Mutex::new(target),
