@@ -4,7 +4,8 @@
 //! and queues the entries for those gateways; [`forward`] holds one queue per gateway, [`gateways`]
 //! knows which of them live. While the live log is away, what may be shown all the same goes without
 //! a place to every gateway that lived when last heard of: nobody knows who is subscribed, and who
-//! has no viewers of the video ignores it.
+//! has no viewers of the video ignores it. One that was started meanwhile has heard of none, and
+//! leaves it to others.
 //!
 //! Invariant: it holds nothing that is needed. Kill it at any instant: what it had not forwarded is
 //! in the live log, where gateways find it.
@@ -117,10 +118,17 @@ impl Dispatcher {
         let now_ms = ambient::unix_ms();
         let entry = |event| Entry::without_place(self.origin.clone(), event, now_ms);
         let entries: Vec<_> = events.into_iter().map(entry).collect();
-        for endpoint in self.gateways.lately_alive() {
+        for endpoint in self.gateways.lately_alive().unwrap_or_default() {
             let entries = entries.clone();
             self.forward.queue(&endpoint, VideoEntries { video: video.clone(), entries });
         }
+    }
+
+    /// Whether others may do better: it has appended nothing, and started too late to know of
+    /// gateways that would show it all the same.
+    fn is_of_no_use(&self, answers: &[Result<Appended, LiveLogError>]) -> bool {
+        let is_away = |answer| matches!(answer, &Err(LiveLogError::Unavailable(_)));
+        answers.iter().all(is_away) && self.gateways.lately_alive().is_none()
     }
 
     /// One video's answers; what has a place is on its way to the gateways then.
@@ -150,6 +158,9 @@ impl Dispatch for Dispatcher {
         let events: usize = asked.iter().map(|asked| asked.len).sum();
         metrics::counter!("chorus_dispatcher_events_total").increment(events as u64);
         let answers = self.live_log.append(batches).await;
+        if self.is_of_no_use(&answers) {
+            return Err(LinkError::Unavailable("it knows neither live log nor gateways".into()));
+        }
         let mut accepted = Vec::with_capacity(events);
         for (asked, answer) in asked.into_iter().zip(answers) {
             if !matches!(answer, Err(LiveLogError::TooLate)) {

@@ -140,6 +140,11 @@ fn batch(show_anyway: bool) -> Vec<VideoEvents> {
 async fn started() -> (Arc<Surroundings>, Arc<Dispatcher>) {
     let around = Arc::new(Surroundings::default());
     live(&around, &["one", "two"]);
+    let dispatcher = started_in(&around).await;
+    (around, dispatcher)
+}
+
+async fn started_in(around: &Arc<Surroundings>) -> Arc<Dispatcher> {
     let deps = Deps {
         live_log: around.clone(),
         endpoints: around.clone(),
@@ -148,7 +153,7 @@ async fn started() -> (Arc<Surroundings>, Arc<Dispatcher>) {
     };
     let (dispatcher, _) = Dispatcher::start(deps, CancellationToken::new());
     settle().await;
-    (around, dispatcher)
+    dispatcher
 }
 
 fn live(around: &Surroundings, addresses: &[&str]) {
@@ -213,4 +218,20 @@ async fn gateways_are_remembered_for_a_while() {
     around.is_away.store(true, Relaxed);
     assert!(dispatched(&dispatcher, true).await.is_err());
     assert_eq!(around.sent(), [("three".to_owned(), false)]);
+}
+
+/// Who starts while the log is away does not pretend to have shown anything.
+#[tokio::test(start_paused = true)]
+async fn who_has_heard_of_no_gateway_leaves_it_to_others() {
+    let around = Arc::new(Surroundings::default());
+    around.is_away.store(true, Relaxed);
+    let dispatcher = started_in(&around).await;
+    let refused = dispatcher.dispatch(batch(true)).await;
+    assert!(matches!(refused, Err(LinkError::Unavailable(_))), "{refused:?}");
+    around.is_away.store(false, Relaxed);
+    settle().await;
+    assert!(dispatched(&dispatcher, true).await.is_ok());
+    around.is_away.store(true, Relaxed);
+    let none_live = dispatched(&dispatcher, true).await;
+    assert!(matches!(none_live, Err(NotAppended::LogAway(_))), "now it has been told: none");
 }

@@ -21,7 +21,7 @@ const AGE_MIN: Duration = Duration::from_secs(5);
 /// Records of one look.
 const LOOK_LEN: usize = 1024;
 /// Of them, tried at once: fresh comments, which may be thousands, are hardly held up by so many.
-const AT_ONCE: usize = 64;
+const AT_ONCE: usize = 256;
 
 impl<A: Announce> Intake<A> {
     /// Tries every record that is old enough, once: look by look, as long as they are full and it
@@ -37,10 +37,19 @@ impl<A: Announce> Intake<A> {
         }
     }
 
-    /// Whether going on is of use: not when as many one after the other were not taken as are tried
+    /// Announces in the order in which they were posted, whatever reading each of them takes. Tells
+    /// whether going on is of use: not when as many one after the other were not taken as are tried
     /// at once, for the others would wait as long for nothing.
-    async fn drain(&self, found: Vec<Pending>) -> Result<bool, StoreError> {
-        let tried = stream::iter(found).map(async |pending| self.drain_one(&pending).await);
+    async fn drain(&self, mut found: Vec<Pending>) -> Result<bool, StoreError> {
+        found.sort_by_key(|pending| pending.comment);
+        let read = stream::iter(found).map(async |pending| {
+            let comment = self.announceable(&pending).await;
+            comment.map(|comment| (pending, comment))
+        });
+        let tried = read.buffered(AT_ONCE).map(async |read| {
+            let (pending, comment) = read?;
+            self.drain_one(&pending, comment).await
+        });
         let mut tried = tried.buffered(AT_ONCE);
         let (mut in_vain, mut any) = (0, false);
         while let Some(is_settled) = tried.next().await {
@@ -56,10 +65,14 @@ impl<A: Announce> Intake<A> {
 
     /// Whether nothing is left to do for it. The mark comes before the record goes: of a comment
     /// that is on neither list nobody knows, and viewers would be told that it is skipped.
-    async fn drain_one(&self, pending: &Pending) -> Result<bool, StoreError> {
+    async fn drain_one(
+        &self,
+        pending: &Pending,
+        announceable: Option<Comment>,
+    ) -> Result<bool, StoreError> {
         let Pending { video, comment } = pending;
         let until = self.window.from(comment.unix_ms());
-        let announced = match self.announceable(pending).await? {
+        let announced = match announceable {
             Some(comment) => {
                 let (video, event) = (video.clone(), Event::of_comment(&comment));
                 self.announcer.announce_once(Announcement::of(video, event, until)).await

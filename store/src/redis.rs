@@ -49,7 +49,9 @@ pub struct RedisStore {
 
 impl RedisStore {
     /// Connects to Redis; entries appended here carry `origin`. From then on the connection is
-    /// renewed whenever it breaks. Forms of `url`:
+    /// renewed whenever it breaks. A Redis that does not answer within three seconds is waited for
+    /// behind the scenes, and calls fail until it is there: a process that restarts while Redis is
+    /// away has things to do all the same. Forms of `url`:
     /// - `redis://[user:password@]host[:port][/db]`: one server.
     /// - `redis+sentinel://[user:password@]host[:port],host[:port],…/master[/db]`: the server that
     ///   the sentinels at these addresses name as `master`. User and password are the server's;
@@ -62,7 +64,7 @@ impl RedisStore {
     /// are percent-encoded.
     ///
     /// # Errors
-    /// When the address is none, the server doesn't answer within three seconds, or it refuses.
+    /// When the address is none, or the server refuses.
     pub async fn connect(
         url: &str,
         origin: Arc<Origin>,

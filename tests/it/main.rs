@@ -27,6 +27,10 @@ mod proxy {
     mod pipe;
     pub(crate) mod tcp;
 }
+mod redis_absent;
+#[expect(dead_code, reason = "the store's own tests use more of it")]
+#[path = "../../store/tests/it/redis_server.rs"]
+mod redis_server;
 mod restart;
 #[path = "../support/roles.rs"]
 mod roles;

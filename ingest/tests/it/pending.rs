@@ -107,13 +107,15 @@ async fn who_leaves_leaves_no_half_done_comment() {
     assert_eq!(rig.announced(), 1);
 }
 
-/// A long record is drained look by look, without a pause between full ones.
+/// A long record is drained look by look, without a pause between full ones, in the order posted.
 #[tokio::test(start_paused = true)]
 async fn a_long_record_is_drained_in_one_go() {
     let rig = rig();
-    on_record(&rig, 3000, 20).await;
+    let mut posted = on_record(&rig, 3000, 20).await;
     sleep(Duration::from_millis(1500)).await;
     assert_eq!((rig.announced(), rig.store.pending_len()), (3000, 0));
+    posted.sort_unstable();
+    assert_eq!(taken(&rig), posted.into_iter().map(EventId::from).collect::<Vec<_>>());
 }
 
 /// A comment that can't be read holds up no other, and viewers are told of it.
@@ -131,11 +133,12 @@ async fn a_damaged_comment_holds_up_no_other() {
 #[tokio::test(start_paused = true)]
 async fn a_look_in_vain_ends_soon() {
     let rig = rig();
-    on_record(&rig, 1000, 20).await;
+    on_record(&rig, 3000, 20).await;
     rig.set(Mood::Fails);
     let before = rig.offered();
     sleep(Duration::from_millis(1500)).await;
     let offered = rig.offered() - before;
-    assert!((1..=2 * 64).contains(&offered), "{offered}");
-    assert_eq!(rig.store.pending_len(), 1000);
+    // Two looks, each of which tries 256 at once and as many more while it learns of the failures.
+    assert!((1..=2 * 2 * 256).contains(&offered), "{offered}");
+    assert_eq!(rig.store.pending_len(), 3000);
 }

@@ -46,14 +46,16 @@ type Share<'a> = Vec<(usize, &'a Cmd)>;
 type Settled = Vec<(usize, Answer)>;
 
 impl Cluster {
-    /// A start needs one server that knows the others; these may be away.
+    /// A start asks for one server that knows the others; if there is none, each call has them
+    /// asked again. An error is a refusal.
     pub(super) async fn connected(
         name: String,
         seeds: Vec<Node>,
         login: Login,
     ) -> RedisResult<Self> {
         let map = Arc::new(Map::new(name, seeds, login));
-        first(async || map.ask().await).await?;
+        // Why nobody answered, the map knows.
+        let _ = first(map.name(), async || map.ask().await).await?;
         let keeper = Arc::clone(&map);
         let keeper = task::spawn("store.redis_cluster", async move { keeper.keep().await });
         Ok(Self { map, keeper: keeper.abort_handle() })
@@ -73,8 +75,8 @@ impl Cluster {
         if !each.is_empty() {
             shares.extend(slots.primaries().map(|node| (target(node), Vec::new())));
         }
-        let nobody = format!("Redis at {}: no server has this slot", self.map.name());
-        let mut answers = vec![Err(nobody); commands.len()];
+        let nobody = || Err(self.map.nobody());
+        let mut answers = vec![nobody(); commands.len()];
         for (place, command) in commands.cmd_iter().enumerate() {
             match slots.owner(command) {
                 Some(node) => shares.entry(target(node)).or_default().push((place, command)),
@@ -83,6 +85,10 @@ impl Cluster {
         }
         let sent = shares.iter().map(|(to, share)| self.send(to, each, share, deadline));
         let mut of_each = Vec::new();
+        if shares.is_empty() {
+            self.map.doubt();
+            of_each.push(vec![nobody(); each.len()]);
+        }
         for (own, settled) in join_all(sent).await {
             of_each.push(own);
             settled.into_iter().for_each(|(place, answer)| answers[place] = answer);

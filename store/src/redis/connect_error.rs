@@ -1,9 +1,9 @@
-//! Why a start without Redis ends, in one line that says what to do.
+//! Why there can be no Redis at this address, in one line that says what to do.
 
 use common::config::mask_url;
 use redis::{ErrorKind, RedisError, ServerErrorKind};
 
-/// No connection to Redis at start.
+/// No connection to Redis, and waiting would not help.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
     /// Not an address that this release speaks to.
@@ -14,14 +14,6 @@ pub enum ConnectError {
         /// As configured, password masked.
         url: String,
         /// What is wrong with it; begins with a separator, or is empty.
-        why: String,
-    },
-    /// Nobody answers.
-    #[error("can't reach Redis at {url}: start it, or set live.url ({why})")]
-    Unreachable {
-        /// Where, password masked.
-        url: String,
-        /// What the last attempt ended with.
         why: String,
     },
     /// It answers, but not to us.
@@ -40,9 +32,8 @@ impl ConnectError {
         Self::Address { url: mask_url(url), why }
     }
 
-    pub(super) fn new(url: &str, error: &RedisError) -> Self {
-        let (url, why) = (mask_url(url), error.to_string());
-        if is_refusal(error) { Self::Refused { url, why } } else { Self::Unreachable { url, why } }
+    pub(super) fn refused(url: &str, error: &RedisError) -> Self {
+        Self::Refused { url: mask_url(url), why: error.to_string() }
     }
 }
 

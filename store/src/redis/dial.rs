@@ -7,6 +7,7 @@ use redis::{
     aio::MultiplexedConnection,
 };
 use tokio::time::{Instant, error::Elapsed, sleep, timeout};
+use tracing::warn;
 
 use super::{connect_error::is_refusal, script, sentinel::Sentinels};
 
@@ -53,15 +54,22 @@ impl Dialer {
     }
 }
 
-/// What a start does: attempts until one succeeds, is refused, or time is up.
-pub(super) async fn first<T>(attempt: impl AsyncFn() -> RedisResult<T>) -> RedisResult<T> {
+/// What a start does: attempts until one succeeds, is refused (an error), or time is up (why the
+/// last one failed; it is logged).
+pub(super) async fn first<T>(
+    name: &str,
+    attempt: impl AsyncFn() -> RedisResult<T>,
+) -> RedisResult<Result<T, String>> {
     let deadline = Instant::now() + START_WAIT_MAX;
     loop {
         match attempt().await {
-            Err(error) if !is_refusal(&error) && Instant::now() < deadline => {
-                sleep(START_PAUSE).await;
+            Ok(found) => return Ok(Ok(found)),
+            Err(error) if is_refusal(&error) => return Err(error),
+            Err(error) if Instant::now() >= deadline => {
+                warn!(url = name, %error, "can't reach redis: start it, or set live.url");
+                return Ok(Err(error.to_string()));
             }
-            result => return result,
+            Err(_) => sleep(START_PAUSE).await,
         }
     }
 }

@@ -39,7 +39,7 @@ impl Link {
                 Cluster::connected(name, nodes, login).await.map(Self::Cluster)
             }
         };
-        connected.map_err(|error| ConnectError::new(url, &error))
+        connected.map_err(|error| ConnectError::refused(url, &error))
     }
 
     /// Sends the commands in one go and gives back their answers in order. In a cluster those of

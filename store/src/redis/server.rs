@@ -72,10 +72,13 @@ impl Server {
         Self::kept(name, dialer, State::Lost(0))
     }
 
-    /// One that is connected to already: a start without it fails.
+    /// One that is connected to already, unless it does not answer; an error is its refusal.
     pub(super) async fn connected(name: String, dialer: Dialer) -> RedisResult<Self> {
-        let connection = first(async || dialer.dial().await).await?;
-        Ok(Self::kept(name, dialer, State::Up(connection, 1)))
+        let state = match first(&name, async || dialer.dial().await).await? {
+            Ok(connection) => State::Up(connection, 1),
+            Err(why) => State::Down(0, why.into()),
+        };
+        Ok(Self::kept(name, dialer, state))
     }
 
     fn kept(name: String, dialer: Dialer, state: State) -> Self {

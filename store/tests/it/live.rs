@@ -40,6 +40,13 @@ pub(crate) async fn redis_at(url: &str, retention: Retention) -> Arc<RedisStore>
     Arc::new(RedisStore::connect(url, origin(), retention).await.unwrap())
 }
 
+/// What a start at `url`, where nobody answers, says afterwards when asked. It must hide passwords.
+pub(crate) async fn why_away(store: &RedisStore) -> String {
+    let why = LiveLog::ping(store).await.unwrap_err().to_string();
+    assert!(!why.contains("hush") && !why.contains('\n'), "{why}");
+    why
+}
+
 pub(crate) fn video() -> VideoId {
     format!("test-{}", Uuid::now_v7()).parse().unwrap()
 }

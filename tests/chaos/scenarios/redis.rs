@@ -47,6 +47,7 @@ pub(super) async fn all(stage: &mut Stage) {
     killed(stage).await;
     killed_with_a_gateway(stage).await;
     killed_with_an_ingest(stage).await;
+    restarted_without(stage).await;
     let rollbacks = env::var("CHORUS_CHAOS_ROLLBACKS").map_or(ROLLBACKS, |n| n.parse().unwrap());
     for nth in 1..=rollbacks {
         rolled_back(stage, nth).await;
@@ -132,6 +133,22 @@ async fn killed_with_an_ingest(stage: &mut Stage) {
     back(stage, "Redis and an ingest killed").await;
     stage.cluster.start_again(who).await;
     tell(stage, "Redis and an ingest killed", None).await;
+}
+
+/// An ingest and a dispatcher die meanwhile and start again. Without Redis they do what they can.
+async fn restarted_without(stage: &mut Stage) {
+    stage.begin().await;
+    stage.cluster.redis.kill();
+    sleep(AWAY / 2).await;
+    for role in [Role::Ingest, Role::Dispatcher] {
+        stage.cluster.kill(Who(role, 0)).await;
+        stage.cluster.start_again(Who(role, 0)).await;
+    }
+    sleep(AWAY).await;
+    stage.cluster.redis.start_again().await;
+    let name = "Redis killed, an ingest and a dispatcher restarted meanwhile";
+    tell_all(stage, name, None).await;
+    sleep(WATCHED).await;
 }
 
 /// Redis is back: what was answered with 202 must soon have a place in the live log.

@@ -41,6 +41,8 @@ struct Known {
     servers: BTreeMap<Node, Arc<Server>>,
     /// Seeds and primaries, to be asked who holds what.
     peers: BTreeMap<Node, Arc<Peer>>,
+    /// Why the last question had no answer, if so.
+    unanswered: Option<String>,
 }
 
 impl Map {
@@ -50,6 +52,13 @@ impl Map {
 
     pub(super) fn name(&self) -> &str {
         &self.name
+    }
+
+    /// What a call fails with when there is no server for it.
+    pub(super) fn nobody(&self) -> String {
+        let known = self.known();
+        let why = known.unanswered.as_deref().unwrap_or("no server has this slot");
+        format!("Redis at {}: {why}", self.name)
     }
 
     pub(super) fn slots(&self) -> Arc<Slots> {
@@ -101,7 +110,9 @@ impl Map {
             None => {
                 failed.sort_by_key(|failed| !failed.as_ref().is_err_and(is_refusal));
                 let error = failed.into_iter().find_map(Result::err);
-                Err(error.unwrap_or_else(|| (ErrorKind::Client, "nobody to ask").into()))
+                let error = error.unwrap_or_else(|| (ErrorKind::Client, "nobody to ask").into());
+                self.known().unanswered = Some(error.to_string());
+                Err(error)
             }
         }
     }
@@ -129,6 +140,7 @@ impl Map {
     /// Takes over who holds what; connections to who holds nothing any more end with their calls.
     fn learn(&self, slots: Slots) {
         let mut known = self.known();
+        known.unanswered = None;
         if *known.slots == slots {
             return;
         }
