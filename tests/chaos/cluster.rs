@@ -16,6 +16,7 @@ use crate::{
     },
     redis_server::RedisServer,
     roles,
+    sentinels::Watched,
 };
 use node::Node;
 pub(crate) use who::{COUNT, Role, Who};
@@ -63,7 +64,13 @@ const DRAIN_WINDOW_S: &str = "2";
 pub(crate) struct Cluster {
     /// Where the processes write their logs.
     pub(crate) folder: PathBuf,
+    /// The live log's server, or the first that sentinels named.
     pub(crate) redis: RedisServer,
+    /// Its replica, if there are sentinels.
+    pub(crate) replica: Option<RedisServer>,
+    _sentinels: Vec<RedisServer>,
+    /// Where the live log is, by whatever way there is without proxies.
+    pub(crate) live_url: String,
     nodes: Vec<Node>,
     /// Where the gateways' public sockets are.
     gateways: [Option<SocketAddr>; COUNT],
@@ -78,16 +85,24 @@ pub(crate) struct Cluster {
 impl Cluster {
     /// Starts all of it, with a keyspace called `name` if the store is that; `seed` is for the call
     /// proxies' chance.
-    pub(crate) async fn start(name: &str, store: Store, seed: u64) -> Self {
+    pub(crate) async fn start(name: &str, store: Store, live: Option<Watched>, seed: u64) -> Self {
         let folder = logs(name);
-        let redis = RedisServer::start(&[]).await;
+        let sentinels_url = live.as_ref().map(Watched::url);
+        let (redis, replica, sentinels) = match live {
+            Some(Watched { master, other, sentinels }) => (master, Some(other), sentinels),
+            None => (RedisServer::start(&[]).await, None, Vec::new()),
+        };
+        let live_url = sentinels_url.unwrap_or_else(|| redis.url());
         if store == Store::Cql {
-            roles::migrate(&folder, &roles::flags(name, &redis.url())).await;
+            roles::migrate(&folder, &roles::flags(name, &live_url)).await;
         }
         let link = |n: usize| Link::start(seed.wrapping_add(n as u64));
         let mut cluster = Self {
             folder,
             redis,
+            replica,
+            _sentinels: sentinels,
+            live_url,
             nodes: Vec::new(),
             gateways: [None; COUNT],
             doors: (0..COUNT).map(|_| TcpProxy::start(vec![None])).collect(),
@@ -110,7 +125,11 @@ impl Cluster {
     fn node(&self, who: Who, name: &str, store: Store) -> Node {
         let target = SocketAddr::from(([127, 0, 0, 1], self.redis.port()));
         let redis = TcpProxy::start(vec![Some(target)]);
-        let url = format!("redis://{}", redis.address());
+        // Sentinels name the servers themselves: there is no proxy to be led through.
+        let url = match self.replica {
+            Some(_) => self.live_url.clone(),
+            None => format!("redis://{}", redis.address()),
+        };
         let mut args = vec![who.0.name().to_owned()];
         args.extend(match store {
             Store::Cql => roles::flags(name, &url),

@@ -34,12 +34,13 @@ mod outcome;
 mod process;
 mod proxy;
 mod recording;
-#[expect(dead_code, reason = "the store's own tests use more of it")]
 #[path = "../../store/tests/it/redis_server.rs"]
 mod redis_server;
 #[path = "../support/roles.rs"]
 mod roles;
 mod scenarios;
+#[path = "../../store/tests/it/sentinels.rs"]
+mod sentinels;
 mod silence;
 mod soak;
 mod stage;

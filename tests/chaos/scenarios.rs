@@ -1,12 +1,13 @@
 //! Scripted faults, one after another on one cluster: [`deaths`] of processes, [`links`] that fail,
-//! a [`quiet`] video that nothing later heals, [`redis`] in trouble, and an [`outage`] of it at a high
-//! rate.
+//! a [`quiet`] video that nothing later heals, [`redis`] in trouble, a [`failover`] of it, and an
+//! [`outage`] at a high rate.
 
 use tokio::sync::Mutex;
 
 use crate::stage::{Scene, Stage};
 
 mod deaths;
+mod failover;
 mod links;
 mod outage;
 mod quiet;

@@ -18,6 +18,7 @@ use crate::{
     outcome::{Effort, Outcome, tell},
     recording::Ledger,
     roles,
+    sentinels::Watched,
     silence::{Silence, Silences, Wait},
 };
 
@@ -32,6 +33,8 @@ const TOLERANCE: u32 = 10;
 /// What a stage is set with.
 pub(crate) struct Scene {
     pub(crate) store: Store,
+    /// The live log's servers; a server of its own unless there are some.
+    pub(crate) live: Option<Watched>,
     pub(crate) viewers: usize,
     pub(crate) per_second: f64,
     /// Decides whom chance hits.
@@ -41,7 +44,7 @@ pub(crate) struct Scene {
 impl Scene {
     /// As most: the store that several nodes share, 200 viewers, 60 comments per second.
     pub(crate) fn usual(seed: u64) -> Self {
-        Self { store: Store::Cql, viewers: 200, per_second: 60.0, seed }
+        Self { store: Store::Cql, live: None, viewers: 200, per_second: 60.0, seed }
     }
 }
 
@@ -70,9 +73,9 @@ pub(crate) struct Stage {
 impl Stage {
     /// Everything up, everyone there, the load on.
     pub(crate) async fn start(scene: Scene) -> Self {
-        let Scene { store, viewers, per_second, seed } = scene;
+        let Scene { store, live, viewers, per_second, seed } = scene;
         let name = roles::unique_name();
-        let cluster = Cluster::start(&name, store, seed).await;
+        let cluster = Cluster::start(&name, store, live, seed).await;
         let videos = (0..WEIGHTS.len()).map(|n| format!("{name}-{n}")).collect::<Vec<_>>();
         let ledger = Arc::new(Ledger::of(videos.len()));
         let load = Load { per_second, weights: WEIGHTS.to_vec(), seed };

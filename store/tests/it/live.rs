@@ -139,7 +139,7 @@ macro_rules! suite {
             #[tokio::test]
             #[ignore = "needs Redis: run deploy/dev/test"]
             async fn all_of_it() {
-                let servers = crate::redis_sentinel::Watched::start().await;
+                let servers = crate::sentinels::Watched::start().await;
                 super::all_of_it_at(&servers.url()).await;
             }
         }

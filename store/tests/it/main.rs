@@ -35,3 +35,5 @@ mod redis_sentinel;
 mod redis_server;
 
 mod redis_tls;
+
+mod sentinels;

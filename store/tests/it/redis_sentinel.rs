@@ -1,4 +1,4 @@
-//! Sentinels, and the servers that they watch: of a test's own.
+//! A live log behind sentinels: failovers, and starts that can't succeed.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -14,79 +14,11 @@ use tokio::time::sleep;
 use crate::{
     live::{AMPLE, append, append_until_done, events, origin, redis_at, seqs, video, why_away},
     redis_server::{RedisServer, eventually},
+    sentinels::{Watched, info, sentinel},
 };
 
-/// Two servers and three sentinels.
-pub(crate) struct Watched {
-    master: RedisServer,
-    other: RedisServer,
-    sentinels: Vec<RedisServer>,
-}
-
-impl Watched {
-    /// A master and its replica, known to three sentinels that know each other.
-    pub(crate) async fn start() -> Self {
-        let master = RedisServer::start(&[]).await;
-        let replica_of = format!("127.0.0.1 {}", master.port());
-        let other = RedisServer::start(&["--replicaof", &replica_of]).await;
-        let watched = Self::by_sentinels(master, other).await;
-        eventually("the replica follows", async || {
-            info(&watched.other).await.contains("master_link_status:up")
-        })
-        .await;
-        for sentinel in &watched.sentinels {
-            eventually("all know each other", async || {
-                let details: BTreeMap<String, String> =
-                    sentinel.run(&["SENTINEL", "MASTER", "live"]).await;
-                details["num-other-sentinels"] == "2" && details["num-slaves"] == "1"
-            })
-            .await;
-        }
-        watched
-    }
-
-    async fn by_sentinels(master: RedisServer, other: RedisServer) -> Self {
-        let mut sentinels = Vec::new();
-        for _ in 0..3 {
-            sentinels.push(sentinel(&master, "").await);
-        }
-        Self { master, other, sentinels }
-    }
-
-    pub(crate) fn url(&self) -> String {
-        let hosts: Vec<_> = self
-            .sentinels
-            .iter()
-            .map(|sentinel| format!("127.0.0.1:{}", sentinel.port()))
-            .collect();
-        format!("redis+sentinel://{}/live", hosts.join(","))
-    }
-
-    async fn store(&self) -> Arc<RedisStore> {
-        redis_at(&self.url(), AMPLE).await
-    }
-}
-
-/// One that watches `master` and finds soon what there is to find.
-async fn sentinel(master: &RedisServer, more: &str) -> RedisServer {
-    let config = format!(
-        "sentinel monitor live 127.0.0.1 {} 2\n\
-         sentinel down-after-milliseconds live 500\n\
-         sentinel failover-timeout live 5000\n{more}\n",
-        master.port()
-    );
-    let sentinel = RedisServer::sentinel(&config).await;
-    if more.is_empty() {
-        let periods = ["publish-period", "info-period", "ping-period", "ask-period"];
-        for period in periods {
-            sentinel.run::<()>(&["SENTINEL", "DEBUG", period, "200"]).await;
-        }
-    }
-    sentinel
-}
-
-async fn info(server: &RedisServer) -> String {
-    server.run(&["INFO", "replication"]).await
+async fn store_of(watched: &Watched) -> Arc<RedisStore> {
+    redis_at(&watched.url(), AMPLE).await
 }
 
 async fn keys(server: &RedisServer, video: &VideoId) -> usize {
@@ -102,7 +34,7 @@ fn last(appended: &Appended) -> Position {
 async fn appends_go_on_when_the_master_is_killed_and_a_sentinel_dead() {
     let mut watched = Watched::start().await;
     watched.sentinels[0].kill();
-    let (store, video) = (watched.store().await, video());
+    let (store, video) = (store_of(&watched).await, video());
     let mut places = BTreeMap::<Position, EventId>::new();
     let mut note = |appended: &Appended| {
         for entry in &appended.entries {
@@ -130,12 +62,12 @@ async fn appends_go_on_when_the_master_is_killed_and_a_sentinel_dead() {
 #[ignore = "needs Redis: run deploy/dev/test"]
 async fn nobody_stays_with_a_master_that_was_frozen() {
     let watched = Watched::start().await;
-    let (store, video) = (watched.store().await, video());
+    let (store, video) = (store_of(&watched).await, video());
     let before = last(&append(&*store, &video, &events(2)).await);
     watched.master.signal("-STOP");
     let promoted = append_until_done(&*store, &video, &events(1)).await;
     watched.master.signal("-CONT");
-    let late = watched.store().await;
+    let late = store_of(&watched).await;
     let more = append_until_done(&*late, &video, &events(1)).await;
     let again = append_until_done(&*store, &video, &events(1)).await;
     assert!(last(&promoted).epoch > before.epoch);
@@ -151,7 +83,7 @@ async fn nobody_stays_with_a_master_that_was_frozen() {
 async fn a_master_is_left_when_most_sentinels_name_another_and_not_before() {
     let (old, new) = (RedisServer::start(&[]).await, RedisServer::start(&[]).await);
     let mut watched = Watched::by_sentinels(old, new).await;
-    let (store, video) = (watched.store().await, video());
+    let (store, video) = (store_of(&watched).await, video());
     append(&*store, &video, &events(1)).await;
 
     let port = watched.other.port().to_string();

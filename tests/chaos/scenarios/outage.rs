@@ -34,7 +34,8 @@ async fn nightly_whatever_the_rate_an_outage_of_redis_costs_no_comment_and_bound
     let _alone = ALONE.lock().await;
     let per_second = given("CHORUS_OUTAGE_RATE", RATE);
     let seconds = given("CHORUS_OUTAGE_SECONDS", SECONDS);
-    let scene = Scene { store: Store::Embedded, viewers: VIEWERS, per_second, seed: SEED };
+    let scene =
+        Scene { store: Store::Embedded, live: None, viewers: VIEWERS, per_second, seed: SEED };
     let mut stage = Stage::start(scene).await;
     sleep(redis::KNOWN).await;
     stage.begin().await;

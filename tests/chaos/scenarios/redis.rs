@@ -174,7 +174,7 @@ async fn until_placed(
 ) -> Duration {
     let retention = Retention { replay_max: 40_000, replay_ttl_s: 600, dedup_s: 120 };
     let origin = Arc::new("dc1".parse().unwrap());
-    let redis = RedisStore::connect(&stage.cluster.redis.url(), origin, retention).await.unwrap();
+    let redis = RedisStore::connect(&stage.cluster.live_url, origin, retention).await.unwrap();
     let mut awaited = HashMap::<VideoId, (From, HashSet<EventId>)>::new();
     for (video, id) in pending {
         let (_, ids) =
