@@ -1,7 +1,7 @@
 -- Heads of videos of one bucket: KEYS are their meta, ARGV[1] is replay_ttl in milliseconds.
 -- Answers epoch, seq, epoch, seq, …; empty where there is no log of this run of the server.
 
-local run = run_id()
+local run = run_of_server()
 local heads = {}
 for i, meta in ipairs(KEYS) do
   local known = redis.call('HMGET', meta, 'run', 'epoch', 'seq')

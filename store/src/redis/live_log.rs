@@ -66,7 +66,7 @@ impl LiveLog for RedisStore {
     async fn changed(&self, buckets: &[u16], since_ms: u64) -> Result<Changes, LiveLogError> {
         let (mut each, mut commands) = (redis::pipe(), Pipeline::with_capacity(buckets.len()));
         // TIME comes first: what is appended after it is found by the next look.
-        each.cmd("TIME").cmd("INFO").arg("server");
+        each.cmd("TIME").cmd("INFO").arg("replication");
         for bucket in buckets {
             let index = commands.cmd("ZRANGEBYSCORE").arg(keys::changed(*bucket));
             index.arg(since_ms).arg("+inf");

@@ -15,7 +15,7 @@ end
 -- than what was handed out, so a new epoch takes its place; so does a log without `last`, which an
 -- earlier release wrote.
 local function open(now_us)
-  local run = run_id()
+  local run = run_of_server()
   local meta = redis.call('HMGET', KEYS[1], 'run', 'epoch', 'seq', 'rotated', 'last')
   if meta[1] == run and meta[5] then
     local seq, rotated = tonumber(meta[3]), tonumber(meta[4])

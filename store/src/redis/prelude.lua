@@ -5,11 +5,14 @@ local function int(number)
   return string.format('%d', number)
 end
 
--- Which run of the server this is. Read here and never passed in: clients reconnect unnoticed.
-local function run_id()
-  local info = redis.call('INFO', 'server')
-  local at = string.find(info, 'run_id:', 1, true) or error('INFO tells no run_id')
-  return string.sub(info, at + 7, at + 46)
+-- Which run of the server this is: from its start, or from when it became master, to the next. That
+-- is its replication id, which unlike its run_id also tells a master that was demoted and promoted
+-- again, and may know less than others have handed out meanwhile. Read here and never passed in:
+-- clients reconnect unnoticed.
+local function run_of_server()
+  local info = redis.call('INFO', 'replication')
+  local at = string.find(info, 'master_replid:', 1, true) or error('INFO tells no master_replid')
+  return string.sub(info, at + 14, at + 53)
 end
 
 -- A log that expires takes its positions with it, so a room's head outlives its entries: by a day

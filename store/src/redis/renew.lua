@@ -6,7 +6,7 @@ local lease = redis.call('GET', KEYS[1])
 if not lease then
   return 0
 end
-if string.sub(lease, 1, 40) ~= run_id() then
+if string.sub(lease, 1, 40) ~= run_of_server() then
   redis.call('DEL', KEYS[1])
   return 0
 end

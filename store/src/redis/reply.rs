@@ -99,7 +99,7 @@ pub(super) struct Servers {
     pub(super) now_ms: u64,
 }
 
-/// From the answers of each to TIME and `INFO server`. Who didn't answer is left out, and then, or
+/// From the answers of each to TIME and `INFO replication`. Who didn't answer is left out, and then, or
 /// when something else is `missing`, `run` is another than that of all of them: whoever compares
 /// runs reads everything anew when nothing is missing any more.
 pub(super) fn servers(answers: Vec<Vec<Answer>>, missing: bool) -> Result<Servers, String> {
@@ -109,7 +109,7 @@ pub(super) fn servers(answers: Vec<Vec<Answer>>, missing: bool) -> Result<Server
             Ok(answers) => {
                 let mut answers = answers.into_iter();
                 now_ms = now_ms.min(time_ms(answers.next().unwrap_or_default())?);
-                runs.push(run_id(answers.next().unwrap_or_default())?);
+                runs.push(run(answers.next().unwrap_or_default())?);
             }
             Err(why) => away = Some(why),
         }
@@ -124,11 +124,11 @@ pub(super) fn servers(answers: Vec<Vec<Answer>>, missing: bool) -> Result<Server
     Ok(Servers { run: runs.join(","), now_ms })
 }
 
-/// The `run_id` in INFO's answer.
-fn run_id(value: Value) -> Result<String, String> {
+/// Which run of the server this is, in INFO's answer; `prelude.lua` says why it is this.
+fn run(value: Value) -> Result<String, String> {
     let info: String = parse(value)?;
-    let run = info.lines().find_map(|line| line.strip_prefix("run_id:"));
-    run.map(|run| run.trim().to_owned()).ok_or_else(|| "INFO tells no run_id".to_owned())
+    let run = info.lines().find_map(|line| line.strip_prefix("master_replid:"));
+    run.map(|run| run.trim().to_owned()).ok_or_else(|| "INFO tells no master_replid".to_owned())
 }
 
 /// TIME's answer, in milliseconds.
@@ -159,7 +159,7 @@ mod tests {
     fn server(run: &str, seconds: u64) -> Vec<Answer> {
         let text = |text: String| Value::BulkString(text.into_bytes());
         let time = Value::Array(vec![text(seconds.to_string()), text("5000".to_owned())]);
-        vec![Ok(time), Ok(text(format!("# Server\r\nrun_id:{run}\r\n")))]
+        vec![Ok(time), Ok(text(format!("# Replication\r\nmaster_replid:{run}\r\n")))]
     }
 
     #[test]
