@@ -10,7 +10,7 @@ use chorus::{
 use common::{
     auth::{self, Claims},
     config::{Config, Role},
-    descriptors, telemetry,
+    descriptors, memory, telemetry,
 };
 use store::cql::Migrated;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -53,6 +53,7 @@ async fn run(role: Role, config: &Config) -> Result<()> {
     if let Err(error) = descriptors::prepare() {
         tracing::warn!(%error, "can't raise the limit of open files: fewer can connect");
     }
+    memory::watch();
     let mut terminate = signal(SignalKind::terminate()).context("can't listen for SIGTERM")?;
     let mut system = tokio::select! {
         system = system::start(config, move || metrics.render()) => system?,

@@ -4,7 +4,7 @@
 //! contracts between the roles and their surroundings ([`comment_store`], [`live_log`],
 //! [`endpoint_store`], [`link`]), the bytes between processes ([`wire`], [`peer`]), and what every
 //! server needs ([`config`], [`auth`], [`client_address`], [`problem`], [`path`], [`serve`], [`tls`],
-//! [`handover`], [`descriptors`], [`health`], [`ambient`], [`task`], [`outage`],
+//! [`handover`], [`descriptors`], [`memory`], [`health`], [`ambient`], [`task`], [`outage`],
 //! [`telemetry`]).
 
 pub mod ids;
@@ -44,6 +44,8 @@ pub mod tls;
 pub mod handover;
 
 pub mod descriptors;
+
+pub mod memory;
 
 pub mod health;
 

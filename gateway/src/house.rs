@@ -18,9 +18,11 @@ use tokio::{
 
 pub(crate) use exits::Exits;
 use exits::{Closing, fraction};
+use memory::Memory;
 use neighbours::{Neighbours, Network};
 
 mod exits;
+mod memory;
 mod neighbours;
 
 /// How often an end is looked for.
@@ -63,6 +65,8 @@ pub(crate) enum Shed {
     Address,
     /// The process has too few file descriptors left.
     Descriptors,
+    /// The process has too little memory left.
+    Memory,
     /// The gateway drains.
     Draining,
     /// Its video could not begin in time.
@@ -78,6 +82,7 @@ impl Shed {
             Self::Full => "full",
             Self::Address => "address",
             Self::Descriptors => "descriptors",
+            Self::Memory => "memory",
             Self::Draining => "draining",
             Self::Late => "late",
             Self::Unread => "unread",
@@ -90,6 +95,7 @@ pub(crate) struct House {
     max: usize,
     age_max: Option<Duration>,
     streams: AtomicUsize,
+    memory: Memory,
     neighbours: Option<Neighbours>,
     closing: watch::Sender<Option<Closing>>,
 }
@@ -101,6 +107,7 @@ impl House {
             max: max.unwrap_or(usize::MAX),
             age_max,
             streams: AtomicUsize::new(0),
+            memory: Memory::new(),
             neighbours: max_per_address.map(Neighbours::new),
             closing: watch::Sender::new(None),
         })
@@ -113,6 +120,9 @@ impl House {
         }
         if descriptors::are_scarce() {
             return Err(Shed::Descriptors);
+        }
+        if !self.memory.has_room(self.streams.load(Relaxed)) {
+            return Err(Shed::Memory);
         }
         let enter = |streams| (streams < self.max).then_some(streams + 1);
         self.streams.fetch_update(Relaxed, Relaxed, enter).map_err(|_| Shed::Full)?;

@@ -20,6 +20,7 @@ mod descriptors;
 mod disk;
 mod drain;
 mod kinds;
+mod memory_limit;
 #[path = "../support/process.rs"]
 mod process;
 #[path = "../chaos/proxy"]
