@@ -64,7 +64,7 @@ pub async fn comments(config: &Config) -> Result<Comments> {
 /// Opens the live log and the endpoint store. The in-process ones begin with what `history` has.
 ///
 /// # Errors
-/// When Redis can't be reached; the message says what to do.
+/// When there can be no Redis at `live.url`, or it refuses; the message says what to do.
 pub async fn live(
     config: &Config,
     history: Option<Arc<dyn CommentStore>>,

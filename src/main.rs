@@ -53,7 +53,9 @@ async fn run(role: Role, config: &Config) -> Result<()> {
     if let Err(error) = descriptors::prepare() {
         tracing::warn!(%error, "can't raise the limit of open files: fewer can connect");
     }
-    memory::watch();
+    if matches!(role, Role::All | Role::Gateway) {
+        memory::watch();
+    }
     let mut terminate = signal(SignalKind::terminate()).context("can't listen for SIGTERM")?;
     let mut system = tokio::select! {
         system = system::start(config, move || metrics.render()) => system?,

@@ -71,7 +71,7 @@ struct Parts {
 /// Starts what `config.role` says. `metrics` gives the text for `/metrics`.
 ///
 /// # Errors
-/// When a socket, a store or Redis is not to be had; the message says what to do.
+/// When a socket or a store is not to be had, or Redis refuses; the message says what to do.
 pub async fn start(
     config: &Config,
     metrics: impl Fn() -> String + Send + Sync + 'static,

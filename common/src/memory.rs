@@ -1,6 +1,5 @@
 //! Memory: how near the process's control group is to its limit, at which the system would kill it.
-//! Viewers are turned away before that; those who are there stay, and so does all other work, which is
-//! bounded by itself.
+//! Viewers are turned away before that; those who are there stay.
 
 use std::{
     fs,

@@ -10,8 +10,9 @@ use std::{
 use tokio::time::Instant;
 
 /// How long nothing must have failed when a success ends an outage: where a part is away (one server
-/// of a cluster), calls succeed and fail by turns.
-const CALM: Duration = Duration::from_secs(1);
+/// of a cluster), calls succeed and fail by turns. Several times what lies between two calls of those
+/// who call once a second.
+const CALM: Duration = Duration::from_secs(5);
 
 /// Watches the outcomes of one kind of call.
 #[derive(Debug)]

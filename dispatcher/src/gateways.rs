@@ -25,7 +25,7 @@ pub(crate) struct Gateways {
     store: Arc<dyn EndpointStore>,
     live: RwLock<HashMap<Incarnation, Endpoint>>,
     /// By address: who lives or lived a while ago, and when that was last seen.
-    lately: RwLock<Option<HashMap<String, (Endpoint, Instant)>>>,
+    lately: RwLock<HashMap<String, (Endpoint, Instant)>>,
     last_look: Mutex<Option<Instant>>,
 }
 
@@ -50,12 +50,10 @@ impl Gateways {
         Ok(live)
     }
 
-    /// All that lived when the store last said so, or shortly before. `None` before it said
-    /// anything: a process that started while it is away can't know whom others know.
-    pub(crate) fn lately_alive(&self) -> Option<Vec<Endpoint>> {
+    /// All that lived when the store last said so, or shortly before.
+    pub(crate) fn lately_alive(&self) -> Vec<Endpoint> {
         let lately = self.lately.read().unwrap_or_else(PoisonError::into_inner);
-        let lately = lately.as_ref()?.values();
-        Some(lately.map(|(endpoint, _)| endpoint.clone()).collect())
+        lately.values().map(|(endpoint, _)| endpoint.clone()).collect()
     }
 
     /// Where the incarnation is reached; `None` when it is dead.
@@ -91,7 +89,6 @@ impl Gateways {
     fn remember(&self, live: &[Endpoint]) {
         let now = Instant::now();
         let mut lately = self.lately.write().unwrap_or_else(PoisonError::into_inner);
-        let lately = lately.get_or_insert_default();
         lately.retain(|_, (_, seen)| now - *seen < MEMORY);
         let seen = |endpoint: &Endpoint| (endpoint.address.clone(), (endpoint.clone(), now));
         lately.extend(live.iter().map(seen));

@@ -118,17 +118,23 @@ impl Dispatcher {
         let now_ms = ambient::unix_ms();
         let entry = |event| Entry::without_place(self.origin.clone(), event, now_ms);
         let entries: Vec<_> = events.into_iter().map(entry).collect();
-        for endpoint in self.gateways.lately_alive().unwrap_or_default() {
+        for endpoint in self.gateways.lately_alive() {
             let entries = entries.clone();
             self.forward.queue(&endpoint, VideoEntries { video: video.clone(), entries });
         }
     }
 
-    /// Whether others may do better: it has appended nothing, and started too late to know of
-    /// gateways that would show it all the same.
-    fn is_of_no_use(&self, answers: &[Result<Appended, LiveLogError>]) -> bool {
-        let is_away = |answer| matches!(answer, &Err(LiveLogError::Unavailable(_)));
-        answers.iter().all(is_away) && self.gateways.lately_alive().is_none()
+    /// Whether something should be shown all the same that nobody would see: no gateway is known to a
+    /// dispatcher that was started while Redis is away, but perhaps to others.
+    fn would_show_nobody(
+        &self,
+        asked: &[Asked],
+        answers: &[Result<Appended, LiveLogError>],
+    ) -> bool {
+        let is_to_be_shown = |(asked, answer): (&Asked, &Result<_, _>)| {
+            !asked.shown_anyway.is_empty() && matches!(answer, Err(LiveLogError::Unavailable(_)))
+        };
+        asked.iter().zip(answers).any(is_to_be_shown) && self.gateways.lately_alive().is_empty()
     }
 
     /// One video's answers; what has a place is on its way to the gateways then.
@@ -158,15 +164,16 @@ impl Dispatch for Dispatcher {
         let events: usize = asked.iter().map(|asked| asked.len).sum();
         metrics::counter!("chorus_dispatcher_events_total").increment(events as u64);
         let answers = self.live_log.append(batches).await;
-        if self.is_of_no_use(&answers) {
-            return Err(LinkError::Unavailable("it knows neither live log nor gateways".into()));
-        }
+        let shows_nobody = self.would_show_nobody(&asked, &answers);
         let mut accepted = Vec::with_capacity(events);
         for (asked, answer) in asked.into_iter().zip(answers) {
             if !matches!(answer, Err(LiveLogError::TooLate)) {
                 self.appends.note(&answer);
             }
             accepted.extend(self.settle(asked, answer).await);
+        }
+        if shows_nobody {
+            return Err(LinkError::Unavailable("it knows neither live log nor gateways".into()));
         }
         Ok(accepted)
     }

@@ -232,6 +232,13 @@ async fn who_has_heard_of_no_gateway_leaves_it_to_others() {
     settle().await;
     assert!(dispatched(&dispatcher, true).await.is_ok());
     around.is_away.store(true, Relaxed);
-    let none_live = dispatched(&dispatcher, true).await;
-    assert!(matches!(none_live, Err(NotAppended::LogAway(_))), "now it has been told: none");
+    assert!(dispatcher.dispatch(batch(true)).await.is_err(), "none lived");
+    let asked_only = dispatched(&dispatcher, false).await;
+    assert!(matches!(asked_only, Err(NotAppended::LogAway(_))), "others may have been there");
+    around.is_away.store(false, Relaxed);
+    live(&around, &["one"]);
+    settle().await;
+    around.is_away.store(true, Relaxed);
+    let shown = dispatched(&dispatcher, true).await;
+    assert!(matches!(shown, Err(NotAppended::LogAway(_))), "{shown:?}");
 }

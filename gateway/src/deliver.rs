@@ -20,13 +20,20 @@ impl Gateway {
     /// [`LinkError::Refused`] when `to` is over: its subscriptions count no longer. Entries without a
     /// place are taken all the same: they don't come by subscription, but while no dispatcher can
     /// know who is who.
-    pub fn take(&self, to: &Incarnation, batches: Vec<VideoEntries>) -> Result<(), LinkError> {
-        let mut entries = batches.iter().flat_map(|batch| &batch.entries);
-        let is_over = *to != self.lease.incarnation();
-        if is_over && entries.any(|entry| entry.position.is_given()) {
-            return Err(LinkError::Refused("that incarnation is over".into()));
+    pub fn take(&self, to: &Incarnation, mut batches: Vec<VideoEntries>) -> Result<(), LinkError> {
+        let mut refused = false;
+        if *to != self.lease.incarnation() {
+            for batch in &mut batches {
+                let len = batch.entries.len();
+                batch.entries.retain(|entry| !entry.position.is_given());
+                refused |= batch.entries.len() < len;
+            }
+            batches.retain(|batch| !batch.entries.is_empty());
         }
         self.registry.push(batches);
+        if refused {
+            return Err(LinkError::Refused("that incarnation is over".into()));
+        }
         Ok(())
     }
 }

@@ -28,19 +28,21 @@ impl<A: Announce> Intake<A> {
     /// is of use.
     pub(crate) async fn drain_pending(&self) -> Result<(), StoreError> {
         let older_than = self.window.now_ms().saturating_sub(ms(AGE_MIN));
+        let mut trouble = Ok(());
         loop {
             let found = self.comments.pending(older_than, LOOK_LEN).await?;
             let is_full = found.len() == LOOK_LEN;
-            if !self.drain(found).await? || !is_full {
-                return Ok(());
+            if !self.drain(found, &mut trouble).await || !is_full {
+                return trouble;
             }
         }
     }
 
     /// Announces in the order in which they were posted, whatever reading each of them takes. Tells
     /// whether going on is of use: not when as many one after the other were not taken as are tried
-    /// at once, for the others would wait as long for nothing.
-    async fn drain(&self, mut found: Vec<Pending>) -> Result<bool, StoreError> {
+    /// at once, for the others would wait as long for nothing. What the store could not do for one
+    /// of them is noted, and holds up no other.
+    async fn drain(&self, mut found: Vec<Pending>, trouble: &mut Result<(), StoreError>) -> bool {
         found.sort_by_key(|pending| pending.comment);
         let read = stream::iter(found).map(async |pending| {
             let comment = self.announceable(&pending).await;
@@ -53,14 +55,17 @@ impl<A: Announce> Intake<A> {
         let mut tried = tried.buffered(AT_ONCE);
         let (mut in_vain, mut any) = (0, false);
         while let Some(is_settled) = tried.next().await {
-            let is_settled = is_settled?;
+            let is_settled = is_settled.unwrap_or_else(|error| {
+                *trouble = Err(error);
+                false
+            });
             in_vain = if is_settled { 0 } else { in_vain + 1 };
             any |= is_settled;
             if in_vain == AT_ONCE {
-                return Ok(false);
+                return false;
             }
         }
-        Ok(any)
+        any
     }
 
     /// Whether nothing is left to do for it. The mark comes before the record goes: of a comment

@@ -6,6 +6,7 @@ use axum::http::StatusCode;
 use tempfile::tempdir;
 
 use crate::{
+    client::Client,
     process::{self, Process, stderr},
     server::Server,
 };
@@ -102,18 +103,26 @@ async fn a_certificate_that_is_not_there() {
     fails_with(&args, &["can't read no.pem", "`tls.cert`"]).await;
 }
 
+fn dispatcher_on(url: &str) -> Vec<&str> {
+    let live = ["dispatcher", "--live.kind", "redis", "--live.url", url];
+    [&live[..], &["--internal.secret", "s"], &ANY_PORTS[2..]].concat()
+}
+
+/// Redis may be away just now: it is waited for, and the log says so.
 #[tokio::test]
 async fn an_unreachable_redis() {
-    let url = "redis://:hush@127.0.0.1:1/";
-    let args = [
-        &["dispatcher", "--live.kind", "redis", "--live.url", url][..],
-        &["--internal.secret", "s"],
-        &ANY_PORTS[2..],
-    ]
-    .concat();
-    fails_with(&args, &["127.0.0.1:1", "live.url"]).await;
     let folder = tempdir().unwrap();
-    assert!(!stderr(&process::run(folder.path(), &args).await).contains("hush"));
+    let log = folder.path().join("log");
+    let mut command = process::command(folder.path(), &dispatcher_on("redis://:hush@127.0.0.1:1/"));
+    command.stderr(std::fs::File::create(&log).unwrap());
+    let dispatcher = Process::start_command(command).await;
+    let ready = Client::new(dispatcher.internal).get("/readyz").await;
+    let why = ready.json()["dependencies"]["live"].as_str().unwrap().to_owned();
+    assert!(why.starts_with("down: ") && why.contains("127.0.0.1:1"), "{why}");
+    let log = std::fs::read_to_string(log).unwrap();
+    assert!(log.contains("127.0.0.1:1") && log.contains("set live.url"), "{log}");
+    assert!(![&log, &why].iter().any(|text| text.contains("hush")), "{log}{why}");
+    dispatcher.kill().await;
 }
 
 #[tokio::test]

@@ -4,20 +4,19 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use common::memory;
 
-/// Less than so many streams as there were when memory became scarce, by this part, find what others
-/// gave back: the allocator keeps it, so that the system counts it as used, and some is in fragments.
+/// As many streams as there were when memory was ample, less this part, find what others gave back: the
+/// allocator keeps it, so that the system counts it as used, and some is in fragments.
 const REUSED_PART: usize = 4;
-const NOT_SCARCE: usize = usize::MAX;
 
 /// What is known of a house's memory.
 pub(super) struct Memory {
-    /// While it is scarce: how many streams there were when that was noticed.
-    scarce_at: AtomicUsize,
+    /// How many streams there were at most while there was enough.
+    peak: AtomicUsize,
 }
 
 impl Memory {
     pub(super) fn new() -> Self {
-        Self { scarce_at: AtomicUsize::new(NOT_SCARCE) }
+        Self { peak: AtomicUsize::new(0) }
     }
 
     /// Whether there is some for one more than `streams`.
@@ -27,12 +26,12 @@ impl Memory {
 
     fn judge(&self, streams: usize, is_scarce: bool) -> bool {
         if !is_scarce {
-            self.scarce_at.store(NOT_SCARCE, Relaxed);
+            self.peak.fetch_max(streams + 1, Relaxed);
             return true;
         }
-        let noticed = self.scarce_at.compare_exchange(NOT_SCARCE, streams, Relaxed, Relaxed);
-        let scarce_at = noticed.map_or_else(|before| before, |_| streams);
-        streams < scarce_at - scarce_at / REUSED_PART
+        let peak = self.peak.load(Relaxed);
+        // Nobody at all would be for ever.
+        streams < (peak - peak / REUSED_PART).max(1)
     }
 }
 
@@ -43,12 +42,12 @@ mod tests {
     #[test]
     fn who_comes_when_it_is_scarce_takes_the_place_of_those_who_left() {
         let memory = Memory::new();
-        assert!(memory.judge(100, false) && !memory.judge(100, true));
-        let found = [75, 74, 0].map(|streams| memory.judge(streams, true));
-        assert_eq!(found, [false, true, true]);
-        assert!(!memory.judge(75, true), "it is as it was noticed first");
-        assert!(memory.judge(1_000, false), "as many as there is memory for");
-        assert!(!memory.judge(200, true), "scarce again");
-        assert!(memory.judge(149, true));
+        assert!(memory.judge(0, true) && !memory.judge(1, true), "one may always try");
+        assert!((0..100).all(|streams| memory.judge(streams, false)));
+        for _ in 0..2 {
+            let found = [100, 75, 74, 0].map(|streams| memory.judge(streams, true));
+            assert_eq!(found, [false, false, true, true]);
+            assert!(memory.judge(10, false), "fewer are no new measure");
+        }
     }
 }

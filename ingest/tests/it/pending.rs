@@ -129,6 +129,16 @@ async fn a_damaged_comment_holds_up_no_other() {
     assert_eq!(taken(&rig).first(), Some(&EventId::of_skipped(ids[0])));
 }
 
+/// Nor does one that can't be read just now; it stays on record.
+#[tokio::test(start_paused = true)]
+async fn an_unread_comment_holds_up_no_other() {
+    let rig = rig();
+    let ids = on_record(&rig, 3, 20).await;
+    rig.store.withhold(*ids.iter().min().unwrap());
+    sleep(LOOK).await;
+    assert_eq!((rig.announced(), rig.store.pending_len()), (2, 1));
+}
+
 /// While nobody takes anything, a look tries some and not all: fresh comments come first.
 #[tokio::test(start_paused = true)]
 async fn a_look_in_vain_ends_soon() {

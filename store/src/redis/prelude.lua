@@ -5,10 +5,11 @@ local function int(number)
   return string.format('%d', number)
 end
 
--- Which run of the server this is: from its start, or from when it became master, to the next. That
--- is its replication id, which unlike its run_id also tells a master that was demoted and promoted
--- again, and may know less than others have handed out meanwhile. Read here and never passed in:
--- clients reconnect unnoticed.
+-- Which run of the server this is: another one at least from when it starts or becomes master. That is
+-- its replication id, which unlike its run_id also tells a master that was demoted and promoted again,
+-- and may know less than others have handed out meanwhile. (It changes without need as well: when a
+-- first replica comes, and an hour after the last one left.) Read here and never passed in: clients
+-- reconnect unnoticed.
 local function run_of_server()
   local info = redis.call('INFO', 'replication')
   local at = string.find(info, 'master_replid:', 1, true) or error('INFO tells no master_replid')

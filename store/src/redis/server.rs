@@ -220,7 +220,7 @@ impl Shared {
     }
 
     async fn reconnect(&self, serial: u64) {
-        let mut pause = PAUSE_MIN;
+        let (mut pause, mut last) = (PAUSE_MIN, None);
         loop {
             match self.dialer.dial().await {
                 Ok(connection) => {
@@ -229,7 +229,12 @@ impl Shared {
                     return;
                 }
                 Err(error) => {
-                    self.state.send_replace(State::Down(serial, error.to_string().into()));
+                    let why: Arc<str> = error.to_string().into();
+                    if last.as_ref().is_some_and(|last| *last != why) {
+                        warn!(server = self.name, %why, "can't connect to redis, and no longer as before");
+                    }
+                    last = Some(Arc::clone(&why));
+                    self.state.send_replace(State::Down(serial, why));
                 }
             }
             sleep(pause).await;

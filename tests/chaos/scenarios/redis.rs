@@ -187,7 +187,9 @@ async fn until_placed(
             for entry in page.entries {
                 ids.remove(&entry.event.id);
             }
-            *from = From::After(page.head);
+            // What a new epoch begins with follows no place of another.
+            let is_over = matches!(*from, From::After(last) if last.epoch != page.head.epoch);
+            *from = if is_over { From::Newest } else { From::After(page.head) };
         }
         awaited.retain(|_, (_, ids)| !ids.is_empty());
         sleep(Duration::from_millis(50)).await;

@@ -27,6 +27,7 @@ pub(crate) struct Store {
     pending: Mutex<Vec<Pending>>,
     settled: Mutex<Vec<CommentId>>,
     damaged: Mutex<Vec<CommentId>>,
+    unread: Mutex<Vec<CommentId>>,
     fails: AtomicBool,
     sticks: AtomicBool,
     dawdles_ms: AtomicU64,
@@ -55,6 +56,11 @@ impl Store {
     /// The comment can't be read any more.
     pub(crate) fn damage(&self, comment: CommentId) {
         self.damaged.lock().unwrap().push(comment);
+    }
+
+    /// The comment can't be read for the time being.
+    pub(crate) fn withhold(&self, comment: CommentId) {
+        self.unread.lock().unwrap().push(comment);
     }
 
     pub(crate) fn forget_settled(&self) {
@@ -118,6 +124,9 @@ impl CommentStore for Store {
         tokio::time::sleep(Duration::from_millis(u64::from(id.as_uuid().as_bytes()[15] % 3))).await;
         if self.damaged.lock().unwrap().contains(&id) {
             return Err(StoreError::Damaged("told to be".into()));
+        }
+        if self.unread.lock().unwrap().contains(&id) {
+            return Err(StoreError::Unavailable("told to be".into()));
         }
         self.checked(self.comments.lock().unwrap().get(&id).cloned())
     }
