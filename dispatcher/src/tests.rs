@@ -22,6 +22,8 @@ use super::*;
 #[derive(Default)]
 struct Surroundings {
     is_away: AtomicBool,
+    /// Of the live log, only what holds this video.
+    away: Mutex<Option<VideoId>>,
     is_late: AtomicBool,
     live: Mutex<Vec<Endpoint>>,
     /// By gateway's address: what it was sent.
@@ -85,8 +87,12 @@ impl EndpointStore for Surroundings {
 impl LiveLog for Surroundings {
     /// The first gateway is subscribed.
     async fn append(&self, batches: Vec<VideoEvents>) -> Vec<Result<Appended, LiveLogError>> {
-        let append = |VideoEvents { events, .. }: VideoEvents| {
+        let away = self.away.lock().unwrap().clone();
+        let append = |VideoEvents { video, events, .. }: VideoEvents| {
             self.check().map_err(|EndpointStoreError(why)| LiveLogError::Unavailable(why))?;
+            if away.as_ref() == Some(&video) {
+                return Err(LiveLogError::Unavailable("its server is away".into()));
+            }
             if self.is_late.load(Relaxed) {
                 return Err(LiveLogError::TooLate);
             }
@@ -218,6 +224,26 @@ async fn gateways_are_remembered_for_a_while() {
     around.is_away.store(true, Relaxed);
     assert!(dispatched(&dispatcher, true).await.is_err());
     assert_eq!(around.sent(), [("three".to_owned(), false)]);
+}
+
+/// In a cluster one server may be away: a video of that one is not shown to nobody because others
+/// are well.
+#[tokio::test(start_paused = true)]
+async fn one_video_that_nobody_would_see_has_the_call_repeated_elsewhere() {
+    let around = Arc::new(Surroundings::default());
+    let dispatcher = started_in(&around).await;
+    *around.away.lock().unwrap() = Some("lost".parse().unwrap());
+    let lost = |show_anyway| {
+        let batch = batch(show_anyway).remove(0);
+        VideoEvents { video: "lost".parse().unwrap(), ..batch }
+    };
+    let mixed = |show_anyway| [batch(true), vec![lost(show_anyway)]].concat();
+    let accepted = dispatcher.dispatch(mixed(false)).await.unwrap();
+    assert!(accepted[0].is_ok() && accepted[1].is_err(), "{accepted:?}");
+    assert!(dispatcher.dispatch(mixed(true)).await.is_err());
+    live(&around, &["one"]);
+    settle().await;
+    assert_eq!(dispatcher.dispatch(mixed(true)).await.unwrap(), accepted);
 }
 
 /// Who starts while the log is away does not pretend to have shown anything.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use axum::{Router, body::Body, extract::State, http::StatusCode, routing::post};
 use common::{
-    event::VideoEntries,
+    event::{Entry, VideoEntries},
     link::{Deliver, Endpoint, Incarnation, LinkError},
     peer::{self, DELIVER_PATH},
     wire::DeliverRequest,
@@ -21,21 +21,25 @@ impl Gateway {
     /// place are taken all the same: they don't come by subscription, but while no dispatcher can
     /// know who is who.
     pub fn take(&self, to: &Incarnation, mut batches: Vec<VideoEntries>) -> Result<(), LinkError> {
-        let mut refused = false;
-        if *to != self.lease.incarnation() {
-            for batch in &mut batches {
-                let len = batch.entries.len();
-                batch.entries.retain(|entry| !entry.position.is_given());
-                refused |= batch.entries.len() < len;
-            }
-            batches.retain(|batch| !batch.entries.is_empty());
-        }
+        let is_over = *to != self.lease.incarnation();
+        let is_refused = is_over && take_out_placed(&mut batches);
         self.registry.push(batches);
-        if refused {
+        if is_refused {
             return Err(LinkError::Refused("that incarnation is over".into()));
         }
         Ok(())
     }
+}
+
+/// Leaves only entries without a place; whether there were others.
+fn take_out_placed(batches: &mut Vec<VideoEntries>) -> bool {
+    let is_placed = |entry: &mut Entry| entry.position.is_given();
+    let mut placed = 0;
+    for batch in &mut *batches {
+        placed += batch.entries.extract_if(.., is_placed).count();
+    }
+    batches.retain(|batch| !batch.entries.is_empty());
+    placed > 0
 }
 
 /// `chorus all`: this process's own gateway by a function call, others (which may share its Redis)
@@ -70,9 +74,10 @@ async fn deliver(State(gateway): State<Arc<Gateway>>, body: Body) -> Result<Stat
 
 #[cfg(test)]
 mod tests {
+    use std::{slice::from_ref, time::Duration};
+
     use common::{
         config::{Role, Sources, load},
-        event::Entry,
         position::Position,
     };
     use tokio_util::sync::CancellationToken;
@@ -80,12 +85,13 @@ mod tests {
     use super::*;
     use crate::{
         Deps,
-        test_support::{endpoints::Endpoints, entry, log::CountingLog},
+        test_support::{endpoints::Endpoints, entry, log::CountingLog, position},
+        video::order::Start,
     };
 
     /// An incarnation that is over gets nothing by its subscriptions. While Redis is away nobody can
     /// know who is who, and what has no place comes for viewers all the same.
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn an_incarnation_that_is_over_gets_only_what_has_no_place() {
         let config = load(Role::All, Sources::default()).config.unwrap();
         let (live_log, endpoints) =
@@ -97,9 +103,22 @@ mod tests {
         let batch = |entries: &[Entry]| {
             vec![VideoEntries { video: "v".parse().unwrap(), entries: entries.to_vec() }]
         };
+        let video = "v".parse().unwrap();
+        let (_, seat) = gateway.registry.join(&video, Start::Newest, 2).await.unwrap();
+        let shown = async || {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            let end = seat.crowd().order().borrow().log().end();
+            (end.ordinal, end.position)
+        };
         let over = Incarnation("over".into());
-        assert!(gateway.take(&over, batch(&[placeless.clone(), placed.clone()])).is_err());
-        assert_eq!(gateway.take(&over, batch(&[placeless])), Ok(()));
+        assert!(gateway.take(&over, batch(from_ref(&placed))).is_err());
+        assert_eq!(shown().await, (0, position(1, 0)));
+        assert!(gateway.take(&over, batch(&[placed.clone(), placeless])).is_err());
+        assert_eq!(shown().await.0, 1, "the one without a place");
+        let later = Entry { position: Position::NONE, ..entry(1, 3) };
+        assert_eq!(gateway.take(&over, batch(&[later])), Ok(()));
+        assert_eq!(shown().await.0, 2);
         assert_eq!(gateway.take(&gateway.lease.incarnation(), batch(&[placed])), Ok(()));
+        assert_eq!(shown().await, (3, position(1, 1)));
     }
 }

@@ -3,12 +3,13 @@
 //! once and in the one order?
 //!
 //! `deploy/dev/test -p chorus` runs it; [`scenarios`] and [`soak`] need Redis and Cassandra, the
-//! rest Rust alone. The Redis is their own, since it is killed as well. In reading order: [`stage`] is everything together; [`cluster`] the processes
-//! and the [`proxy`]s between them, [`front`] the load balancer; [`audience`] the viewers
-//! ([`viewer`], [`event_source`]), [`commenters`] the load; [`recording`] what they saw and what
-//! was acknowledged, [`checker`] and [`order`] the judgement of it, [`silence`] how long viewers
-//! waited, [`outcome`] how it is told;
-//! [`controls`] and [`mutant`] show that harm is seen.
+//! rest Rust alone. The Redis is their own, since it is killed as well.
+//!
+//! In reading order: [`stage`] is everything together; [`cluster`] the processes and the [`proxy`]s
+//! between them, [`front`] the load balancer; [`audience`] the viewers ([`viewer`],
+//! [`event_source`]), [`commenters`] the load; [`recording`] what they saw and what was
+//! acknowledged, [`checker`] and [`order`] the judgement of it, [`silence`] how long viewers waited,
+//! [`outcome`] how it is told; [`controls`] and [`mutant`] show that harm is seen.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -9,7 +9,7 @@ use tokio::time::sleep;
 
 use crate::{
     client::{Answer, Client, GUARD, Stream},
-    process::Process,
+    process::{self, Process},
     redis_server::RedisServer,
     roles::{self, refs},
 };
@@ -125,4 +125,26 @@ async fn who_starts_without_redis_does_what_can_be_done() {
             assert_eq!(next(viewer).await, ("last".to_owned(), true), "and nothing twice");
         }
     }
+}
+
+/// Waiting does not help there, and the log says so, once.
+#[tokio::test]
+#[ignore = "needs Redis: run deploy/dev/test"]
+async fn a_refusal_that_comes_later_is_told() {
+    let mut redis = RedisServer::start(&["--requirepass", "other"]).await;
+    redis.kill();
+    let (folder, flags) = (tempdir().unwrap(), roles::flags_embedded(&redis.url()));
+    let log = folder.path().join("log");
+    let args = [&["dispatcher"][..], &refs(&flags)].concat();
+    let mut command = process::command(folder.path(), &args);
+    command.stderr(std::fs::File::create(&log).unwrap());
+    let dispatcher = Process::start_command(command).await;
+    redis.start_again().await;
+    let away = "down: the live log is unavailable: ";
+    let refused = format!("{away}Redis at {}: not connected, \"NOAUTH\"", redis.url());
+    live_is(&dispatcher, &refused).await;
+    sleep(KNOWN).await;
+    let log = std::fs::read_to_string(log).unwrap();
+    assert_eq!(log.matches("redis refuses us").count(), 1, "{log}");
+    dispatcher.kill().await;
 }

@@ -23,6 +23,7 @@ use tokio::{
 use tracing::{info, warn};
 
 use super::{
+    connect_error::is_refusal,
     dial::{CALLS_MAX, Dialer, first},
     script,
 };
@@ -220,7 +221,7 @@ impl Shared {
     }
 
     async fn reconnect(&self, serial: u64) {
-        let (mut pause, mut last) = (PAUSE_MIN, None);
+        let mut pause = PAUSE_MIN;
         loop {
             match self.dialer.dial().await {
                 Ok(connection) => {
@@ -230,11 +231,11 @@ impl Shared {
                 }
                 Err(error) => {
                     let why: Arc<str> = error.to_string().into();
-                    if last.as_ref().is_some_and(|last| *last != why) {
-                        warn!(server = self.name, %why, "can't connect to redis, and no longer as before");
+                    let before = self.state.send_replace(State::Down(serial, why.clone()));
+                    let is_known = matches!(before, State::Down(_, before) if before == why);
+                    if is_refusal(&error) && !is_known {
+                        warn!(server = self.name, %why, "redis refuses us: see to live.url");
                     }
-                    last = Some(Arc::clone(&why));
-                    self.state.send_replace(State::Down(serial, why));
                 }
             }
             sleep(pause).await;
