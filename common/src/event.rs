@@ -4,6 +4,7 @@
 use std::{borrow::Cow, fmt, sync::Arc};
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
@@ -27,17 +28,32 @@ impl EventId {
     /// the same whoever makes it, and no comment's.
     #[must_use]
     pub fn of_skipped(comment: CommentId) -> Self {
-        let mut bytes = *comment.as_bytes();
-        bytes[6] = 0x80 | (bytes[6] & 0x0f);
-        Self::from_bytes(bytes)
+        Self::from(comment).in_version(8)
+    }
+
+    /// Of the event that takes `comment` away: the comment's id with 9 for its version, which is no
+    /// UUID's.
+    #[must_use]
+    pub fn of_deletion(comment: CommentId) -> Self {
+        Self::from(comment).in_version(9)
     }
 
     /// Of the comment's own event, where this is [`EventId::of_skipped`] of it.
     #[must_use]
     pub fn of_told(self) -> Self {
+        self.in_version(7)
+    }
+
+    fn in_version(self, version: u8) -> Self {
         let mut bytes = *self.as_bytes();
-        bytes[6] = 0x70 | (bytes[6] & 0x0f);
+        bytes[6] = version << 4 | (bytes[6] & 0x0f);
         Self::from_bytes(bytes)
+    }
+
+    /// The time inside a comment's id, in milliseconds since 1970.
+    #[must_use]
+    pub fn unix_ms(self) -> u64 {
+        u64::try_from(self.0.as_u128() >> 80).unwrap_or(u64::MAX)
     }
 
     /// The 16 bytes.
@@ -67,6 +83,8 @@ pub struct Kind(Cow<'static, str>);
 impl Kind {
     /// A comment.
     pub const COMMENT: Self = Self(Cow::Borrowed("comment"));
+    /// Takes a comment away: `{"id"}`.
+    pub const DELETE: Self = Self(Cow::Borrowed("delete"));
     /// Tells that one comment is not shown, only in the history. Gateways add the positions.
     pub const SKIPPED: Self = Self(Cow::Borrowed("skipped"));
     /// Shows nothing: a block with only `id:` (what is left of a deleted entry).
@@ -81,6 +99,7 @@ impl Kind {
         match name {
             "" => Some(Self::BARE),
             "comment" => Some(Self::COMMENT),
+            "delete" => Some(Self::DELETE),
             "skipped" => Some(Self::SKIPPED),
             _ if first_ok && rest_ok && name.len() <= 32 => Some(Self(name.to_owned().into())),
             _ => None,
@@ -118,6 +137,35 @@ impl Event {
         let data = Bytes::from_static(br#"{"count":1}"#);
         Self { id: EventId::of_skipped(comment), kind: Kind::SKIPPED, data }
     }
+
+    /// The event that takes a comment away. Several that take the same one are one.
+    #[must_use]
+    pub fn of_deletion(comment: CommentId) -> Self {
+        // An id's text is all that is in it: there is nothing that could fail to serialise.
+        let data = serde_json::to_vec(&Deleted { id: comment }).unwrap_or_default();
+        Self { id: EventId::of_deletion(comment), kind: Kind::DELETE, data: data.into() }
+    }
+
+    /// What is left of the event `id` once it was taken away.
+    #[must_use]
+    pub fn erased(id: EventId) -> Self {
+        Self { id, kind: Kind::BARE, data: Bytes::new() }
+    }
+
+    /// The event that this one takes away, if it does that.
+    #[must_use]
+    pub fn erases(&self) -> Option<EventId> {
+        if self.kind != Kind::DELETE {
+            return None;
+        }
+        serde_json::from_slice::<Deleted>(&self.data).ok().map(|deleted| deleted.id.into())
+    }
+}
+
+/// The data of [`Kind::DELETE`].
+#[derive(Serialize, Deserialize)]
+struct Deleted {
+    id: CommentId,
 }
 
 /// Events of one video, in the order in which they are to be appended.
@@ -209,7 +257,7 @@ mod tests {
 
     #[test]
     fn kinds() {
-        for good in ["", "comment", "skipped", "odds", "a-1"] {
+        for good in ["", "comment", "delete", "skipped", "odds", "a-1"] {
             assert_eq!(Kind::parse(good).unwrap().as_str(), good);
         }
         assert_eq!(Kind::parse("skipped"), Some(Kind::SKIPPED));
@@ -227,5 +275,18 @@ mod tests {
         assert!(id.to_string().parse::<CommentId>().is_err());
         assert_eq!(Event::of_skipped(comment), Event::of_skipped(comment));
         assert_ne!(EventId::of_skipped(CommentId::now()), EventId::of_skipped(CommentId::now()));
+    }
+
+    #[test]
+    fn a_deletion_names_what_it_erases() {
+        let comment: CommentId = "0190163d-8694-739b-aea5-966c26f8ad91".parse().unwrap();
+        let deletion = Event::of_deletion(comment);
+        assert_eq!(deletion.id.to_string(), "0190163d-8694-939b-aea5-966c26f8ad91");
+        assert_eq!(deletion.data, r#"{"id":"0190163d-8694-739b-aea5-966c26f8ad91"}"#);
+        assert_eq!(deletion.erases(), Some(comment.into()));
+        assert_eq!(EventId::from(comment).unix_ms(), comment.unix_ms());
+        assert_eq!(Event { kind: Kind::COMMENT, ..deletion }.erases(), None);
+        let broken = Event { data: Bytes::from_static(b"{}"), ..Event::of_deletion(comment) };
+        assert_eq!(broken.erases(), None);
     }
 }

@@ -100,6 +100,10 @@ pub trait LiveLog: Send + Sync + 'static {
     /// Appends each video's events in one atomic step, all videos in one round trip. The answer's
     /// order is that of `batches`. A batch that comes after its `until_ms` with an event that has no
     /// place is refused as a whole.
+    ///
+    /// An event that erases another ([`Event::erases`](crate::event::Event::erases)) does so in the
+    /// same step: the log holds [`Event::erased`](crate::event::Event::erased) in its place, now or,
+    /// when it had none yet, from now on; an append of it later is answered with that.
     async fn append(&self, batches: Vec<VideoEvents>) -> Vec<Result<Appended, LiveLogError>>;
 
     /// Reads at most `limit` entries. A video never heard of has an empty log in a new epoch.

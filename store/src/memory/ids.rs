@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use common::{
-    event::{EventId, Stamp},
+    event::{Entry, EventId, Stamp},
     position::Seq,
 };
 
@@ -12,6 +12,15 @@ use common::{
 pub(super) struct Place {
     pub(super) seq: Seq,
     pub(super) stamp: Stamp,
+    /// What stood there was taken away.
+    pub(super) is_erased: bool,
+}
+
+impl Place {
+    /// That of an entry which was not taken away.
+    pub(super) fn of(entry: &Entry) -> Self {
+        Self { seq: entry.position.seq, stamp: entry.stamp, is_erased: false }
+    }
 }
 
 /// Two generations: an id goes with the second rotation after it came, one `dedup` later or more.
@@ -49,8 +58,8 @@ mod tests {
 
     #[test]
     fn an_id_is_known_for_dedup_and_forgotten_after_two_rotations() {
-        let (id, place) =
-            (EventId::from_bytes([7; 16]), Place { seq: 1, stamp: Stamp { at_ms: 990, rank: 0 } });
+        let stamp = Stamp { at_ms: 990, rank: 0 };
+        let (id, place) = (EventId::from_bytes([7; 16]), Place { seq: 1, stamp, is_erased: false });
         let mut ids = Ids::new(0);
         ids.insert(id, place);
         for now_ms in [1_000, 1_500, 1_990, 1_999] {

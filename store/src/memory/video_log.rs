@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, sync::Arc};
 
 use common::{
-    event::{Entry, Event, Stamp},
+    event::{Entry, Event, EventId, Stamp},
     live_log::{From, LogPage, Retention},
     position::{Epoch, Origin, Position, Seq},
 };
@@ -45,18 +45,36 @@ impl VideoLog {
         self.ids.get(&event.id).is_some()
     }
 
-    /// The event's entry: a new one, or the place that it has had already.
+    /// The event's entry: a new one, or the place that it has had already. What it erases is gone then.
     pub(super) fn append(&mut self, origin: &Arc<Origin>, event: Event, now_ms: u64) -> Entry {
-        let known = self.ids.get(&event.id);
-        let next = || Place { seq: self.head.seq + 1, stamp: self.last.next(now_ms) };
-        let Place { seq, stamp } = known.unwrap_or_else(next);
-        let position = Position { seq, ..self.head };
-        let entry = Entry { origin: Arc::clone(origin), position, stamp, event };
-        if known.is_none() {
-            self.appended_ms = Some(now_ms);
-            self.push(entry.clone());
+        if let Some(id) = event.erases() {
+            self.erase(id, origin, now_ms);
         }
+        let origin = Arc::clone(origin);
+        if let Some(Place { seq, stamp, is_erased }) = self.ids.get(&event.id) {
+            let position = Position { seq, ..self.head };
+            let event = if is_erased { Event::erased(event.id) } else { event };
+            return Entry { origin, position, stamp, event };
+        }
+        let position = Position { seq: self.head.seq + 1, ..self.head };
+        let entry = Entry { origin, position, stamp: self.last.next(now_ms), event };
+        self.appended_ms = Some(now_ms);
+        self.push(entry.clone());
         entry
+    }
+
+    /// Takes an event's content away, here or, when it has not come yet, before it comes.
+    fn erase(&mut self, id: EventId, origin: &Arc<Origin>, now_ms: u64) {
+        // Entries are known for longer than ids, and ids of entries that were dropped are known.
+        let held = self.entries.iter_mut().rev().find(|entry| entry.event.id == id);
+        let place_held = held.map(|entry| {
+            entry.event = Event::erased(id);
+            Place::of(entry)
+        });
+        let place = place_held
+            .or_else(|| self.ids.get(&id))
+            .unwrap_or_else(|| Place::of(&self.append(origin, Event::erased(id), now_ms)));
+        self.ids.insert(id, Place { is_erased: true, ..place });
     }
 
     /// Puts in what was said before this life of the log, and when.
@@ -69,7 +87,7 @@ impl VideoLog {
     fn push(&mut self, entry: Entry) {
         self.head = entry.position;
         self.last = entry.stamp;
-        self.ids.insert(entry.event.id, Place { seq: self.head.seq, stamp: entry.stamp });
+        self.ids.insert(entry.event.id, Place::of(&entry));
         self.entries.push_back(entry);
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use common::{
-    event::VideoEvents,
+    event::{Event, VideoEvents},
     ids::VideoId,
     live_log::{Appended, Changes, From, LiveLog, LiveLogError, LogPage, bucket_of},
     position::Position,
@@ -111,10 +111,18 @@ impl RedisStore {
         command.arg(1_000 * self.retention.dedup_s).arg(video.as_str());
         command.arg(until_ms.unwrap_or_default());
         for event in events {
-            let payload = wire::encode(&LoggedEvent::new(&self.origin, event));
-            command.arg(event.id.as_bytes()).arg(&payload[..]);
+            if let Some(id) = event.erases() {
+                self.add_event(&mut command, &Event::erased(id), &id.unix_ms().to_string());
+            }
+            self.add_event(&mut command, event, "");
         }
         command
+    }
+
+    /// What the script takes for an event: `erased_ms` if it is what is left of one.
+    fn add_event(&self, command: &mut Cmd, event: &Event, erased_ms: &str) {
+        let payload = wire::encode(&LoggedEvent::new(&self.origin, event));
+        command.arg(event.id.as_bytes()).arg(&payload[..]).arg(erased_ms);
     }
 
     fn read_command(&self, video: &VideoId, from: From, limit: usize) -> Cmd {

@@ -2,7 +2,7 @@
 --   KEYS[1] meta     HASH  run, epoch, seq, rotated, last: whose log it is, its head, when ids
 --                          rotated, the stamp of the newest entry
 --   KEYS[2] log      LIST  entries seq - LLEN + 1 to seq: stamp, payload
---   KEYS[3] ids      HASH  event id -> place: stamp, seq
+--   KEYS[3] ids      HASH  event id -> place: stamp, seq, `x` if it was erased
 --   KEYS[4] ids.old  HASH  the generation before
 -- A stamp is 13 digits of milliseconds, and 3 of how many came before in the same second (999 at most).
 

@@ -26,7 +26,7 @@ pub(super) fn parse<T: FromRedisValue>(value: Value) -> Result<T, String> {
     redis::from_redis_value(value).map_err(|error| format!("an answer that isn't ours: {error}"))
 }
 
-/// `append.lua`'s answer, for these events.
+/// `append.lua`'s answer, for these events; it has a place as well for what one of them erases.
 pub(super) fn appended(
     value: Value,
     events: Vec<Event>,
@@ -41,19 +41,30 @@ pub(super) fn appended(
 fn placed(value: Value, events: Vec<Event>, origin: &Arc<Origin>) -> Result<Appended, String> {
     let (epoch, _now_ms, places, subscribers): (u64, u64, Vec<Vec<u8>>, Vec<String>) =
         parse(value)?;
-    if places.len() != events.len() {
-        return Err(format!("{} places for {} events", places.len(), events.len()));
+    let (mut places, count) = (places.into_iter(), events.len());
+    let mut entries = Vec::with_capacity(count);
+    for event in events {
+        if event.erases().is_some() {
+            places.next(); // of what it erases
+        }
+        let place = places.next().ok_or_else(|| format!("too few places for {count} events"))?;
+        entries.push(placed_at(&place, epoch, event, origin).ok_or("a place that isn't ours")?);
     }
-    let entry = |(event, place): (Event, Vec<u8>)| {
-        let (stamp, seq) = split(&place).and_then(|(stamp, seq)| Some((stamp, number(seq)?)))?;
-        let position = Position { epoch: Epoch(epoch), seq };
-        Some(Entry { origin: Arc::clone(origin), position, stamp, event })
+    if places.next().is_some() {
+        return Err(format!("too many places for {count} events"));
+    }
+    Ok(Appended { entries, subscribers: subscribers.into_iter().map(incarnation).collect() })
+}
+
+/// The entry of an event at its place: stamp, seq, and perhaps a mark that it was erased.
+fn placed_at(place: &[u8], epoch: u64, event: Event, origin: &Arc<Origin>) -> Option<Entry> {
+    let (stamp, rest) = split(place)?;
+    let (seq, event) = match rest.strip_suffix(b"x") {
+        Some(seq) => (seq, Event::erased(event.id)),
+        None => (rest, event),
     };
-    let entries: Option<_> = events.into_iter().zip(places).map(entry).collect();
-    Ok(Appended {
-        entries: entries.ok_or("a place that isn't ours")?,
-        subscribers: subscribers.into_iter().map(incarnation).collect(),
-    })
+    let position = Position { epoch: Epoch(epoch), seq: number(seq)? };
+    Some(Entry { origin: Arc::clone(origin), position, stamp, event })
 }
 
 /// `read.lua`'s answer.

@@ -3,8 +3,8 @@
 use std::{collections::BTreeSet, slice::from_ref, sync::Arc, time::Duration};
 
 use common::{
-    event::{Event, Stamp, VideoEvents},
-    ids::VideoId,
+    event::{Entry, Event, Stamp, VideoEvents},
+    ids::{CommentId, VideoId},
     live_log::{Changes, From, LiveLog, LiveLogError, Retention, bucket_of},
     position::{Epoch, Position},
     task,
@@ -30,6 +30,11 @@ suite! {
     answers_stand_in_the_order_of_batches,
     one_video_twice_in_a_call,
     what_comes_too_late_is_refused,
+    an_erased_event_keeps_its_place,
+    what_was_erased_before_it_came_never_stands_there,
+    an_event_and_its_deletion_at_once,
+    an_event_is_erased_whose_id_is_forgotten,
+    an_event_is_erased_whose_entry_is_gone,
     concurrent_appenders_leave_no_hole,
     changes_tell_of_appends_alone,
     heads_stand_in_the_order_asked,
@@ -282,6 +287,91 @@ async fn what_comes_too_late_is_refused(open: impl AsyncFn(Retention) -> Log) {
     assert_eq!(late, Err(LiveLogError::TooLate));
     assert_eq!(log.read(&video, From::Newest, 9).await.unwrap().head.seq, 1);
     assert_eq!(seqs(&append_until(&[&known, &unknown], future_ms).await.unwrap()), [1, 2]);
+}
+
+/// Comments with ids of now, as ingest makes them, and what deletes them.
+fn comments(count: usize) -> (Vec<Event>, Vec<Event>) {
+    let ids: Vec<_> = (0..count).map(|_| CommentId::now()).collect();
+    let said = |id: &CommentId| Event { id: (*id).into(), ..event_with(id.to_string().into()) };
+    (ids.iter().map(said).collect(), ids.into_iter().map(Event::of_deletion).collect())
+}
+
+/// One video's append, whatever it is answered with.
+async fn append_any(log: &Log, video: &VideoId, events: &[Event]) -> Vec<Entry> {
+    let (video, events) = (video.clone(), events.to_vec());
+    let batch = VideoEvents { video, events, until_ms: None, show_anyway: false };
+    log.append(vec![batch]).await.remove(0).unwrap().entries
+}
+
+async fn held(log: &Log, video: &VideoId) -> Vec<Event> {
+    let page = log.read(video, From::Newest, 100_000).await.unwrap();
+    page.entries.into_iter().map(|entry| entry.event).collect()
+}
+
+async fn an_erased_event_keeps_its_place(open: impl AsyncFn(Retention) -> Log) {
+    let (log, video) = (open(AMPLE).await, video());
+    let (said, deletions) = comments(3);
+    let first = append(&*log, &video, &said).await.entries;
+    let deleted = append(&*log, &video, &deletions[1..2]).await.entries;
+    assert_eq!(deleted[0].position.seq, 4);
+    let erased = Entry { event: Event::erased(said[1].id), ..first[1].clone() };
+    let after = [first[0].clone(), erased.clone(), first[2].clone(), deleted[0].clone()];
+    assert_eq!(log.read(&video, From::Newest, 10).await.unwrap().entries, after);
+    assert_eq!(append_any(&log, &video, &said[..2]).await, after[..2], "known as erased");
+    assert_eq!(append(&*log, &video, &deletions[1..2]).await.entries, deleted, "once");
+    assert_eq!(log.read(&video, From::Newest, 10).await.unwrap().entries, after);
+}
+
+async fn what_was_erased_before_it_came_never_stands_there(open: impl AsyncFn(Retention) -> Log) {
+    let (log, video) = (open(AMPLE).await, video());
+    let (said, deletions) = comments(2);
+    append(&*log, &video, &deletions[..1]).await;
+    let entries = append_any(&log, &video, &said).await;
+    assert_eq!(entries[0].event, Event::erased(said[0].id));
+    assert_eq!((entries[0].position.seq, entries[1].position.seq), (1, 3));
+    let left = [Event::erased(said[0].id), deletions[0].clone(), said[1].clone()];
+    assert_eq!(held(&log, &video).await, left);
+}
+
+async fn an_event_and_its_deletion_at_once(open: impl AsyncFn(Retention) -> Log) {
+    let (log, video) = (open(AMPLE).await, video());
+    let (said, deletions) = comments(2);
+    let all = [said[0].clone(), said[1].clone(), deletions[0].clone()];
+    append_any(&log, &video, &all).await;
+    let left = [Event::erased(said[0].id), said[1].clone(), deletions[0].clone()];
+    assert_eq!(held(&log, &video).await, left);
+}
+
+/// Entries outlive ids: what is read must be erased all the same.
+async fn an_event_is_erased_whose_id_is_forgotten(open: impl AsyncFn(Retention) -> Log) {
+    let (log, video) = (open(Retention { dedup_s: 1, ..AMPLE }).await, video());
+    append(&*log, &video, &events(300)).await;
+    let (said, deletions) = comments(200);
+    append(&*log, &video, &said).await;
+    for _ in 0..4 {
+        sleep(Duration::from_millis(1_100)).await;
+        append(&*log, &video, &events(100)).await;
+    }
+    append(&*log, &video, &deletions[77..79]).await;
+    let left = held(&log, &video).await;
+    let erased = [Event::erased(said[77].id), Event::erased(said[78].id)];
+    assert_eq!(left[300..377], said[..77]);
+    assert_eq!(left[377..379], erased);
+    assert_eq!(left[379..500], said[79..]);
+    assert_eq!(left[900..], deletions[77..79], "nothing else was appended");
+    assert_eq!(append_any(&log, &video, &said[77..79]).await[0].event, erased[0], "known again");
+    assert_eq!(left, held(&log, &video).await);
+}
+
+async fn an_event_is_erased_whose_entry_is_gone(open: impl AsyncFn(Retention) -> Log) {
+    let (log, video) = (open(Retention { replay_max: 2, ..AMPLE }).await, video());
+    let (said, deletions) = comments(5);
+    append(&*log, &video, &said).await;
+    append(&*log, &video, &deletions[1..2]).await;
+    assert_eq!(held(&log, &video).await, [said[4].clone(), deletions[1].clone()]);
+    let again = append_any(&log, &video, &said[..2]).await;
+    assert_eq!((&again[0].event, again[0].position.seq), (&said[0], 1));
+    assert_eq!((&again[1].event, again[1].position.seq), (&Event::erased(said[1].id), 2));
 }
 
 async fn concurrent_appenders_leave_no_hole(open: impl AsyncFn(Retention) -> Log) {
