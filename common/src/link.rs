@@ -6,7 +6,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::{
-    event::{VideoEntries, VideoEvents},
+    event::{EventId, VideoEntries, VideoEvents},
+    ids::VideoId,
     position::Position,
 };
 
@@ -57,6 +58,11 @@ pub trait Dispatch: Send + Sync + 'static {
     /// Appends to the live logs and forwards to the gateways. Answers event by event, in the order
     /// given (videos in order, events in order within each).
     async fn dispatch(&self, batches: Vec<VideoEvents>) -> Result<Vec<Accepted>, LinkError>;
+
+    /// Has every gateway that has viewers of the video take away what it holds of an event; to be
+    /// called once the live log has taken it away. Whether all of them have, or are dead: otherwise
+    /// nobody knows for now who they are, or one lives and does not answer.
+    async fn erase(&self, video: &VideoId, event: EventId) -> Result<bool, LinkError>;
 }
 
 /// Gateways, as a dispatcher sees them.
@@ -65,4 +71,8 @@ pub trait Deliver: Send + Sync + 'static {
     /// Hands sequenced entries to one gateway. Taken means taken into memory: the log heals what
     /// is lost from there.
     async fn deliver(&self, to: &Endpoint, batches: Arc<[VideoEntries]>) -> Result<(), LinkError>;
+
+    /// Has a gateway, in whichever life of it, take away what it holds of an event. Afterwards it
+    /// hands no byte of that to a socket.
+    async fn erase(&self, at: &Endpoint, video: &VideoId, event: EventId) -> Result<(), LinkError>;
 }

@@ -20,19 +20,29 @@ use subtle::ConstantTimeEq;
 
 use crate::{
     config::{Internal, Secret},
-    event::{VideoEntries, VideoEvents},
+    event::{EventId, VideoEntries, VideoEvents},
+    ids::VideoId,
     link::{Accepted, Deliver, Dispatch, Endpoint, LinkError},
-    wire::{self, DeliverRequest, DispatchRequest, DispatchResponse, Tagged, WireError},
+    wire::{
+        self, DeliverRequest, DispatchRequest, DispatchResponse, EraseRequest, EraseResponse,
+        Tagged, WireError,
+    },
 };
 
 /// Where a dispatcher takes events.
 pub const DISPATCH_PATH: &str = "/internal/v1/dispatch";
 /// Where a gateway takes entries.
 pub const DELIVER_PATH: &str = "/internal/v1/deliver";
+/// Where a dispatcher is asked to have an event taken away by all gateways.
+pub const ERASE_EVERYWHERE_PATH: &str = "/internal/v1/erase-everywhere";
+/// Where a gateway is told to take an event away.
+pub const ERASE_PATH: &str = "/internal/v1/erase";
 
 const SECRET_HEADER: &str = "x-chorus-internal-secret";
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 const CALL_TIMEOUT: Duration = Duration::from_secs(2);
+/// A dispatcher waits for gateways meanwhile, until those that don't answer are known to be dead.
+const ERASE_TIMEOUT: Duration = Duration::from_secs(6);
 /// A peer that vanished without a word is noticed after this long.
 const KEEP_ALIVE: Duration = Duration::from_secs(1);
 const HTTP2_WINDOW: u32 = 4 * 1024 * 1024;
@@ -68,6 +78,16 @@ impl PeerClient {
     }
 
     async fn call(&self, base: &str, path: &str, body: Bytes) -> Result<Bytes, LinkError> {
+        self.call_within(CALL_TIMEOUT, base, path, body).await
+    }
+
+    async fn call_within(
+        &self,
+        patience: Duration,
+        base: &str,
+        path: &str,
+        body: Bytes,
+    ) -> Result<Bytes, LinkError> {
         let uri: Uri = format!("{}{path}", base.trim_end_matches('/'))
             .parse()
             .map_err(|_| LinkError::Refused(format!("{base} is not an address")))?;
@@ -75,7 +95,7 @@ impl PeerClient {
         *request.method_mut() = Method::POST;
         *request.uri_mut() = uri;
         request.headers_mut().insert(SECRET_HEADER, self.secret.clone());
-        match tokio::time::timeout(CALL_TIMEOUT, self.exchange(request)).await {
+        match tokio::time::timeout(patience, self.exchange(request)).await {
             Ok(answer) => answer,
             Err(_) => Err(LinkError::Unavailable(format!("{base}: no answer in time"))),
         }
@@ -132,6 +152,13 @@ impl Dispatch for HttpDispatch {
             Err(LinkError::Refused(format!("{} answers to {asked} events", answer.len())))
         }
     }
+
+    async fn erase(&self, video: &VideoId, event: EventId) -> Result<bool, LinkError> {
+        let request = wire::encode(&EraseRequest::new(video, event));
+        let (base, path) = (&self.base, ERASE_EVERYWHERE_PATH);
+        let answer = self.client.call_within(ERASE_TIMEOUT, base, path, request);
+        Ok(decode::<EraseResponse>(answer.await?)?.is_gone)
+    }
 }
 
 /// Every gateway, by the address it advertises.
@@ -152,6 +179,11 @@ impl Deliver for HttpDeliver {
     async fn deliver(&self, to: &Endpoint, batches: Arc<[VideoEntries]>) -> Result<(), LinkError> {
         let request = wire::encode(&DeliverRequest::new(&to.incarnation, &batches));
         self.client.call(&to.address, DELIVER_PATH, request).await.map(drop)
+    }
+
+    async fn erase(&self, at: &Endpoint, video: &VideoId, event: EventId) -> Result<(), LinkError> {
+        let request = wire::encode(&EraseRequest::new(video, event));
+        self.client.call(&at.address, ERASE_PATH, request).await.map(drop)
     }
 }
 

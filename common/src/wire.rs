@@ -11,7 +11,9 @@ use prost::Message;
 mod convert;
 mod message;
 
-pub use message::{DeliverRequest, DispatchRequest, DispatchResponse, LoggedEvent};
+pub use message::{
+    DeliverRequest, DispatchRequest, DispatchResponse, EraseRequest, EraseResponse, LoggedEvent,
+};
 
 /// Version written today, and the only one read.
 pub const VERSION: u8 = 1;

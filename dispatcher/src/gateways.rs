@@ -8,6 +8,7 @@ use std::{
 
 use common::{
     endpoint_store::{EndpointStore, EndpointStoreError},
+    ids::VideoId,
     link::{Endpoint, Incarnation},
 };
 use tokio::{sync::Mutex, time::Instant};
@@ -71,6 +72,23 @@ impl Gateways {
         }
         drop(last_look);
         self.listed(incarnation)
+    }
+
+    /// Gateways with viewers of the video, as the store says at this moment.
+    pub(crate) async fn subscribed(
+        &self,
+        video: &VideoId,
+    ) -> Result<Vec<Incarnation>, EndpointStoreError> {
+        self.store.subscribers(video).await
+    }
+
+    /// Whether the store says at this moment that the incarnation is dead.
+    pub(crate) async fn is_dead(
+        &self,
+        incarnation: &Incarnation,
+    ) -> Result<bool, EndpointStoreError> {
+        let live = self.store.live().await?;
+        Ok(live.iter().all(|endpoint| endpoint.incarnation != *incarnation))
     }
 
     fn listed(&self, incarnation: &Incarnation) -> Option<Endpoint> {

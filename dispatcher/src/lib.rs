@@ -2,7 +2,7 @@
 //!
 //! [`Dispatcher`] takes a batch, has the live log append it (which also tells who is subscribed)
 //! and queues the entries for those gateways; [`forward`] holds one queue per gateway, [`gateways`]
-//! knows which of them live. While the live log is away, what may be shown all the same goes without
+//! knows which of them live, [`erase`] waits for all of them. While the live log is away, what may be shown all the same goes without
 //! a place to every gateway that lived when last heard of: nobody knows who is subscribed, and who
 //! has no viewers of the video ignores it. One that was started meanwhile has heard of none, and
 //! leaves it to others.
@@ -18,15 +18,15 @@ use bytes::Bytes;
 use common::{
     ambient,
     endpoint_store::EndpointStore,
-    event::{Entry, Event, VideoEntries, VideoEvents},
+    event::{Entry, Event, EventId, VideoEntries, VideoEvents},
     ids::VideoId,
     link::{Accepted, Deliver, Dispatch, LinkError, NotAppended},
     live_log::{Appended, LiveLog, LiveLogError},
     outage::Outage,
-    peer::{self, DISPATCH_PATH},
+    peer::{self, DISPATCH_PATH, ERASE_EVERYWHERE_PATH},
     position::Origin,
     task,
-    wire::{self, DispatchRequest, DispatchResponse},
+    wire::{self, DispatchRequest, DispatchResponse, EraseRequest, EraseResponse},
 };
 use tokio::{sync::Semaphore, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
@@ -34,11 +34,14 @@ use tokio_util::sync::CancellationToken;
 use forward::Forward;
 use gateways::Gateways;
 
+mod erase;
 mod forward;
 mod gateways;
 
 /// Calls under way at once; one more is answered with "overloaded", and ingest goes elsewhere.
 const CALLS_MAX: usize = 256;
+/// Events being taken away at once, each of which may wait for seconds; one more is refused as well.
+const ERASURES_MAX: usize = 256;
 
 /// What a dispatcher works with.
 pub struct Deps {
@@ -56,8 +59,10 @@ pub struct Deps {
 pub struct Dispatcher {
     live_log: Arc<dyn LiveLog>,
     gateways: Gateways,
+    deliver: Arc<dyn Deliver>,
     forward: Forward,
     calls: Semaphore,
+    erasures: Semaphore,
     origin: Arc<Origin>,
     appends: Outage,
     looks: Outage,
@@ -84,8 +89,10 @@ impl Dispatcher {
         let dispatcher = Arc::new(Self {
             live_log: deps.live_log,
             gateways: Gateways::new(deps.endpoints),
-            forward: Forward::new(deps.deliver),
+            forward: Forward::new(deps.deliver.clone()),
+            deliver: deps.deliver,
             calls: Semaphore::new(CALLS_MAX),
+            erasures: Semaphore::new(ERASURES_MAX),
             origin: deps.origin,
             appends: Outage::new("append to the live log"),
             looks: Outage::new("look at gateways"),
@@ -96,7 +103,10 @@ impl Dispatcher {
 
     /// What ingest calls; to be put behind [`common::peer::guard`].
     pub fn internal(self: &Arc<Self>) -> Router {
-        Router::new().route(DISPATCH_PATH, post(dispatch)).with_state(self.clone())
+        Router::new()
+            .route(DISPATCH_PATH, post(dispatch))
+            .route(ERASE_EVERYWHERE_PATH, post(erase))
+            .with_state(self.clone())
     }
 
     async fn forward(&self, appended: &Appended, video: &VideoId) {
@@ -177,6 +187,11 @@ impl Dispatch for Dispatcher {
         }
         Ok(accepted)
     }
+
+    async fn erase(&self, video: &VideoId, event: EventId) -> Result<bool, LinkError> {
+        let _erasure = self.erasures.try_acquire().map_err(|_| LinkError::Overloaded)?;
+        Ok(self.erase_everywhere(video, event).await)
+    }
 }
 
 async fn dispatch(
@@ -186,6 +201,12 @@ async fn dispatch(
     let batches = peer::receive::<DispatchRequest>(body).await?.try_into()?;
     let accepted = dispatcher.dispatch(batches).await?;
     Ok(wire::encode(&DispatchResponse::from(&accepted[..])))
+}
+
+async fn erase(State(dispatcher): State<Arc<Dispatcher>>, body: Body) -> Result<Bytes, LinkError> {
+    let (video, event) = peer::receive::<EraseRequest>(body).await?.into_parts()?;
+    let is_gone = dispatcher.erase(&video, event).await?;
+    Ok(wire::encode(&EraseResponse { is_gone }))
 }
 
 async fn refresh(dispatcher: Arc<Dispatcher>, stop: CancellationToken) {

@@ -1,4 +1,4 @@
-//! What becomes of events while the live log is away.
+//! What becomes of events while the live log is away, and of what is taken away.
 
 use std::{
     sync::{
@@ -28,6 +28,11 @@ struct Surroundings {
     live: Mutex<Vec<Endpoint>>,
     /// By gateway's address: what it was sent.
     sent: Mutex<Vec<(String, VideoEntries)>>,
+    subscribed: Mutex<Vec<Incarnation>>,
+    /// Address of a gateway that erases nothing.
+    frozen: Mutex<Option<String>>,
+    /// Addresses of those that did.
+    erased: Mutex<Vec<String>>,
 }
 
 impl Surroundings {
@@ -63,7 +68,7 @@ impl EndpointStore for Surroundings {
     }
 
     async fn subscribers(&self, _: &VideoId) -> Result<Vec<Incarnation>, EndpointStoreError> {
-        self.check().map(|()| vec![])
+        self.check().map(|()| self.subscribed.lock().unwrap().clone())
     }
 
     async fn live(&self) -> Result<Vec<Endpoint>, EndpointStoreError> {
@@ -128,6 +133,14 @@ impl Deliver for Surroundings {
     async fn deliver(&self, to: &Endpoint, batches: Arc<[VideoEntries]>) -> Result<(), LinkError> {
         let sent = batches.iter().map(|batch| (to.address.clone(), batch.clone()));
         self.sent.lock().unwrap().extend(sent);
+        Ok(())
+    }
+
+    async fn erase(&self, at: &Endpoint, _: &VideoId, _: EventId) -> Result<(), LinkError> {
+        if self.frozen.lock().unwrap().as_ref() == Some(&at.address) {
+            return std::future::pending().await;
+        }
+        self.erased.lock().unwrap().push(at.address.clone());
         Ok(())
     }
 }
@@ -267,4 +280,62 @@ async fn who_has_heard_of_no_gateway_leaves_it_to_others() {
     around.is_away.store(true, Relaxed);
     let shown = dispatched(&dispatcher, true).await;
     assert!(matches!(shown, Err(NotAppended::LogAway(_))), "{shown:?}");
+}
+
+/// A dispatcher, and three gateways that are subscribed, of which one takes nothing.
+async fn with_one_frozen() -> (Arc<Surroundings>, Arc<Dispatcher>) {
+    let around = Arc::new(Surroundings::default());
+    live(&around, &["one", "two", "frozen"]);
+    let incarnations = around.live.lock().unwrap().iter().map(|e| e.incarnation.clone()).collect();
+    *around.subscribed.lock().unwrap() = incarnations;
+    *around.frozen.lock().unwrap() = Some("frozen".into());
+    let dispatcher = started_in(&around).await;
+    (around, dispatcher)
+}
+
+async fn erase(dispatcher: &Dispatcher) -> (bool, Duration) {
+    let began = tokio::time::Instant::now();
+    let event = EventId::from_bytes([7; 16]);
+    let is_gone = dispatcher.erase(&"v".parse().unwrap(), event).await.unwrap();
+    (is_gone, began.elapsed())
+}
+
+fn erased(around: &Surroundings) -> Vec<String> {
+    let mut erased: Vec<_> = around.erased.lock().unwrap().drain(..).collect();
+    erased.sort_unstable();
+    erased
+}
+
+#[tokio::test(start_paused = true)]
+async fn erasing_waits_for_a_gateway_as_long_as_it_lives() {
+    let (around, dispatcher) = with_one_frozen().await;
+    let dies = async {
+        tokio::time::sleep(Duration::from_millis(2_500)).await;
+        live(&around, &["one", "two"]);
+    };
+    let ((is_gone, lasted), ()) = tokio::join!(erase(&dispatcher), dies);
+    assert!(is_gone && lasted >= Duration::from_millis(2_500), "{lasted:?}");
+    assert!(lasted < Duration::from_millis(3_700), "{lasted:?}");
+    assert_eq!(erased(&around), ["one", "two"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn erasing_does_not_wait_for_ever() {
+    let (around, dispatcher) = with_one_frozen().await;
+    let (is_gone, lasted) = erase(&dispatcher).await;
+    assert!(!is_gone && lasted < Duration::from_secs(6), "{lasted:?}");
+    assert_eq!(erased(&around), ["one", "two"]);
+    *around.frozen.lock().unwrap() = None;
+    let (is_gone, lasted) = erase(&dispatcher).await;
+    assert!(is_gone && lasted.is_zero(), "{lasted:?}");
+    assert_eq!(erased(&around), ["frozen", "one", "two"]);
+}
+
+/// Whoever may have viewers is told, and nothing is promised.
+#[tokio::test(start_paused = true)]
+async fn erasing_while_nobody_knows_who_is_subscribed() {
+    let (around, dispatcher) = with_one_frozen().await;
+    around.is_away.store(true, Relaxed);
+    assert!(!erase(&dispatcher).await.0);
+    assert_eq!(erased(&around), ["one", "two"]);
 }

@@ -13,12 +13,14 @@ use crate::{
     tier::{Sample, Tier},
 };
 
+mod erase;
+
 /// Bytes kept of one video. Enough for the newest 200 events at their largest (8.5 KiB each), and
 /// for some 10 s of a very busy video.
 const LEN_MAX: usize = 4 * 1024 * 1024;
 /// Bytes that one read hands out, unless a single pass had more: what a viewer who stopped reading
 /// pins of trimmed segments.
-const READ_LEN_MAX: usize = 64 * 1024;
+pub(crate) const READ_LEN_MAX: usize = 64 * 1024;
 
 /// Between two frames: all that a viewer is to the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -233,8 +235,8 @@ impl ByteLog {
         after.checked_sub(1).and_then(|at| self.items.get(at)).map_or(self.start, |item| item.end)
     }
 
-    /// What follows `place`.
-    pub(crate) fn read(&self, place: Place) -> Read {
+    /// What follows `place`: one pass, or as many as have `len_max` bytes.
+    pub(crate) fn read(&self, place: Place, len_max: usize) -> Read {
         if place.offset < self.start.offset {
             return Read::FellOff;
         }
@@ -247,7 +249,7 @@ impl ByteLog {
             len += bytes.len();
             at = segment.end;
             chunks.push(bytes);
-            if len >= READ_LEN_MAX {
+            if len >= len_max {
                 break;
             }
         }

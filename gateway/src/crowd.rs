@@ -5,7 +5,10 @@
 use std::{
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering::Relaxed},
+        atomic::{
+            AtomicU64, AtomicUsize,
+            Ordering::{Acquire, Relaxed},
+        },
     },
     time::Duration,
 };
@@ -36,6 +39,8 @@ const PAUSE_PER_VIEWER: Duration = Duration::from_micros(10);
 const SHARD_LEN: usize = 512;
 /// Viewers on their way to a shard.
 const NEWCOMERS_MAX: usize = 256;
+/// Between looks whether shards have let go of what was taken away.
+const LOOK_EVERY: Duration = Duration::from_millis(2);
 
 /// A video's viewers.
 pub(crate) struct Crowd {
@@ -49,8 +54,16 @@ pub(crate) struct Crowd {
 #[derive(Clone)]
 struct Desk {
     newcomers: Sender<Member>,
-    /// How many viewers the shard has, those on their way included.
-    len: Arc<AtomicUsize>,
+    tally: Arc<Tally>,
+}
+
+/// What others see of a shard.
+#[derive(Default)]
+struct Tally {
+    /// How many viewers it has, those on their way included.
+    len: AtomicUsize,
+    /// Of the frames that lost their content, as many it holds no copy of.
+    erased: AtomicU64,
 }
 
 impl Crowd {
@@ -69,7 +82,7 @@ impl Crowd {
     /// whatever there is. Shards have pauses of their own.
     pub(crate) fn pause(&self) -> Duration {
         let shards = self.shards.lock().unwrap_or_else(PoisonError::into_inner);
-        let sockets: usize = shards.iter().map(|desk| desk.len.load(Relaxed)).sum();
+        let sockets: usize = shards.iter().map(|desk| desk.tally.len.load(Relaxed)).sum();
         pause(self.viewers().saturating_sub(sockets), self.around.pause_max)
     }
 
@@ -78,14 +91,27 @@ impl Crowd {
         &self.order
     }
 
+    /// Waits until no shard holds a copy of what the first `count` frames have lost.
+    pub(crate) async fn let_go(&self, count: u64) {
+        let tallies: Vec<_> = {
+            let shards = self.shards.lock().unwrap_or_else(PoisonError::into_inner);
+            shards.iter().map(|desk| desk.tally.clone()).collect()
+        };
+        for tally in tallies {
+            while tally.erased.load(Acquire) < count {
+                tokio::time::sleep(LOOK_EVERY).await;
+            }
+        }
+    }
+
     /// The emptiest shard, or a new one when all are full and there are threads for more.
     fn desk(&self) -> Desk {
         let mut shards = self.shards.lock().unwrap_or_else(PoisonError::into_inner);
         shards.retain(|desk| !desk.newcomers.is_closed());
-        let emptiest = shards.iter().min_by_key(|desk| desk.len.load(Relaxed));
+        let emptiest = shards.iter().min_by_key(|desk| desk.tally.len.load(Relaxed));
         let threads = tokio::runtime::Handle::current().metrics().num_workers();
         match emptiest {
-            Some(desk) if desk.len.load(Relaxed) < SHARD_LEN || shards.len() >= threads => {
+            Some(desk) if desk.tally.len.load(Relaxed) < SHARD_LEN || shards.len() >= threads => {
                 desk.clone()
             }
             _ => {
@@ -98,10 +124,10 @@ impl Crowd {
 
     fn start_shard(&self) -> Desk {
         let (newcomers, arriving) = inbox(NEWCOMERS_MAX);
-        let len = Arc::new(AtomicUsize::new(0));
-        let shard = Shard::new(self.order.clone(), arriving, len.clone(), &self.around);
+        let tally = Arc::new(Tally::default());
+        let shard = Shard::new(self.order.clone(), arriving, tally.clone(), &self.around);
         task::spawn("gateway.shard", self.around.tasks.track_future(shard.run()));
-        Desk { newcomers, len }
+        Desk { newcomers, tally }
     }
 }
 
@@ -121,19 +147,25 @@ impl Seat {
         Self(crowd)
     }
 
-    pub(crate) fn crowd(&self) -> &Crowd {
+    pub(crate) fn crowd(&self) -> &Arc<Crowd> {
         &self.0
     }
 
     /// Leaves the socket to a shard, which writes what `reader` reads from now on; or ends the
     /// stream when there is none any more, because the video's actor has ended.
     pub(crate) async fn settle(self, socket: TcpStream, reader: Reader, ticket: Ticket) {
-        let Desk { newcomers, len } = self.0.desk();
-        len.fetch_add(1, Relaxed);
+        let Desk { newcomers, tally } = self.0.desk();
+        tally.len.fetch_add(1, Relaxed);
         // The shard counts down what it got; one that has ended is forgotten with its count.
         if let Err(refused) = newcomers.send(Member::new(socket, reader, self, ticket)).await {
             refused.end();
         }
+    }
+}
+
+impl std::fmt::Debug for Crowd {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Crowd").finish_non_exhaustive()
     }
 }
 

@@ -1,17 +1,22 @@
 //! The dispatchers' side: sequenced entries come in, over HTTP/2 or within the process.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use axum::{Router, body::Body, extract::State, http::StatusCode, routing::post};
 use common::{
-    event::{Entry, VideoEntries},
+    event::{Entry, EventId, VideoEntries},
+    ids::VideoId,
     link::{Deliver, Endpoint, Incarnation, LinkError},
-    peer::{self, DELIVER_PATH},
-    wire::DeliverRequest,
+    peer::{self, DELIVER_PATH, ERASE_PATH},
+    wire::{DeliverRequest, EraseRequest},
 };
+use tokio::time::timeout;
 
 use crate::Gateway;
+
+/// Longest wait until nothing of what is taken away is left.
+const ERASE_PATIENCE: Duration = Duration::from_secs(2);
 
 impl Gateway {
     /// Takes entries for the incarnation `to`.
@@ -28,6 +33,16 @@ impl Gateway {
             return Err(LinkError::Refused("that incarnation is over".into()));
         }
         Ok(())
+    }
+
+    /// Takes an event away; when this returns without an error, no byte of it is handed to a socket
+    /// any more. (What hyper or the kernel was given is on its way.)
+    ///
+    /// # Errors
+    /// When that can't be told in time.
+    pub async fn erase(&self, video: &VideoId, event: EventId) -> Result<(), LinkError> {
+        let erased = timeout(ERASE_PATIENCE, self.registry.erase(video, event)).await;
+        erased.map_err(|_| LinkError::Unavailable("the video's viewers can't be asked".into()))
     }
 }
 
@@ -60,10 +75,27 @@ impl<Others: Deliver> Deliver for OwnFirst<Others> {
             self.others.deliver(to, batches).await
         }
     }
+
+    async fn erase(&self, at: &Endpoint, video: &VideoId, event: EventId) -> Result<(), LinkError> {
+        if at.incarnation == self.own.lease.incarnation() {
+            self.own.erase(video, event).await
+        } else {
+            self.others.erase(at, video, event).await
+        }
+    }
 }
 
 pub(crate) fn router(gateway: Arc<Gateway>) -> Router {
-    Router::new().route(DELIVER_PATH, post(deliver)).with_state(gateway)
+    Router::new()
+        .route(DELIVER_PATH, post(deliver))
+        .route(ERASE_PATH, post(erase))
+        .with_state(gateway)
+}
+
+async fn erase(State(gateway): State<Arc<Gateway>>, body: Body) -> Result<StatusCode, LinkError> {
+    let (video, event) = peer::receive::<EraseRequest>(body).await?.into_parts()?;
+    gateway.erase(&video, event).await?;
+    Ok(StatusCode::OK)
 }
 
 async fn deliver(State(gateway): State<Arc<Gateway>>, body: Body) -> Result<StatusCode, LinkError> {
@@ -74,7 +106,7 @@ async fn deliver(State(gateway): State<Arc<Gateway>>, body: Body) -> Result<Stat
 
 #[cfg(test)]
 mod tests {
-    use std::{slice::from_ref, time::Duration};
+    use std::slice::from_ref;
 
     use common::{
         config::{Role, Sources, load},

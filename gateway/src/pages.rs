@@ -8,6 +8,7 @@ use std::sync::{
 
 use bytes::{Bytes, BytesMut};
 use common::{
+    event::{EventId, Kind},
     ids::VideoId,
     live_log::{From, LiveLog, LiveLogError, LogPage},
     position::{Epoch, Position, Seq},
@@ -50,6 +51,8 @@ struct Page {
     first: Seq,
     frames: Bytes,
     items: Vec<Item>,
+    /// The comments in it.
+    ids: Arc<[EventId]>,
 }
 
 /// An entry of a page.
@@ -61,10 +64,19 @@ struct Item {
     above: u8,
 }
 
+/// What a page has for a viewer.
+pub(crate) struct Part {
+    pub(crate) frames: Bytes,
+    /// Where they end.
+    pub(crate) end: Position,
+    /// Comments that may be among them.
+    pub(crate) ids: Arc<[EventId]>,
+}
+
 /// The answer to a viewer.
 pub(crate) enum Replay {
-    /// Everything after the position, as far as the page goes: frames, and where they end.
-    Frames(Bytes, Position),
+    /// Everything after the position, as far as the page goes.
+    Part(Part),
     /// The live log holds this no longer.
     Trimmed,
 }
@@ -98,6 +110,11 @@ impl Pages {
             _ => {}
         }
         slot.with_page(|page| page.after(position, until, tier, &self.encoder))
+    }
+
+    /// Forgets the page that follows `position`: something in it was taken away.
+    pub(crate) fn spoil(&self, video: &VideoId, position: Position) {
+        self.slots.remove(&(video.clone(), position.epoch, position.seq / PAGE_LEN));
     }
 
     /// The page's slot, filled by whoever came first.
@@ -144,13 +161,15 @@ impl Slot {
 
 impl Page {
     fn encode(page: &LogPage, encoder: &Encoder) -> Self {
+        let comments = page.entries.iter().filter(|entry| entry.event.kind == Kind::COMMENT);
+        let ids = comments.map(|entry| entry.event.id).collect();
         let (mut frames, mut items) = (BytesMut::new(), Vec::with_capacity(page.entries.len()));
         for entry in &page.entries {
             encoder.entry(&mut frames, entry, None);
             let (position, above) = (entry.position, tier::shown_above(&entry.event, entry.stamp));
             items.push(Item { position, end: frames.len(), above });
         }
-        Self { epoch: page.head.epoch, first: page.first, frames: frames.freeze(), items }
+        Self { epoch: page.head.epoch, first: page.first, frames: frames.freeze(), items, ids }
     }
 
     /// Whether another read could tell no more of what is between `position` and `needed`: all of
@@ -185,7 +204,7 @@ impl Page {
                 sample.into_bytes()
             }
         };
-        Replay::Frames(frames, newest.position)
+        Replay::Part(Part { frames, end: newest.position, ids: self.ids.clone() })
     }
 
     /// Some items, of which the first begins at `begin`.

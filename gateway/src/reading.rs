@@ -28,11 +28,16 @@ pub(crate) enum Next {
     End,
 }
 
-/// Reads on from the reader's place and moves it.
-pub(crate) fn read_on(order: &Order, reader: &mut Reader, slow_viewer: SlowViewer) -> Next {
+/// Reads on from the reader's place and moves it: `len_max` bytes, or what one pass had.
+pub(crate) fn read_on(
+    order: &Order,
+    reader: &mut Reader,
+    len_max: usize,
+    slow_viewer: SlowViewer,
+) -> Next {
     let Reader { place, tier } = reader;
     let read = match *tier {
-        None => order.log().read(*place),
+        None => order.log().read(*place, len_max),
         Some(tier) => order.log().sample(*place, tier, order.encoder(), |end| order.spot(end)),
     };
     match read {

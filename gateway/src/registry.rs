@@ -2,11 +2,16 @@
 
 use std::sync::Arc;
 
-use common::{event::VideoEntries, ids::VideoId, position::Position, task};
+use common::{
+    event::{EventId, VideoEntries},
+    ids::VideoId,
+    position::Position,
+    task,
+};
 use dashmap::{DashMap, Entry};
 use tokio::sync::oneshot;
 
-use crate::video::{Actor, Join, Joined, Message, Surroundings, VideoHandle, order::Start};
+use crate::video::{Actor, Erased, Join, Joined, Message, Surroundings, VideoHandle, order::Start};
 
 /// Starts actors for videos that viewers ask for, and finds those that run.
 pub(crate) struct Registry {
@@ -58,6 +63,19 @@ impl Registry {
                 // The hole that this leaves is healed from the live log.
                 metrics::counter!("chorus_gateway_pushes_dropped_total").increment(1);
             }
+        }
+    }
+
+    /// Takes an event away, unless nobody watches its video here; waits until no socket is handed any
+    /// of it any more.
+    pub(crate) async fn erase(&self, video: &VideoId, event: EventId) {
+        let Some(handle) = self.videos.get(video).map(|handle| handle.clone()) else { return };
+        let (reply, erased) = oneshot::channel();
+        // An actor that ends has nobody left; who comes then reads a live log that it is gone from.
+        if handle.send(Message::Erase(event, reply)).await.is_ok()
+            && let Ok(Erased { crowd, count }) = erased.await
+        {
+            crowd.let_go(count).await;
         }
     }
 

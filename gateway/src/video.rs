@@ -1,12 +1,17 @@
 //! One video: the messages its actor takes, and the way to it. What to do is decided in [`order`],
 //! done in [`actor`].
 
+use std::sync::Arc;
+
 use tokio::sync::oneshot;
 
-use common::{event::Entry, position::Position};
+use common::{
+    event::{Entry, EventId},
+    position::Position,
+};
 
 use crate::{
-    crowd::Seat,
+    crowd::{Crowd, Seat},
     inbox::{Inbox, Sender, inbox},
 };
 pub(crate) use actor::{Actor, Surroundings};
@@ -26,6 +31,8 @@ pub(crate) enum Message {
     Join(Join),
     /// A dispatcher sent entries.
     Pushed(Vec<Entry>),
+    /// An event is to be taken away.
+    Erase(EventId, oneshot::Sender<Erased>),
     /// The live log was seen to be here.
     Head(Position),
     /// Time for a heartbeat, and to see whether anybody is left.
@@ -44,6 +51,13 @@ pub(crate) struct Join {
 
 /// Where a viewer begins, and its place among those who read the same.
 pub(crate) type Joined = (Opening, Seat);
+
+/// An event was taken away, and the crowd has to let go of what its first so many lost frames had.
+#[derive(Debug)]
+pub(crate) struct Erased {
+    pub(crate) crowd: Arc<Crowd>,
+    pub(crate) count: u64,
+}
 
 /// The way to an actor; it ends when it has had no viewer for a while.
 #[derive(Debug, Clone)]

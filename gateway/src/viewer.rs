@@ -1,14 +1,22 @@
 //! One viewer from its opening on: a head of its own, perhaps pages of the live log, then the byte
 //! log, through a socket of its own or as a response body.
 
-use std::{convert::Infallible, net::IpAddr, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    io::{self, ErrorKind},
+    net::IpAddr,
+    slice,
+    sync::Arc,
+    time::Duration,
+};
 
 use async_stream::stream;
-use bytes::{Bytes, BytesMut};
-use common::{ids::VideoId, position::Position, serve::Farewell};
+use bytes::{Buf, Bytes, BytesMut};
+use common::{
+    event::EventId, ids::VideoId, live_log::LiveLogError, position::Position, serve::Farewell,
+};
 use futures_util::Stream;
 use tokio::{
-    io::AsyncWriteExt,
     net::TcpStream,
     sync::watch,
     time::{Instant, sleep_until, timeout},
@@ -20,14 +28,17 @@ use crate::{
     crowd::Seat,
     frame::{self, Resume, Status},
     house::{Exits, Shed, Ticket},
-    pages::Replay,
+    pages::{Part, Replay},
     reading::{Next, Reader, read_on},
     stream::Wanted,
+    tier::Tier,
     video::order::{Opening, Order},
 };
 
 /// How long a part of the opening may take to be written.
 const OPENING_WRITE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How often a page is read again of which something was taken away since it was read.
+const PAGE_READS_MAX: usize = 4;
 
 /// A viewer's stream.
 pub(crate) struct Viewer {
@@ -44,9 +55,9 @@ pub(crate) struct Viewer {
 
 /// How far the opening is.
 enum Step {
-    /// The head comes first, then a page if there is one.
-    Head(Option<(Bytes, Position)>),
-    Page(Bytes, Position),
+    /// The head comes first, then part of a page if there is one.
+    Head(Option<Part>),
+    Page(Part),
     /// The live log was replayed up to here.
     After(Position),
     /// The byte log has the rest.
@@ -55,6 +66,12 @@ enum Step {
 
 /// A replay that can't go on.
 pub(crate) struct EndOfStream;
+
+/// What comes before the byte log, and the events that may be in it.
+struct OpeningPart {
+    bytes: Bytes,
+    ids: Arc<[EventId]>,
+}
 
 impl Viewer {
     /// Fails when there is no place for a viewer from there, or no honest verdict to be had.
@@ -73,13 +90,12 @@ impl Viewer {
         let Opening { mut resume, place, older } = opening;
         let mut page = None;
         if let Some(from) = older {
-            let until = order.borrow().pages_until();
-            match gateway.pages.after(&video, from, until, tier).await {
-                Ok(Replay::Frames(frames, end)) => {
+            match replay(&gateway, (&video, &order), from, tier).await {
+                Ok(Replay::Part(part)) => {
                     let replayed = resume.to.position.seq.saturating_sub(from.seq);
                     let (status, from) = (Status::Continued, from.into());
                     resume = Resume { status, from, replayed, ..resume };
-                    page = Some((frames, end));
+                    page = Some(part);
                 }
                 Ok(Replay::Trimmed) => {}
                 Err(error) => {
@@ -95,27 +111,51 @@ impl Viewer {
 
     /// Writes the opening to a socket that was taken over, after the response's head, then leaves
     /// the socket to the crowd.
-    pub(crate) async fn move_in(mut self, mut socket: TcpStream, head: BytesMut) {
+    pub(crate) async fn move_in(mut self, socket: TcpStream, head: BytesMut) {
         let mut head = Some(head.freeze());
         loop {
             let part = self.opening().await;
-            let bytes = match &part {
-                Ok(Some(bytes)) => chunk(std::slice::from_ref(bytes)),
+            let (bytes, ids) = match &part {
+                Ok(Some(OpeningPart { bytes, ids })) => (chunk(slice::from_ref(bytes)), &ids[..]),
                 Ok(None) => break,
-                Err(EndOfStream) => last_chunk(frame::come_back().freeze()),
+                Err(EndOfStream) => (last_chunk(frame::come_back().freeze()), &[][..]),
             };
             let bytes = match head.take() {
                 Some(head) => [head, bytes].concat().into(),
                 None => bytes,
             };
-            let written = timeout(OPENING_WRITE_TIMEOUT, socket.write_all(&bytes)).await;
-            // Who takes nothing, or has left, comes back with its position.
-            if part.is_err() || !matches!(written, Ok(Ok(()))) {
+            let written = timeout(OPENING_WRITE_TIMEOUT, self.write(&socket, bytes, ids)).await;
+            // Who takes nothing, has left, or may not be sent the rest comes back with its position.
+            if part.is_err() || written != Ok(true) {
                 return;
             }
         }
         let Self { seat, reader, ticket, .. } = self;
         seat.settle(socket, reader, ticket).await;
+    }
+
+    /// Whether all could be written, before any of these events was taken away.
+    async fn write(&self, socket: &TcpStream, mut bytes: Bytes, ids: &[EventId]) -> bool {
+        while !bytes.is_empty() {
+            if socket.writable().await.is_err() {
+                return false;
+            }
+            match self.write_some(socket, &bytes, ids) {
+                Ok(written) => bytes.advance(written),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                Err(_) => return false,
+            }
+        }
+        true
+    }
+
+    /// Nothing can be taken away while this writes: it would have to change the order.
+    fn write_some(&self, socket: &TcpStream, bytes: &[u8], ids: &[EventId]) -> io::Result<usize> {
+        let order = self.order.borrow();
+        if order.erasures().has_any(ids) {
+            return Err(ErrorKind::Other.into());
+        }
+        socket.try_write(bytes)
     }
 
     /// The stream as a response body. With its end it says farewell to the connection, if it is
@@ -129,7 +169,7 @@ impl Viewer {
             let mut sent = false;
             loop {
                 match self.opening().await {
-                    Ok(Some(bytes)) => yield Ok(bytes),
+                    Ok(Some(OpeningPart { bytes, .. })) => yield Ok(bytes),
                     Ok(None) => break,
                     Err(EndOfStream) => {
                         yield Ok(frame::come_back().freeze());
@@ -159,18 +199,19 @@ impl Viewer {
     }
 
     /// The next part of what is this viewer's own; `None` once the byte log has what follows.
-    async fn opening(&mut self) -> Result<Option<Bytes>, EndOfStream> {
+    async fn opening(&mut self) -> Result<Option<OpeningPart>, EndOfStream> {
         if let Step::After(end) = self.step {
             self.step = self.page_after(end).await?;
         }
         match std::mem::replace(&mut self.step, Step::Log) {
             Step::Head(page) => {
-                self.step = page.map_or(Step::Log, |(frames, end)| Step::Page(frames, end));
-                Ok(Some(self.gateway.encoder.head(self.resume).freeze()))
+                self.step = page.map_or(Step::Log, Step::Page);
+                let bytes = self.gateway.encoder.head(self.resume).freeze();
+                Ok(Some(OpeningPart { bytes, ids: Arc::default() }))
             }
-            Step::Page(frames, end) => {
+            Step::Page(Part { frames: bytes, end, ids }) => {
                 self.step = Step::After(end);
-                Ok(Some(frames))
+                Ok(Some(OpeningPart { bytes, ids }))
             }
             Step::After(_) | Step::Log => Ok(None),
         }
@@ -178,17 +219,13 @@ impl Viewer {
 
     /// What follows a page of the live log: the next one, or the byte log.
     async fn page_after(&mut self, end: Position) -> Result<Step, EndOfStream> {
-        let until = {
-            let order = self.order.borrow();
-            if let Some(place) = order.place_after(end) {
-                self.reader.place = place;
-                return Ok(Step::Log);
-            }
-            order.pages_until()
-        };
-        let Gateway { pages, .. } = &*self.gateway;
-        match pages.after(&self.video, end, until, self.reader.tier).await {
-            Ok(Replay::Frames(frames, end)) => Ok(Step::Page(frames, end)),
+        if let Some(place) = self.order.borrow().place_after(end) {
+            self.reader.place = place;
+            return Ok(Step::Log);
+        }
+        let video = (&self.video, &self.order);
+        match replay(&self.gateway, video, end, self.reader.tier).await {
+            Ok(Replay::Part(part)) => Ok(Step::Page(part)),
             // Trimmed while it was being read: its cursor stands where it got to, and coming back
             // with it gives an honest verdict.
             Ok(Replay::Trimmed) | Err(_) => Err(EndOfStream),
@@ -201,7 +238,9 @@ impl Viewer {
     }
 
     fn read(&mut self) -> Next {
-        read_on(&self.order.borrow_and_update(), &mut self.reader, self.gateway.slow_viewer)
+        // One pass at a time: of more, something may be taken away before hyper asks for it.
+        let (order, slow_viewer) = (self.order.borrow_and_update(), self.gateway.slow_viewer);
+        read_on(&order, &mut self.reader, 1, slow_viewer)
     }
 
     /// Waits for more to read; `false` when the stream ends: the actor is gone (the gateway stops),
@@ -220,4 +259,25 @@ impl Viewer {
             () = over => false,
         }
     }
+}
+
+/// What the live log has after a position, up to where the byte log begins.
+async fn replay(
+    gateway: &Gateway,
+    (video, order): (&VideoId, &watch::Receiver<Order>),
+    from: Position,
+    tier: Option<Tier>,
+) -> Result<Replay, LiveLogError> {
+    for _ in 0..PAGE_READS_MAX {
+        let until = order.borrow().pages_until();
+        let replay = gateway.pages.after(video, from, until, tier).await?;
+        match &replay {
+            // Read before something in it was taken away.
+            Replay::Part(part) if order.borrow().erasures().has_any(&part.ids) => {
+                gateway.pages.spoil(video, from);
+            }
+            _ => return Ok(replay),
+        }
+    }
+    Err(LiveLogError::Unavailable("what is read is taken away meanwhile".into()))
 }

@@ -4,7 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use common::{
-    event::{VideoEntries, VideoEvents},
+    event::{EventId, VideoEntries, VideoEvents},
+    ids::VideoId,
     link::{Accepted, Deliver, Dispatch, Endpoint, LinkError},
 };
 use tokio::time::timeout;
@@ -36,6 +37,17 @@ impl Dispatch for ToDispatcher {
         };
         call(cluster, (*from, to), &format!("dispatch {ids:?}"), serve).await
     }
+
+    async fn erase(&self, video: &VideoId, event: EventId) -> Result<bool, LinkError> {
+        let Self { cluster, from, to } = self;
+        let (there, to, video) = (cluster.clone(), *to, video.clone());
+        let serve = move || -> Service<_> {
+            let (process, dispatcher) = there.dispatcher(to)?;
+            let video = video.clone();
+            Some((process, Box::pin(async move { dispatcher.erase(&video, event).await })))
+        };
+        call(cluster, (*from, to), &format!("erase {event} everywhere"), serve).await
+    }
 }
 
 /// A dispatcher's way to all gateways.
@@ -58,6 +70,18 @@ impl Deliver for ToGateways {
             Some((process, Box::pin(async move { gateway.take(&incarnation, batches) })))
         };
         call(cluster, (*from, node), &format!("deliver {ids:?}"), serve).await
+    }
+
+    async fn erase(&self, at: &Endpoint, video: &VideoId, event: EventId) -> Result<(), LinkError> {
+        let Self { cluster, from } = self;
+        let (there, node) = (cluster.clone(), Cluster::gateway_at(&at.address));
+        let video = video.clone();
+        let serve = move || -> Service<_> {
+            let (process, gateway) = there.gateway(node)?;
+            let video = video.clone();
+            Some((process, Box::pin(async move { gateway.erase(&video, event).await })))
+        };
+        call(cluster, (*from, node), &format!("erase {event}"), serve).await
     }
 }
 

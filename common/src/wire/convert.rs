@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::{
-    DeliverRequest, DispatchRequest, DispatchResponse, LoggedEvent, WireError,
+    DeliverRequest, DispatchRequest, DispatchResponse, EraseRequest, LoggedEvent, WireError,
     message::{
         AcceptedMessage, EntryMessage, EventMessage, VideoEntriesMessage, VideoEventsMessage,
     },
@@ -30,15 +30,19 @@ impl TryFrom<EventMessage> for Event {
     type Error = WireError;
 
     fn try_from(message: EventMessage) -> Result<Self, WireError> {
-        let id = message.id.as_ref().try_into().map_err(|_| WireError::Invalid("event id"))?;
+        let id = parse_event_id(&message.id)?;
         let kind = Kind::parse(&message.kind).ok_or(WireError::Invalid("event kind"))?;
         // A line end in data would let one event pass for several: the only bytes that SSE treats
         // as more than data.
         if message.data.iter().any(|b| matches!(b, b'\n' | b'\r')) {
             return Err(WireError::Invalid("event data"));
         }
-        Ok(Self { id: EventId::from_bytes(id), kind, data: message.data })
+        Ok(Self { id, kind, data: message.data })
     }
+}
+
+fn parse_event_id(bytes: &[u8]) -> Result<EventId, WireError> {
+    bytes.try_into().map(EventId::from_bytes).map_err(|_| WireError::Invalid("event id"))
 }
 
 fn parse_video(text: &str) -> Result<VideoId, WireError> {
@@ -170,6 +174,22 @@ impl DeliverRequest {
     /// When a video id, origin, event id or kind is malformed.
     pub fn into_parts(self) -> Result<(Incarnation, Vec<VideoEntries>), WireError> {
         Ok((Incarnation(self.incarnation.into()), collect(self.batches)?))
+    }
+}
+
+impl EraseRequest {
+    /// The call that has an event of a video taken away.
+    #[must_use]
+    pub fn new(video: &VideoId, event: EventId) -> Self {
+        Self { video: video.to_string(), event: event.as_bytes().to_vec().into() }
+    }
+
+    /// What is to be taken away.
+    ///
+    /// # Errors
+    /// When a field is malformed.
+    pub fn into_parts(self) -> Result<(VideoId, EventId), WireError> {
+        Ok((parse_video(&self.video)?, parse_event_id(&self.event)?))
     }
 }
 

@@ -98,6 +98,24 @@ pub struct DeliverRequest {
     pub batches: Vec<VideoEntriesMessage>,
 }
 
+/// ingest → dispatcher → gateway: what is to be taken away.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct EraseRequest {
+    #[prost(string, tag = "1")]
+    pub video: String,
+    /// 16 bytes.
+    #[prost(bytes = "bytes", tag = "2")]
+    pub event: Bytes,
+}
+
+/// The answer to it.
+#[derive(Clone, Copy, PartialEq, prost::Message)]
+pub struct EraseResponse {
+    /// No gateway holds any of it.
+    #[prost(bool, tag = "1")]
+    pub is_gone: bool,
+}
+
 /// An entry as the live log holds it: what the log itself does not know by place and clock.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct LoggedEvent {
@@ -121,4 +139,12 @@ impl Tagged for DeliverRequest {
 
 impl Tagged for LoggedEvent {
     const TAG: u8 = 4;
+}
+
+impl Tagged for EraseRequest {
+    const TAG: u8 = 5;
+}
+
+impl Tagged for EraseResponse {
+    const TAG: u8 = 6;
 }

@@ -56,6 +56,9 @@ fn golden_bytes_of_version_1() {
     assert_eq!(body(&deliver), format!("0a016712340a0176122f{entry}"));
     assert_eq!(body(&logged), format!("0a03646331121f{event}"));
     assert_eq!(hex(&dispatch[..8]), "6368010126000000");
+    let erase = encode(&EraseRequest::new(&"v".parse().unwrap(), EventId::from_bytes([7; 16])));
+    assert_eq!(body(&erase), format!("0a01761210{id}"));
+    assert_eq!(body(&encode(&EraseResponse { is_gone: true })), "0801");
 }
 
 #[test]
@@ -77,6 +80,9 @@ fn reads_back_what_it_wrote() {
     ];
     let back = decode::<DispatchResponse>(encode(&DispatchResponse::from(&answers[..]))).unwrap();
     assert_eq!(Vec::<Accepted>::from(back), answers);
+    let (video, event) = ("v".parse().unwrap(), EventId::from_bytes([7; 16]));
+    let back = decode::<EraseRequest>(encode(&EraseRequest::new(&video, event))).unwrap();
+    assert_eq!(back.into_parts(), Ok((video, event)));
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::sync::Mutex;
 
 use async_trait::async_trait;
+use common::{event::EventId, ids::VideoId};
 use tokio::sync::Semaphore;
 
 use super::*;
@@ -45,6 +46,10 @@ impl Deliver for Gateways {
         }
         self.taken.lock().unwrap().push((to.address.clone(), batches.len()));
         Ok(())
+    }
+
+    async fn erase(&self, _: &Endpoint, _: &VideoId, _: EventId) -> Result<(), LinkError> {
+        unimplemented!("queues erase nothing")
     }
 }
 

@@ -20,7 +20,7 @@ fn log_of(seqs: std::ops::RangeInclusive<u64>) -> ByteLog {
 }
 
 fn text(log: &ByteLog, place: Place) -> String {
-    let Read::Bytes(chunks, _) = log.read(place) else { panic!("fell off") };
+    let Read::Bytes(chunks, _) = log.read(place, READ_LEN_MAX) else { panic!("fell off") };
     chunks.iter().map(|bytes| str::from_utf8(bytes).unwrap()).collect()
 }
 
@@ -170,10 +170,12 @@ fn what_is_trimmed_is_told() {
         log.append(id, position(1, seq), |out| out.extend_from_slice(&big));
         log.seal(|_, _| ());
     }
-    assert_eq!(log.read(beginning), Read::FellOff);
+    assert_eq!(log.read(beginning, READ_LEN_MAX), Read::FellOff);
     assert_eq!(log.start().position, position(1, 2));
     assert_eq!(log.place_after(position(1, 1)), None);
     assert!(!log.has(&entry(1, 2).event.id) && log.has(&entry(1, 3).event.id));
-    let Read::Bytes(chunks, place) = log.read(log.start()) else { panic!("fell off") };
+    let Read::Bytes(chunks, place) = log.read(log.start(), READ_LEN_MAX) else {
+        panic!("fell off")
+    };
     assert_eq!((chunks.len(), place.position), (1, position(1, 3)), "one read is bounded");
 }

@@ -2,6 +2,7 @@
 
 use std::{
     io::ErrorKind,
+    ops::Range,
     sync::Arc,
     task::{Context, Poll, Wake, Waker},
 };
@@ -17,7 +18,9 @@ pub(super) struct Member {
     socket: TcpStream,
     pub(super) reader: Reader,
     /// What the socket has not taken yet of what is before the reader's place.
-    pub(super) rest: Bytes,
+    rest: Bytes,
+    /// The offset of the log where the last read began.
+    rest_from: u64,
     ticket: Ticket,
     /// Counted as long as it is here.
     _seat: Seat,
@@ -25,7 +28,18 @@ pub(super) struct Member {
 
 impl Member {
     pub(super) fn new(socket: TcpStream, reader: Reader, seat: Seat, ticket: Ticket) -> Self {
-        Self { socket, reader, rest: Bytes::new(), ticket, _seat: seat }
+        let (rest, rest_from) = (Bytes::new(), reader.place.offset);
+        Self { socket, reader, rest, rest_from, ticket, _seat: seat }
+    }
+
+    /// Has this written next; the log was read from an offset on, up to the reader's place.
+    pub(super) fn give(&mut self, chunk: Bytes, from: u64) {
+        (self.rest, self.rest_from) = (chunk, from);
+    }
+
+    /// The offsets of the log among which is what the socket has not taken yet.
+    pub(super) fn unsent(&self) -> Range<u64> {
+        self.rest_from..self.reader.place.offset
     }
 
     /// Whether the stream has reached its age.

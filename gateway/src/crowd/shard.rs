@@ -6,7 +6,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering::Relaxed},
+        atomic::Ordering::{Relaxed, Release},
     },
     time::Duration,
 };
@@ -16,10 +16,12 @@ use common::config::SlowViewer;
 use tokio::{sync::watch, task::yield_now, time::Instant};
 
 use super::{
+    Tally,
     member::{Member, News, Turn},
     pause,
 };
 use crate::{
+    byte_log::READ_LEN_MAX,
     chunked::chunk,
     house::Exits,
     inbox::Inbox,
@@ -47,7 +49,7 @@ const RETRY_PERIOD: Duration = Duration::from_millis(5);
 pub(super) struct Shard {
     writer: Writer,
     newcomers: Inbox<Member>,
-    len: Arc<AtomicUsize>,
+    tally: Arc<Tally>,
     /// Those who have everything.
     listening: Vec<Member>,
     /// Those whose sockets took no more: nothing is tried until one has room again.
@@ -82,14 +84,14 @@ impl Shard {
     pub(super) fn new(
         order: watch::Receiver<Order>,
         newcomers: Inbox<Member>,
-        len: Arc<AtomicUsize>,
+        tally: Arc<Tally>,
         around: &Surroundings,
     ) -> Box<Self> {
         let Surroundings { slow_viewer, pause_max, .. } = *around;
         let writer = Writer::new(order, slow_viewer);
         let (listening, blocked) = (Vec::new(), Vec::new());
         let (readable, exits) = (Arc::default(), around.house.exits());
-        Box::new(Self { writer, newcomers, len, listening, blocked, readable, pause_max, exits })
+        Box::new(Self { writer, newcomers, tally, listening, blocked, readable, pause_max, exits })
     }
 
     /// Serves until the video's order ends, then tells everybody to come back.
@@ -139,7 +141,7 @@ impl Shard {
                     self.listening.push(member);
                 }
                 Turn::Blocked => self.blocked.push(member),
-                Turn::Gone => _ = self.len.fetch_sub(1, Relaxed),
+                Turn::Gone => _ = self.tally.len.fetch_sub(1, Relaxed),
             }
         }
     }
@@ -147,17 +149,33 @@ impl Shard {
     /// Everybody's turn. Viewers who fill up meanwhile have theirs when there is room, unless they
     /// are as old as a stream may get.
     async fn pass(&mut self) {
-        let Self { writer, listening, blocked, len, .. } = self;
+        self.let_go_of_erased();
+        let Self { writer, listening, blocked, tally, .. } = self;
         let (before, now) = (blocked.len(), Instant::now());
         blocked.retain(|member| !member.is_over(now));
-        len.fetch_sub(before - blocked.len(), Relaxed);
-        turns(writer, listening, Turn::HasAll, blocked, len).await;
+        tally.len.fetch_sub(before - blocked.len(), Relaxed);
+        turns(writer, listening, Turn::HasAll, blocked, tally).await;
+    }
+
+    /// Whoever may not have been sent all of a frame that was taken away is cut off, and comes back for
+    /// the rest; nothing else here holds what was read before a pass.
+    fn let_go_of_erased(&mut self) {
+        let Self { writer, blocked, tally, .. } = self;
+        let order = writer.order.borrow();
+        let (erasures, known) = (order.erasures(), tally.erased.load(Relaxed));
+        if erasures.count() > known {
+            let before = blocked.len();
+            blocked.retain(|member| !erasures.hit(&member.unsent(), known));
+            tally.len.fetch_sub(before - blocked.len(), Relaxed);
+            writer.reads.clear();
+            tally.erased.store(erasures.count(), Release);
+        }
     }
 
     /// The turn of those whose sockets were full.
     async fn retry(&mut self) {
-        let Self { writer, listening, blocked, len, .. } = self;
-        turns(writer, blocked, Turn::Blocked, listening, len).await;
+        let Self { writer, listening, blocked, tally, .. } = self;
+        turns(writer, blocked, Turn::Blocked, listening, tally).await;
     }
 
     /// Lets go of those who closed their end.
@@ -169,7 +187,7 @@ impl Shard {
                     match members.get(at) {
                         Some(member) if member.has_left(&self.readable) => {
                             members.swap_remove(at);
-                            self.len.fetch_sub(1, Relaxed);
+                            self.tally.len.fetch_sub(1, Relaxed);
                         }
                         _ => at += 1,
                     }
@@ -187,7 +205,7 @@ impl Shard {
         self.blocked.truncate(self.blocked.len() - blocked);
         let listening = self.listening.len() - (due - blocked);
         self.listening.drain(listening..).for_each(|member| member.end());
-        self.len.fetch_sub(due, Relaxed);
+        self.tally.len.fetch_sub(due, Relaxed);
     }
 
     async fn say_goodbye(&self) {
@@ -205,7 +223,7 @@ async fn turns(
     members: &mut Vec<Member>,
     stays: Turn,
     elsewhere: &mut Vec<Member>,
-    len: &AtomicUsize,
+    tally: &Tally,
 ) {
     let mut at = 0;
     while at < members.len() {
@@ -216,7 +234,7 @@ async fn turns(
                 turn if turn == stays => at += 1,
                 Turn::Gone => {
                     members.swap_remove(at);
-                    len.fetch_sub(1, Relaxed);
+                    tally.len.fetch_sub(1, Relaxed);
                 }
                 _ => elsewhere.push(members.swap_remove(at)),
             }
@@ -264,8 +282,9 @@ impl Writer {
                 Turn::HasAll => {}
                 other => return other,
             }
+            let from = member.reader.place.offset;
             match self.next(&mut member.reader) {
-                Some(chunk) if !chunk.is_empty() => member.rest = chunk,
+                Some(chunk) if !chunk.is_empty() => member.give(chunk, from),
                 Some(_) if !member.is_over(self.now) => return Turn::HasAll,
                 _ => {
                     member.end();
@@ -283,7 +302,7 @@ impl Writer {
         }
         let from = *reader;
         // Not marked as seen: those who have had their turn may not have seen it.
-        match read_on(&self.order.borrow(), reader, self.slow_viewer) {
+        match read_on(&self.order.borrow(), reader, READ_LEN_MAX, self.slow_viewer) {
             Next::Frames(frames) => {
                 let chunk = chunk(&frames);
                 if self.reads.len() == READS_MAX {
@@ -300,7 +319,8 @@ impl Writer {
 
 impl Drop for Shard {
     fn drop(&mut self) {
-        self.len.store(0, Relaxed);
+        self.tally.len.store(0, Relaxed);
+        self.tally.erased.store(u64::MAX, Release);
     }
 }
 

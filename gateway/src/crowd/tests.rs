@@ -5,7 +5,7 @@ use std::time::Duration;
 use common::live_log::LogPage;
 use tokio::{
     io::AsyncReadExt,
-    net::TcpListener,
+    net::TcpSocket,
     time::{sleep, timeout},
 };
 
@@ -26,9 +26,14 @@ fn video() -> (watch::Sender<Order>, Arc<Crowd>) {
 
 /// A viewer at the beginning of the log, and its client's end.
 async fn viewer(crowd: &Arc<Crowd>) -> TcpStream {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (listening, client) = (TcpSocket::new_v4().unwrap(), TcpSocket::new_v4().unwrap());
+    // The kernel takes in a few frames for somebody who reads nothing, and no more.
+    listening.set_send_buffer_size(64 * 1024).unwrap();
+    client.set_recv_buffer_size(64 * 1024).unwrap();
+    listening.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = listening.listen(1).unwrap();
     let (client, accepted) =
-        tokio::join!(TcpStream::connect(listener.local_addr().unwrap()), listener.accept());
+        tokio::join!(client.connect(listener.local_addr().unwrap()), listener.accept());
     let place = crowd.order().borrow().log().start();
     let ticket = crowd.around.house.enter(HERE).unwrap();
     let reader = Reader { place, tier: None };
@@ -121,7 +126,7 @@ async fn who_leaves_leaves_a_seat_free() {
     assert_eq!(crowd.viewers(), 2);
     drop(leaves);
     until(|| crowd.viewers() == 1).await;
-    let len = || crowd.shards.lock().unwrap()[0].len.load(Relaxed);
+    let len = || crowd.shards.lock().unwrap()[0].tally.len.load(Relaxed);
     until(|| len() == 1).await;
     drop(stays);
     until(|| crowd.viewers() == 0 && len() == 0).await;
@@ -173,6 +178,45 @@ async fn who_is_stuck_holds_up_no_drain() {
     assert_eq!(crowd.viewers(), 0);
 }
 
+/// Who has not been sent all of a frame that is taken away is cut off; others go on, and nobody is
+/// handed any of it once that is told.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_taken_away_is_not_sent_to_who_is_stuck() {
+    const LEN: usize = 64 * 1024;
+    let (order, crowd) = video();
+    let (stuck, mut reads) = (viewer(&crowd).await, viewer(&crowd).await);
+    // More than the kernel takes in, so that a part of some frame is left over.
+    const SAID: u64 = 40;
+    for seq in 1..=SAID {
+        push(&order, seq..=seq, LEN);
+        read_until(&mut reads, "\n\n").await;
+    }
+    let later = viewer(&crowd).await; // stuck as well, before it was sent anything of the last ones
+    sleep(Duration::from_millis(50)).await; // for the sockets to fill up
+    order.send_modify(|order| {
+        for seq in 1..=SAID {
+            order.erase(entry(1, seq).event.id, 0);
+        }
+        order.seal(0);
+    });
+    let count = order.borrow().erasures().count();
+    assert_eq!(count, SAID);
+    timeout(GUARD, crowd.let_go(count)).await.unwrap();
+    assert_eq!(crowd.viewers(), 1, "both stuck ones were cut off");
+    let mut had = Vec::new();
+    for mut cut in [stuck, later] {
+        timeout(GUARD, cut.read_to_end(&mut had)).await.unwrap().unwrap();
+    }
+    assert!(had.len() < 20 * LEN, "no more than the kernel had: {}", had.len());
+    push(&order, SAID + 1..=SAID + 1, 3);
+    let rest = read_until(&mut reads, "data: xxx\n\n").await;
+    assert!(rest.starts_with("id: 1~dc1:1:29\n"), "who had everything gets what comes");
+    let mut newcomer = viewer(&crowd).await;
+    let all = read_until(&mut newcomer, "data: xxx\n\n").await;
+    assert_eq!(all.matches("event: comment").count(), 1);
+    assert!(all.matches("id: ").count() as u64 >= SAID, "positions stay");
+}
+
 #[test]
 fn pauses_grow_with_viewers_up_to_a_bound() {
     let max = Duration::from_millis(50);
@@ -216,9 +260,9 @@ async fn the_end_is_told() {
 async fn a_full_shard_is_followed_by_another_while_there_are_threads() {
     let (_order, crowd) = video();
     let first = crowd.desk();
-    first.len.store(SHARD_LEN, Relaxed);
+    first.tally.len.store(SHARD_LEN, Relaxed);
     let second = crowd.desk();
     assert!(!first.newcomers.is_same(&second.newcomers));
-    second.len.store(SHARD_LEN + 1, Relaxed);
+    second.tally.len.store(SHARD_LEN + 1, Relaxed);
     assert!(crowd.desk().newcomers.is_same(&first.newcomers), "no third one on two threads");
 }

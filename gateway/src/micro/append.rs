@@ -7,7 +7,7 @@ use common::position::Seq;
 
 use super::{Commenters, encoder, id, position, quiet_order};
 use crate::{
-    byte_log::{ByteLog, Read},
+    byte_log::{ByteLog, READ_LEN_MAX, Read},
     video::order::{Order, Wish},
 };
 
@@ -21,7 +21,10 @@ pub fn append_comment() -> impl FnMut() {
     }
     let before = log.end();
     append(&mut log, &mut count, &frame);
-    assert_eq!(log.read(before), Read::Bytes(vec![frame.clone().freeze()], log.end()));
+    assert_eq!(
+        log.read(before, READ_LEN_MAX),
+        Read::Bytes(vec![frame.clone().freeze()], log.end())
+    );
     assert_eq!((log.start().ordinal, log.end().ordinal), (2, count), "one comes, one goes");
     move || append(&mut log, &mut count, &frame)
 }

@@ -19,7 +19,9 @@ async fn ask(pages: &Pages, after: u64, until: u64) -> Result<Replay, LiveLogErr
 async fn replay(pages: &Pages, mut after: u64, until: u64) -> Vec<u64> {
     let mut seqs = Vec::new();
     while after < until {
-        let Ok(Replay::Frames(frames, end)) = ask(pages, after, until).await else { break };
+        let Ok(Replay::Part(Part { frames, end, .. })) = ask(pages, after, until).await else {
+            break;
+        };
         let mut expected = BytesMut::new();
         for seq in after + 1..=end.seq {
             encoder().entry(&mut expected, &entry(1, seq), None);
@@ -129,7 +131,9 @@ fn a_tier_gets_its_sample_of_a_page() {
     let sampled = |after: u64, until: u64| {
         let (after, until) = (position(1, after), position(1, until));
         match page.after(after, until, Some(Tier::of(1)), &encoder()) {
-            Replay::Frames(frames, end) => (String::from_utf8(frames.to_vec()).unwrap(), end.seq),
+            Replay::Part(Part { frames, end, .. }) => {
+                (String::from_utf8(frames.to_vec()).unwrap(), end.seq)
+            }
             Replay::Trimmed => panic!("trimmed"),
         }
     };

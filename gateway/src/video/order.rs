@@ -1,5 +1,6 @@
 //! The decisions of one video: which entries go out ([`passing`] how), when to read the live log,
-//! what to do while it is away ([`placeless`], [`adrift`]), and where a viewer begins ([`opening`]).
+//! what to do while it is away ([`placeless`], [`adrift`]), what is taken away ([`erasing`]), and where
+//! a viewer begins ([`opening`]).
 //! No I/O and no clock: `now` comes in, wishes go out.
 
 use std::collections::BTreeMap;
@@ -15,10 +16,12 @@ use crate::{
     frame::{self, Encoder, Spot},
 };
 use adrift::Adrift;
+use erasing::Erasures;
 pub(crate) use opening::{Opening, Start};
 pub(crate) use placeless::{Placeless, Room};
 
 mod adrift;
+mod erasing;
 mod opening;
 mod passing;
 mod placeless;
@@ -70,6 +73,7 @@ pub(crate) struct Order {
     read_failures: u32,
     /// Shown without a position.
     placeless: Placeless,
+    erasures: Erasures,
     /// While nobody knows where the live log is.
     adrift: Option<Box<Adrift>>,
 }
@@ -100,6 +104,7 @@ impl Order {
             read_asked: false,
             read_failures: 0,
             placeless,
+            erasures: Erasures::default(),
             adrift: None,
         }
     }
@@ -124,23 +129,25 @@ impl Order {
         self.placeless.mark(position, ordinal, self.log.start())
     }
 
-    /// Ends a pass; tells whether viewers have anything new to read.
+    /// Ends a pass; tells whether it is news for viewers' tasks: something to read, or to read anew.
     pub(crate) fn seal(&mut self, now: Millis) -> bool {
-        let Self { log, placeless, .. } = self;
+        let Self { log, placeless, erasures, .. } = self;
         // The live log knows the ids of its epoch, and not those of one that is over.
         let is_new = log.seal(|id, epoch_end| placeless.remember(id, epoch_end, now));
         placeless.trim(log.start());
-        is_new
+        erasures.seal() || is_new
     }
 
     /// A comment line for everybody.
     pub(crate) fn heartbeat(&mut self, now: Millis) {
         self.log.append_unordered(frame::HEARTBEAT);
         self.placeless.forget(now);
+        self.erasures.forget(now);
     }
 
     /// Entries pushed by a dispatcher: in order or not, new or not.
-    pub(crate) fn on_pushed(&mut self, entries: Vec<Entry>, now: Millis) {
+    pub(crate) fn on_pushed(&mut self, mut entries: Vec<Entry>, now: Millis) {
+        self.erase_for(&mut entries, now);
         for entry in entries {
             if !entry.position.is_given() {
                 self.show_until_placed(&entry, now);
@@ -172,7 +179,8 @@ impl Order {
     }
 
     /// A page that a wish asked for.
-    pub(crate) fn on_page(&mut self, page: LogPage, now: Millis) {
+    pub(crate) fn on_page(&mut self, mut page: LogPage, now: Millis) {
+        self.erase_for(&mut page.entries, now);
         self.read_failures = 0;
         if let Some(adrift) = self.adrift.take() {
             return self.find(*adrift, page, now);

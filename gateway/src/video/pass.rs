@@ -6,7 +6,7 @@ use common::live_log::{LiveLogError, LogPage};
 use tokio::sync::{oneshot, watch};
 
 use super::{
-    Join, Joined, Message,
+    Erased, Join, Joined, Message,
     order::{Millis, Opening, Order, Wish},
 };
 use crate::crowd::{Crowd, Seat};
@@ -106,7 +106,7 @@ impl Pass {
     pub(super) fn take(&mut self, messages: Vec<Message>, now: Millis) {
         let Self { order, crowd, idle_ticks, unpushed_looks, .. } = self;
         let nobody = crowd.viewers() == 0;
-        let mut joins = Vec::new();
+        let (mut joins, mut erasing) = (Vec::new(), Vec::new());
         order.send_if_modified(|order| {
             for message in messages {
                 match message {
@@ -114,6 +114,10 @@ impl Pass {
                     Message::Pushed(entries) => {
                         *unpushed_looks = 0;
                         order.on_pushed(entries, now);
+                    }
+                    Message::Erase(id, reply) => {
+                        order.erase(id, now);
+                        erasing.push(reply);
                     }
                     Message::Head(head) => {
                         *unpushed_looks += u32::from(order.on_head(head, now));
@@ -126,6 +130,11 @@ impl Pass {
             }
             order.seal(now)
         });
+        let count = order.borrow().erasures().count();
+        for reply in erasing {
+            // Who asked may have given up.
+            let _ = reply.send(Erased { crowd: crowd.clone(), count });
+        }
         for join in joins {
             self.join(join, now);
         }

@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use common::{
-    event::Event,
-    ids::CommentId,
+    event::{Event, EventId},
+    ids::{CommentId, VideoId},
     position::{Epoch, Position},
 };
 use tokio::{
@@ -32,6 +32,10 @@ impl Dispatch for Dispatcher {
         self.calls.lock().unwrap().push(batches);
         let _let_through = self.gate.lock().await;
         Ok(vec![Ok(Position { epoch: Epoch(7), seq: 1 }); events])
+    }
+
+    async fn erase(&self, _: &VideoId, _: EventId) -> Result<bool, LinkError> {
+        unimplemented!("an outbox only queues")
     }
 }
 

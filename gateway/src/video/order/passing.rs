@@ -57,7 +57,7 @@ impl Order {
     /// position follows when it comes.
     pub(super) fn show_until_placed(&mut self, entry: &Entry, now: Millis) {
         let id = entry.event.id;
-        if self.log.has(&id) || self.placeless.has(&id) {
+        if entry.event.kind == Kind::BARE || self.log.has(&id) || self.placeless.has(&id) {
             return;
         }
         if let Some(stamp) = self.placeless.await_place((id, entry.stamp), self.log.end(), now) {
@@ -76,7 +76,8 @@ impl Order {
             .iter()
             .any(|last| last.epoch == entry.position.epoch && entry.position.seq <= last.seq);
         let id = entry.event.id;
-        if passed || self.log.has(&id) || self.placeless.has(&id) {
+        let is_bare = entry.event.kind == Kind::BARE;
+        if is_bare || passed || self.log.has(&id) || self.placeless.has(&id) {
             return;
         }
         metrics::counter!("chorus_gateway_late_total").increment(1);

@@ -7,7 +7,7 @@ use common::position::Cursor;
 
 use super::*;
 use crate::{
-    byte_log::{Place, Read},
+    byte_log::{Place, READ_LEN_MAX, Read},
     frame::{Resume, Status},
     test_support::{LIFE, encoder, entry, order, origin, position, room},
 };
@@ -39,7 +39,7 @@ fn seen(order: &Order, place: Place) -> Vec<String> {
 /// All bytes from `place` on.
 fn text(log: &ByteLog, mut place: Place) -> String {
     let mut text = String::new();
-    while let Read::Bytes(chunks, next) = log.read(place) {
+    while let Read::Bytes(chunks, next) = log.read(place, READ_LEN_MAX) {
         if chunks.is_empty() {
             break;
         }

@@ -5,6 +5,7 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 use common::{
     event::{Event, EventId, VideoEvents},
+    ids::VideoId,
     link::{Accepted, Dispatch, LinkError, NotAppended},
     position::{Epoch, Position},
 };
@@ -84,6 +85,17 @@ impl Dispatch for Dispatcher {
                 self.shown_anyway.lock().unwrap().extend(anyway);
                 Ok(vec![Err(NotAppended::LogAway("told to fail".into())); events.len()])
             }
+        }
+    }
+
+    async fn erase(&self, _: &VideoId, _: EventId) -> Result<bool, LinkError> {
+        let mood = *self.mood.lock().unwrap();
+        match mood {
+            Mood::Takes => Ok(true),
+            Mood::Fails => Err(LinkError::Unavailable("told to fail".into())),
+            Mood::Sticks => std::future::pending().await,
+            Mood::IsFull => Err(LinkError::Overloaded),
+            Mood::AppendsNothing => Ok(false),
         }
     }
 }
