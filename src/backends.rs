@@ -9,6 +9,7 @@ use common::{
     endpoint_store::EndpointStore,
     health::Probe,
     live_log::{LiveLog, Retention},
+    live_rooms::LiveRooms,
     task,
 };
 use futures_util::future::BoxFuture;
@@ -32,11 +33,13 @@ pub struct Comments {
     pub failed: BoxFuture<'static, String>,
 }
 
-/// The live log and the endpoint store in use: two sides of one thing.
+/// The live log, its rooms and the endpoint store in use: three sides of one thing.
 #[derive(Clone)]
 pub struct Live {
     /// The live log.
     pub log: Arc<dyn LiveLog>,
+    /// What its rooms are like.
+    pub rooms: Arc<dyn LiveRooms>,
     /// The endpoint store.
     pub endpoints: Arc<dyn EndpointStore>,
 }
@@ -87,12 +90,12 @@ pub async fn live(
             task::spawn("live.sweep", async move {
                 stop.run_until_cancelled(swept.keep_swept(SWEEP_PERIOD)).await;
             });
-            Ok(Live { log: memory.clone(), endpoints: memory })
+            Ok(Live { log: memory.clone(), rooms: memory.clone(), endpoints: memory })
         }
         LiveKind::Redis => {
             let redis = RedisStore::connect(config.live.url.expose(), origin, retention).await?;
             let redis = Arc::new(redis);
-            Ok(Live { log: redis.clone(), endpoints: redis })
+            Ok(Live { log: redis.clone(), rooms: redis.clone(), endpoints: redis })
         }
     }
 }

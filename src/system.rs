@@ -235,7 +235,8 @@ fn start_gateway(
     live: &Live,
     stop: &CancellationToken,
 ) -> Result<(Arc<Gateway>, gateway::Tasks)> {
-    let deps = gateway::Deps { live_log: live.log.clone(), endpoints: live.endpoints.clone() };
+    let Live { log: live_log, rooms, endpoints } = live.clone();
+    let deps = gateway::Deps { live_log, rooms, endpoints };
     Ok(Gateway::start(config, deps, stop.clone())?)
 }
 
@@ -250,7 +251,7 @@ fn start_dispatcher(
     deliver: Arc<dyn Deliver>,
     stop: &CancellationToken,
 ) -> Result<(Arc<Dispatcher>, JoinHandle<()>)> {
-    let Live { log: live_log, endpoints } = live.clone();
+    let Live { log: live_log, endpoints, .. } = live.clone();
     let origin = Arc::new(config.dc.name.parse()?);
     let deps = dispatcher::Deps { live_log, endpoints, deliver, origin };
     Ok(Dispatcher::start(deps, stop.clone()))

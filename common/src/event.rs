@@ -75,6 +75,9 @@ impl fmt::Display for EventId {
     }
 }
 
+/// How the names begin of what is for gateways alone.
+const INTERNAL: &str = "chorus-";
+
 /// The name an event carries in the stream: `[a-z][a-z0-9-]{0,31}`, or nothing at all for an entry
 /// that only moves the position.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -87,6 +90,16 @@ impl Kind {
     pub const DELETE: Self = Self(Cow::Borrowed("delete"));
     /// Tells that one comment is not shown, only in the history. Gateways add the positions.
     pub const SKIPPED: Self = Self(Cow::Borrowed("skipped"));
+    /// Who may comment and how often, for viewers to know.
+    pub const SETTINGS: Self = Self(Cow::Borrowed("settings"));
+    /// Which comment is pinned.
+    pub const PIN: Self = Self(Cow::Borrowed("pin"));
+    /// Whose comments are not to be shown any more.
+    pub const HIDE: Self = Self(Cow::Borrowed("hide"));
+    /// For gateways: somebody is banned, or no longer.
+    pub const BAN: Self = Self(Cow::Borrowed("chorus-ban"));
+    /// For gateways: the video has ended, or goes on.
+    pub const VIDEO: Self = Self(Cow::Borrowed("chorus-video"));
     /// Shows nothing: a block with only `id:` (what is left of a deleted entry).
     pub const BARE: Self = Self(Cow::Borrowed(""));
 
@@ -101,9 +114,20 @@ impl Kind {
             "comment" => Some(Self::COMMENT),
             "delete" => Some(Self::DELETE),
             "skipped" => Some(Self::SKIPPED),
+            "settings" => Some(Self::SETTINGS),
+            "pin" => Some(Self::PIN),
+            "hide" => Some(Self::HIDE),
+            "chorus-ban" => Some(Self::BAN),
+            "chorus-video" => Some(Self::VIDEO),
             _ if first_ok && rest_ok && name.len() <= 32 => Some(Self(name.to_owned().into())),
             _ => None,
         }
+    }
+
+    /// Whether viewers are shown it.
+    #[must_use]
+    pub fn is_shown(&self) -> bool {
+        *self != Self::BARE && !self.0.starts_with(INTERNAL)
     }
 
     /// The name; empty for [`Kind::BARE`].
@@ -261,6 +285,9 @@ mod tests {
             assert_eq!(Kind::parse(good).unwrap().as_str(), good);
         }
         assert_eq!(Kind::parse("skipped"), Some(Kind::SKIPPED));
+        let is_shown = |name| Kind::parse(name).unwrap().is_shown();
+        assert!(["comment", "settings", "odds", "chorus"].into_iter().all(is_shown));
+        assert!(!["", "chorus-ban", "chorus-video", "chorus-later"].into_iter().any(is_shown));
         for bad in ["1a", "Odds", "a b", "a\n", "-a", &"a".repeat(33)] {
             assert_eq!(Kind::parse(bad), None, "{bad}");
         }

@@ -1,11 +1,11 @@
 //! What every role of chorus shares, below all of them: it knows no other crate of ours.
 //!
-//! In reading order: what things are called ([`ids`], [`comment`], [`event`], [`position`]), the
-//! contracts between the roles and their surroundings ([`comment_store`], [`live_log`],
-//! [`endpoint_store`], [`link`]), the bytes between processes ([`wire`], [`peer`]), and what every
-//! server needs ([`config`], [`auth`], [`client_address`], [`problem`], [`path`], [`serve`], [`tls`],
-//! [`handover`], [`descriptors`], [`memory`], [`health`], [`ambient`], [`task`], [`outage`],
-//! [`telemetry`]).
+//! In reading order: what things are called ([`ids`], [`comment`], [`event`], [`room`], [`position`]), the
+//! contracts between the roles and their surroundings ([`comment_store`], [`room_store`],
+//! [`live_log`], [`live_rooms`], [`endpoint_store`], [`link`]), the bytes between processes ([`wire`],
+//! [`peer`]), and what every server needs ([`config`], [`auth`], [`client_address`], [`problem`],
+//! [`path`], [`serve`], [`tls`], [`handover`], [`descriptors`], [`memory`], [`health`], [`ambient`],
+//! [`task`], [`outage`], [`telemetry`]).
 
 pub mod ids;
 
@@ -13,11 +13,17 @@ pub mod comment;
 
 pub mod event;
 
+pub mod room;
+
 pub mod position;
 
 pub mod comment_store;
 
+pub mod room_store;
+
 pub mod live_log;
+
+pub mod live_rooms;
 
 pub mod endpoint_store;
 

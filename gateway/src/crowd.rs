@@ -17,6 +17,8 @@ use common::task;
 use tokio::{net::TcpStream, sync::watch};
 
 use crate::{
+    ending::Who,
+    frame,
     house::Ticket,
     inbox::{Sender, inbox},
     reading::Reader,
@@ -153,12 +155,19 @@ impl Seat {
 
     /// Leaves the socket to a shard, which writes what `reader` reads from now on; or ends the
     /// stream when there is none any more, because the video's actor has ended.
-    pub(crate) async fn settle(self, socket: TcpStream, reader: Reader, ticket: Ticket) {
+    pub(crate) async fn settle(
+        self,
+        socket: TcpStream,
+        reader: Reader,
+        ticket: Ticket,
+        who: Option<Who>,
+    ) {
         let Desk { newcomers, tally } = self.0.desk();
         tally.len.fetch_add(1, Relaxed);
         // The shard counts down what it got; one that has ended is forgotten with its count.
-        if let Err(refused) = newcomers.send(Member::new(socket, reader, self, ticket)).await {
-            refused.end();
+        let member = Member::new(socket, reader, self, ticket, who);
+        if let Err(refused) = newcomers.send(member).await {
+            refused.end(frame::come_back().freeze());
         }
     }
 }

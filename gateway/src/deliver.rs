@@ -117,7 +117,7 @@ mod tests {
     use super::*;
     use crate::{
         Deps,
-        test_support::{endpoints::Endpoints, entry, log::CountingLog, position},
+        test_support::{endpoints::Endpoints, entry, log::CountingLog, position, rooms::Rooms},
         video::order::Start,
     };
 
@@ -128,7 +128,7 @@ mod tests {
         let config = load(Role::All, Sources::default()).config.unwrap();
         let (live_log, endpoints) =
             (Arc::new(CountingLog::new(1, 0)), Arc::new(Endpoints::default()));
-        let deps = Deps { live_log, endpoints };
+        let deps = Deps { live_log, rooms: Arc::new(Rooms), endpoints };
         let (gateway, _) = Gateway::start(&config, deps, CancellationToken::new()).unwrap();
         let placed = entry(1, 1);
         let placeless = Entry { position: Position::NONE, ..entry(1, 2) };
@@ -136,7 +136,8 @@ mod tests {
             vec![VideoEntries { video: "v".parse().unwrap(), entries: entries.to_vec() }]
         };
         let video = "v".parse().unwrap();
-        let (_, seat) = gateway.registry.join(&video, Start::Newest, 2).await.unwrap();
+        let (_, seat) =
+            gateway.registry.join(&video, Start::Newest, 2, None).await.unwrap().unwrap();
         let shown = async || {
             tokio::time::sleep(Duration::from_millis(100)).await;
             let end = seat.crowd().order().borrow().log().end();

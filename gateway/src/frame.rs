@@ -6,7 +6,7 @@ use std::{fmt::Write as _, sync::Arc};
 use bytes::{BufMut, BytesMut};
 use common::{
     ambient,
-    event::{Entry, Kind},
+    event::{Entry, Event, Kind},
     position::{Cursor, Mark, Origin, Position},
 };
 use serde::Serialize;
@@ -131,12 +131,17 @@ pub(crate) fn unpositioned(out: &mut BytesMut, entry: &Entry) {
     if event.kind == Kind::SKIPPED {
         return skipped_one(out, entry);
     }
-    if event.kind != Kind::BARE {
-        for part in [b"event: ", event.kind.as_str().as_bytes(), b"\ndata: ", &event.data, b"\n"] {
-            out.put_slice(part);
-        }
+    if event.kind.is_shown() {
+        self::event(out, event);
     }
     out.put_u8(b'\n');
+}
+
+/// An event's lines.
+pub(crate) fn event(out: &mut BytesMut, event: &Event) {
+    for part in [b"event: ", event.kind.as_str().as_bytes(), b"\ndata: ", &event.data, b"\n"] {
+        out.put_slice(part);
+    }
 }
 
 /// An entry that stands in the log in place of a comment which is not shown.
@@ -170,8 +175,6 @@ fn write(out: &mut BytesMut, args: std::fmt::Arguments<'_>) {
 
 #[cfg(test)]
 mod tests {
-    use common::event::Event;
-
     use super::*;
     use crate::test_support::{encoder, entry, position};
 

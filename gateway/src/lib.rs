@@ -4,14 +4,17 @@
 //! what they produce, [`frame`] the bytes; [`registry`] holds the actors; [`stream`] is the viewers'
 //! side, [`viewer`] one of them, [`crowd`] all of a video's, [`reading`] what they read next, [`tier`]
 //! what a sampled stream shows, [`pages`] what is older than the byte log; [`house`] counts and ends
-//! them; [`lease`] keeps the gateway known, [`changes`] heals what no push told of; [`deliver`] is the
-//! dispatchers' side, [`page`] the web page. [`inbox`] and [`timer`] are why idle tasks are small. The
+//! them, [`ending`] for good; [`lease`] keeps the gateway known, [`changes`] heals what no push told of,
+//! [`rooms`] asks for what is not known of a video's room; [`deliver`] is the dispatchers' side, [`page`] the web page. [`inbox`] and [`timer`] are why idle tasks are small. The
 //! feature `micro` adds a module of that name, by which benchmarks time the hot path.
 //!
 //! Invariants: no queue, buffer, timer or task of ours per viewer (a viewer is a place in the byte
 //! log); nothing with a later position goes out while a hole is open; no I/O in `order`.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use axum::{Router, http::HeaderMap, routing::get};
 use common::{
@@ -21,6 +24,7 @@ use common::{
     endpoint_store::EndpointStore,
     ids::VideoId,
     live_log::LiveLog,
+    live_rooms::LiveRooms,
     outage::Outage,
     problem::{Code, Problem},
     task,
@@ -30,18 +34,20 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use changes::Watcher;
 pub use deliver::OwnFirst;
+use ending::Who;
 use frame::Encoder;
 use house::{House, Rules};
 use lease::Lease;
 use pages::Pages;
 use registry::Registry;
-use video::{Message, Surroundings, order::Room};
+use video::{Message, Surroundings, order::Spares};
 
 mod byte_log;
 mod changes;
 mod chunked;
 mod crowd;
 mod deliver;
+mod ending;
 mod frame;
 mod house;
 mod inbox;
@@ -52,6 +58,7 @@ mod page;
 mod pages;
 mod reading;
 mod registry;
+mod rooms;
 mod stream;
 #[cfg(test)]
 mod test_support;
@@ -70,6 +77,8 @@ const PLACELESS_MAX: usize = 524_288;
 pub struct Deps {
     /// The data centre's live log.
     pub live_log: Arc<dyn LiveLog>,
+    /// What its rooms are like.
+    pub rooms: Arc<dyn LiveRooms>,
     /// Where the gateway makes itself known.
     pub endpoints: Arc<dyn EndpointStore>,
 }
@@ -121,13 +130,15 @@ impl Gateway {
         let around = Arc::new(Surroundings {
             encoder: encoder.clone(),
             live_log: deps.live_log.clone(),
+            rooms: deps.rooms.clone(),
+            unknown: Mutex::default(),
             endpoints: deps.endpoints.clone(),
             lease: lease.clone(),
             started: Instant::now(),
             pause_max: Duration::from_millis(config.gateway.flush_interval_ms_max),
             slow_viewer: config.gateway.slow_viewer,
             house: house.clone(),
-            placeless: Room::new(PLACELESS_MAX),
+            placeless: Spares::new(PLACELESS_MAX),
             tasks: TaskTracker::new(),
             stop: stop.clone(),
         });
@@ -149,7 +160,9 @@ impl Gateway {
             move || registry.tell_all(|_| true, || Message::Reborn)
         };
         let watcher = Watcher::new(deps.live_log, registry.clone());
+        let ask = ask_for_rooms(deps.rooms, registry.clone(), stop.clone());
         let own = vec![
+            task::spawn("gateway.rooms", ask),
             task::spawn("gateway.lease", lease.keep(deps.endpoints, stop.clone(), reborn)),
             task::spawn("gateway.changes", watch(watcher, stop.clone())),
             task::spawn("gateway.ticks", tick(gateway.clone(), stop)),
@@ -176,14 +189,17 @@ impl Gateway {
         deliver::router(self.clone())
     }
 
-    /// Whether this request may watch the video.
-    fn admit(&self, video: &VideoId, headers: &HeaderMap) -> Result<(), Problem> {
+    /// Who asks for the video's stream, if they say so and may watch it.
+    fn admit(&self, video: &VideoId, headers: &HeaderMap) -> Result<Option<Who>, Problem> {
         match self.authenticator.identify(headers)? {
-            Some(principal) => principal.check_video(video),
+            Some(principal) => {
+                principal.check_video(video)?;
+                Ok(Some(Who { user: principal.author.id, until: None }))
+            }
             None if self.viewers == ViewerAuth::Required => {
                 Err(Problem::new(Code::Unauthorized, "this stream needs a token"))
             }
-            None => Ok(()),
+            None => Ok(None),
         }
     }
 }
@@ -192,6 +208,17 @@ async fn watch(mut watcher: Watcher, stop: CancellationToken) {
     let outage = Outage::new("look for changes in the live log");
     while !stopped_after(&stop, changes::PERIOD).await {
         outage.note(&watcher.run_once().await);
+    }
+}
+
+async fn ask_for_rooms(
+    rooms: Arc<dyn LiveRooms>,
+    registry: Arc<Registry>,
+    stop: CancellationToken,
+) {
+    let outage = Outage::new("ask what rooms are like");
+    while !stopped_after(&stop, rooms::PERIOD).await {
+        outage.note(&rooms::ask(&*rooms, &registry).await);
     }
 }
 

@@ -19,7 +19,7 @@ pub use crate::{
 };
 use crate::{
     frame::Encoder,
-    video::order::{Order, Placeless, Room},
+    video::order::{Order, Placeless, Spares},
 };
 pub use append::{append_comment, push_in_order};
 pub use encode::{encode_comment, encode_head};
@@ -86,7 +86,7 @@ fn encoder() -> Encoder {
 /// The order of a video without comments.
 pub(crate) fn quiet_order() -> Order {
     let page = LogPage { head: position(0), first: 1, entries: Vec::new() };
-    Order::new(encoder(), Placeless::new(0, Room::new(0)), page)
+    Order::new(encoder(), Placeless::new(0, Spares::new(0)), page)
 }
 
 /// What is parsed here is written here: an error is this module's mistake.

@@ -1,10 +1,10 @@
 //! The videos that this gateway serves at present, by name.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use common::{
-    event::{EventId, VideoEntries},
-    ids::VideoId,
+    event::{Event, EventId, VideoEntries},
+    ids::{UserId, VideoId},
     position::Position,
     task,
 };
@@ -36,12 +36,13 @@ impl Registry {
         video: &VideoId,
         start: Start,
         recent: u64,
+        user: Option<&UserId>,
     ) -> Option<Joined> {
         while !self.around.stop.is_cancelled() {
             let (reply, joined) = oneshot::channel();
-            let join = Join { start: start.clone(), recent, reply };
+            let join = Join { start: start.clone(), recent, user: user.cloned(), reply };
             let handle = self.actor(video);
-            if handle.send(Message::Join(join)).await.is_ok()
+            if handle.send(Message::Join(Box::new(join))).await.is_ok()
                 && let Ok(joined) = joined.await
             {
                 return Some(joined);
@@ -76,6 +77,22 @@ impl Registry {
             && let Ok(Erased { crowd, count }) = erased.await
         {
             crowd.let_go(count).await;
+        }
+    }
+
+    /// Some videos that are served and whose rooms are to be asked for.
+    pub(crate) fn unknown_rooms(&self, len_max: usize) -> Vec<VideoId> {
+        let mut unknown = self.around.unknown.lock().unwrap_or_else(PoisonError::into_inner);
+        unknown.retain(|video| self.videos.contains_key(video));
+        unknown.iter().take(len_max).cloned().collect()
+    }
+
+    /// Tells a video what its room is like. If it can't be told now it is to be asked for again.
+    pub(crate) fn room(&self, video: &VideoId, events: Vec<Event>) {
+        let handle = self.videos.get(video).map(|handle| handle.clone());
+        if handle.is_none_or(|handle| handle.tell(Message::Room(events))) {
+            let mut unknown = self.around.unknown.lock().unwrap_or_else(PoisonError::into_inner);
+            unknown.remove(video);
         }
     }
 
@@ -147,11 +164,11 @@ mod tests {
         let log = Arc::new(CountingLog::new(1, 3));
         let registry = registry(log.clone());
         let join = async |video: &str| {
-            registry.join(&video.parse().unwrap(), Start::Newest, 2).await.unwrap()
+            registry.join(&video.parse().unwrap(), Start::Newest, 2, None).await.unwrap()
         };
-        let (_, other) = join("other").await;
+        let (_, other) = join("other").await.unwrap();
         log.panic_once();
-        let (opening, _seat) = join("v").await;
+        let (opening, _seat) = join("v").await.unwrap();
         assert_eq!((opening.resume.replayed, log.reads()), (2, 3));
         assert_eq!(registry.videos().len(), 2);
         assert!(other.crowd().order().has_changed().is_ok(), "the other video's actor goes on");
@@ -162,7 +179,7 @@ mod tests {
     async fn a_video_that_nobody_watches_goes_and_begins_anew_for_the_next() {
         let registry = registry(Arc::new(CountingLog::new(1, 3)));
         let video = "v".parse().unwrap();
-        let joined = registry.join(&video, Start::Newest, 2).await.unwrap();
+        let joined = registry.join(&video, Start::Newest, 2, None).await.unwrap();
         let tick = || registry.tell_all(|_| true, || Message::Tick);
         for _ in 0..5 {
             tick();
@@ -175,7 +192,7 @@ mod tests {
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
         assert_eq!(registry.videos().len(), 0);
-        let (opening, _) = registry.join(&video, Start::Newest, 2).await.unwrap();
+        let (opening, _) = registry.join(&video, Start::Newest, 2, None).await.unwrap().unwrap();
         assert_eq!(opening.resume.replayed, 2);
     }
 
@@ -203,7 +220,7 @@ mod tests {
         let mut joined = Vec::with_capacity(VIDEOS);
         for nth in 0..VIDEOS {
             let video = format!("video-{nth}").parse().unwrap();
-            joined.push(registry.join(&video, Start::Newest, 20).await.unwrap().1);
+            joined.push(registry.join(&video, Start::Newest, 20, None).await.unwrap().unwrap().1);
         }
         let each = resident().saturating_sub(before) / VIDEOS;
         assert!(each <= EACH_MAX, "{each} bytes");

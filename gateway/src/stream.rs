@@ -6,7 +6,7 @@ use axum::{
     Extension,
     body::Body,
     extract::{ConnectInfo, Query, State},
-    http::{HeaderMap, HeaderName, HeaderValue, Version, header},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version, header},
     response::{IntoResponse, Response},
 };
 use common::{
@@ -18,7 +18,13 @@ use common::{
 };
 use tokio::time::timeout;
 
-use crate::{Gateway, frame, house::Shed, tier::Tier, video::order::Start, viewer::Viewer};
+use crate::{
+    Gateway, frame,
+    house::Shed,
+    tier::Tier,
+    video::order::Start,
+    viewer::{NotServed, Viewer},
+};
 
 #[cfg(feature = "micro")]
 pub(crate) mod micro;
@@ -105,15 +111,17 @@ pub(crate) async fn stream(
     handover: Option<Extension<Handover>>,
     farewell: Option<Extension<Farewell>>,
 ) -> Result<Response, Problem> {
-    gateway.admit(&video, &headers)?;
+    let who = gateway.admit(&video, &headers)?;
     let wanted = Wanted::parse(Params::from(pairs), &headers)?;
     let from = gateway.proxies.client(peer.ip(), &headers);
     // A long poll's connection is kept for the next one; a stream has one for itself.
     let may_take_over = wanted.poll.is_none();
-    let viewer = timeout(JOIN_TIMEOUT, Viewer::begin(gateway, video, from, wanted)).await;
-    let viewer = match viewer.unwrap_or(Err(Shed::Late)) {
+    let viewer = timeout(JOIN_TIMEOUT, Viewer::begin(gateway, video, from, who, wanted)).await;
+    let viewer = match viewer.unwrap_or(Err(NotServed::Now(Shed::Late))) {
         Ok(viewer) => viewer,
-        Err(shed) => {
+        // Tells an EventSource not to come back.
+        Err(NotServed::Ever(_)) => return Ok(StatusCode::NO_CONTENT.into_response()),
+        Err(NotServed::Now(shed)) => {
             metrics::counter!("chorus_gateway_shed_total", "why" => shed.as_str()).increment(1);
             // It should come to another gateway, and its descriptor may be needed.
             farewell.inspect(|farewell| farewell.say());

@@ -2,7 +2,7 @@
 
 use std::{
     net::{IpAddr, Ipv4Addr},
-    sync::Arc,
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -23,14 +23,16 @@ use crate::{
     lease::Lease,
     video::{
         Surroundings,
-        order::{Order, Placeless, Room},
+        order::{Order, Placeless, Spares},
     },
 };
 use endpoints::Endpoints;
 use log::CountingLog;
+use rooms::Rooms;
 
 pub(crate) mod endpoints;
 pub(crate) mod log;
+pub(crate) mod rooms;
 
 /// Where viewers come from.
 pub(crate) const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -44,8 +46,8 @@ pub(crate) fn encoder() -> Encoder {
 }
 
 /// Enough for what is shown without a position in a test.
-pub(crate) fn room() -> Arc<Room> {
-    Room::new(10_000)
+pub(crate) fn spares() -> Arc<Spares> {
+    Spares::new(10_000)
 }
 
 /// The life of the byte logs of [`order`].
@@ -53,7 +55,7 @@ pub(crate) const LIFE: u64 = 7;
 
 /// An order that begins with what a page holds.
 pub(crate) fn order(page: LogPage) -> Order {
-    Order::new(encoder(), Placeless::new(LIFE, room()), page)
+    Order::new(encoder(), Placeless::new(LIFE, spares()), page)
 }
 
 pub(crate) fn position(epoch: u64, seq: Seq) -> Position {
@@ -75,13 +77,15 @@ pub(crate) fn around(live_log: Arc<dyn LiveLog>) -> Surroundings {
     Surroundings {
         encoder: encoder(),
         live_log,
+        rooms: Arc::new(Rooms),
+        unknown: Mutex::default(),
         endpoints: Arc::new(Endpoints::default()),
         lease: Arc::new(Lease::new("http://here".into())),
         started: Instant::now(),
         pause_max: Duration::from_millis(50),
         slow_viewer: SlowViewer::Skip,
         house: House::new(Rules::default()),
-        placeless: room(),
+        placeless: spares(),
         tasks: TaskTracker::new(),
         stop: CancellationToken::new(),
     }

@@ -6,12 +6,14 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use common::{
-    event::{Entry, EventId},
+    event::{Entry, Event, EventId},
+    ids::UserId,
     position::Position,
 };
 
 use crate::{
     crowd::{Crowd, Seat},
+    ending::End,
     inbox::{Inbox, Sender, inbox},
 };
 pub(crate) use actor::{Actor, Surroundings};
@@ -20,6 +22,7 @@ use order::{Opening, Start};
 mod actor;
 pub(crate) mod order;
 mod pass;
+mod room;
 
 /// Messages waiting for one actor. A push that finds no room is dropped: the log heals it.
 const MAILBOX_LEN_MAX: usize = 1024;
@@ -28,11 +31,13 @@ const MAILBOX_LEN_MAX: usize = 1024;
 #[derive(Debug)]
 pub(crate) enum Message {
     /// A viewer comes.
-    Join(Join),
+    Join(Box<Join>),
     /// A dispatcher sent entries.
     Pushed(Vec<Entry>),
     /// An event is to be taken away.
     Erase(EventId, oneshot::Sender<Erased>),
+    /// What set each slot of the room.
+    Room(Vec<Event>),
     /// The live log was seen to be here.
     Head(Position),
     /// Time for a heartbeat, and to see whether anybody is left.
@@ -46,11 +51,12 @@ pub(crate) enum Message {
 pub(crate) struct Join {
     pub(crate) start: Start,
     pub(crate) recent: u64,
+    pub(crate) user: Option<UserId>,
     pub(crate) reply: oneshot::Sender<Joined>,
 }
 
-/// Where a viewer begins, and its place among those who read the same.
-pub(crate) type Joined = (Opening, Seat);
+/// Where a viewer begins, and its place among those who read the same; or why it may not watch.
+pub(crate) type Joined = Result<(Opening, Seat), End>;
 
 /// An event was taken away, and the crowd has to let go of what its first so many lost frames had.
 #[derive(Debug)]

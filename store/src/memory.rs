@@ -7,10 +7,11 @@ mod clock;
 mod endpoint_store;
 mod ids;
 mod live_log;
+mod live_rooms;
 mod video_log;
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicU64},
     time::Duration,
 };
@@ -25,12 +26,12 @@ use common::{
 };
 use tokio::{sync::OnceCell, time};
 
-use self::{clock::Clock, endpoint_store::Gateway, video_log::VideoLog};
+use self::{clock::Clock, endpoint_store::Gateway, live_rooms::Room, video_log::VideoLog};
 
 /// Comments that a log is begun with where there is a history, and that it never drops by age.
 const HISTORY_LEN: usize = 200;
 
-/// [`LiveLog`](common::live_log::LiveLog) and
+/// [`LiveLog`](common::live_log::LiveLog), [`LiveRooms`](common::live_rooms::LiveRooms) and
 /// [`EndpointStore`](common::endpoint_store::EndpointStore) in memory: gone with the process.
 pub struct MemoryStore {
     origin: Arc<Origin>,
@@ -42,6 +43,8 @@ pub struct MemoryStore {
     buckets: Vec<Mutex<HashMap<VideoId, Arc<Slot>>>>,
     /// Locked before a slot where both are needed.
     gateways: Mutex<BTreeMap<Incarnation, Gateway>>,
+    /// Videos whose rooms are to be filled.
+    wanted: Mutex<HashSet<VideoId>>,
 }
 
 struct Slot {
@@ -52,6 +55,7 @@ struct Slot {
 
 struct Video {
     log: VideoLog,
+    room: Room,
     subscribers: BTreeSet<Incarnation>,
     touched_ms: u64,
 }
@@ -69,6 +73,7 @@ impl MemoryStore {
             last_epoch: AtomicU64::new(0),
             buckets: (0..BUCKETS).map(|_| Mutex::default()).collect(),
             gateways: Mutex::default(),
+            wanted: Mutex::default(),
         }
     }
 
@@ -113,7 +118,8 @@ impl MemoryStore {
         }
         let now_us = self.clock.now_us();
         let log = VideoLog::new(clock::claim_epoch(&self.last_epoch, now_us), now_us / 1_000);
-        let video = Video { log, subscribers: BTreeSet::new(), touched_ms: now_us / 1_000 };
+        let (room, subscribers) = (Room::default(), BTreeSet::new());
+        let video = Video { log, room, subscribers, touched_ms: now_us / 1_000 };
         let begun = OnceCell::new_with(self.history.is_none().then_some(()));
         let slot = Arc::new(Slot { begun, video: Mutex::new(video) });
         bucket.insert(id.clone(), Arc::clone(&slot));

@@ -6,6 +6,8 @@
 //! | `{ch:B}:meta:VIDEO` | hash | run of the server, epoch, seq, when ids rotated |
 //! | `{ch:B}:log:VIDEO` | list | the newest entries, seqs without a hole up to meta's |
 //! | `{ch:B}:ids:VIDEO`, `…:ids.old:VIDEO` | hash | event id → place, two generations by age |
+//! | `{ch:B}:room:VIDEO` | hash | slot → event that set it last |
+//! | `{ch:B}:wanted` | set | videos whose rooms are to be filled |
 //! | `{ch:B}:subs:VIDEO` | set | incarnations of gateways with viewers of the video |
 //! | `{ch:B}:changed` | zset | videos appended to in the last minute, by time |
 //! | `{ch:gw}:all` | set | registered incarnations |
@@ -25,6 +27,7 @@ mod endpoint_store;
 mod keys;
 mod link;
 mod live_log;
+mod live_rooms;
 mod peer;
 mod reply;
 mod script;
@@ -39,7 +42,7 @@ pub use connect_error::ConnectError;
 
 use self::link::Link;
 
-/// [`LiveLog`](common::live_log::LiveLog) and
+/// [`LiveLog`](common::live_log::LiveLog), [`LiveRooms`](common::live_rooms::LiveRooms) and
 /// [`EndpointStore`](common::endpoint_store::EndpointStore) on Redis 6.2 or later, or Valkey.
 pub struct RedisStore {
     link: Link,

@@ -149,7 +149,8 @@ impl Cluster {
                 Running::Dispatcher(Dispatcher::start(deps, stop).0)
             }
             Node::Gateway(n) => {
-                let deps = gateway::Deps { live_log: redis.clone(), endpoints: redis };
+                let (live_log, rooms) = (redis.clone(), redis.clone());
+                let deps = gateway::Deps { live_log, rooms, endpoints: redis };
                 let mut config = self.config.clone();
                 config.gateway.advertise = format!("http://gateway:{n}");
                 Running::Gateway(Gateway::start(&config, deps, stop).unwrap().0)

@@ -13,10 +13,11 @@ use std::{
 
 use common::{
     endpoint_store::EndpointStore,
-    event::{EventId, VideoEvents},
+    event::{Event, EventId, VideoEvents},
     ids::VideoId,
     link::{Endpoint, Incarnation},
     live_log::{Appended, Changes, From, LiveLog, LiveLogError, LogPage, Retention},
+    live_rooms::LiveRooms,
     position::Position,
 };
 use futures_util::FutureExt;
@@ -203,6 +204,27 @@ impl Redis {
         since: u64,
     ) -> Result<Changes, LiveLogError> {
         now(self.of(node).changed(buckets, since)).map(|changes| self.mutant.changed(changes))
+    }
+
+    pub(crate) fn rooms(
+        &self,
+        node: Node,
+        videos: &[VideoId],
+    ) -> Result<Vec<Option<Vec<Event>>>, LiveLogError> {
+        now(self.of(node).rooms(videos))
+    }
+
+    pub(crate) fn fill(
+        &self,
+        node: Node,
+        video: &VideoId,
+        events: &[Event],
+    ) -> Result<(), LiveLogError> {
+        now(self.of(node).fill(video, events))
+    }
+
+    pub(crate) fn wanted(&self, node: Node, limit: usize) -> Result<Vec<VideoId>, LiveLogError> {
+        now(self.of(node).wanted(limit))
     }
 }
 

@@ -6,10 +6,11 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use common::{
     endpoint_store::{EndpointStore, EndpointStoreError},
-    event::VideoEvents,
+    event::{Event, VideoEvents},
     ids::VideoId,
     link::{Endpoint, Incarnation},
     live_log::{Appended, Changes, From, LiveLog, LiveLogError, LogPage},
+    live_rooms::LiveRooms,
     position::Position,
 };
 use store::memory::MemoryStore;
@@ -92,6 +93,27 @@ impl LiveLog for ToRedis {
 
     async fn ping(&self) -> Result<(), LiveLogError> {
         Ok(())
+    }
+}
+
+#[async_trait]
+impl LiveRooms for ToRedis {
+    async fn rooms(&self, videos: &[VideoId]) -> Result<Vec<Option<Vec<Event>>>, LiveLogError> {
+        let (from, videos) = (self.from, videos.to_vec());
+        let work = move |redis: &Redis| redis.rooms(from, &videos);
+        self.ask("rooms".into(), work).await.map_err(LiveLogError::Unavailable)?
+    }
+
+    async fn fill(&self, video: &VideoId, events: &[Event]) -> Result<(), LiveLogError> {
+        let (from, video, events) = (self.from, video.clone(), events.to_vec());
+        let work = move |redis: &Redis| redis.fill(from, &video, &events);
+        self.ask("fill".into(), work).await.map_err(LiveLogError::Unavailable)?
+    }
+
+    async fn wanted(&self, limit: usize) -> Result<Vec<VideoId>, LiveLogError> {
+        let from = self.from;
+        let work = move |redis: &Redis| redis.wanted(from, limit);
+        self.ask("wanted".into(), work).await.map_err(LiveLogError::Unavailable)?
     }
 }
 

@@ -205,7 +205,15 @@ impl LoggedEvent {
     /// # Errors
     /// When a field is malformed.
     pub fn into_entry(self, position: Position, stamp: Stamp) -> Result<Entry, WireError> {
-        let event = self.event.ok_or(WireError::Invalid("event"))?.try_into()?;
-        Ok(Entry { origin: parse_origin(&self.origin)?, position, stamp, event })
+        let origin = parse_origin(&self.origin)?;
+        Ok(Entry { origin, position, stamp, event: self.into_event()? })
+    }
+
+    /// The event alone.
+    ///
+    /// # Errors
+    /// When a field is malformed.
+    pub fn into_event(self) -> Result<Event, WireError> {
+        self.event.ok_or(WireError::Invalid("event"))?.try_into()
     }
 }

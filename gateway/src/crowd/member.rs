@@ -11,7 +11,7 @@ use bytes::{Buf, Bytes};
 use tokio::{net::TcpStream, sync::Notify, time::Instant};
 
 use super::Seat;
-use crate::{chunked::last_chunk, frame, house::Ticket, reading::Reader};
+use crate::{chunked::last_chunk, ending::Who, house::Ticket, reading::Reader};
 
 /// A viewer whose socket was taken over and who has reached the byte log.
 pub(super) struct Member {
@@ -21,20 +21,42 @@ pub(super) struct Member {
     rest: Bytes,
     /// The offset of the log where the last read began.
     rest_from: u64,
+    /// What is left over is the body's end.
+    is_ending: bool,
     ticket: Ticket,
+    /// Whoever has shown who they are. (Boxed, for most have not.)
+    who: Option<Box<Who>>,
     /// Counted as long as it is here.
     _seat: Seat,
 }
 
 impl Member {
-    pub(super) fn new(socket: TcpStream, reader: Reader, seat: Seat, ticket: Ticket) -> Self {
+    pub(super) fn new(
+        socket: TcpStream,
+        reader: Reader,
+        seat: Seat,
+        ticket: Ticket,
+        who: Option<Who>,
+    ) -> Self {
         let (rest, rest_from) = (Bytes::new(), reader.place.offset);
-        Self { socket, reader, rest, rest_from, ticket, _seat: seat }
+        let who = who.map(Box::new);
+        Self { socket, reader, rest, rest_from, is_ending: false, ticket, who, _seat: seat }
+    }
+
+    /// Who it is, if that is known.
+    pub(super) fn who(&self) -> Option<&Who> {
+        self.who.as_deref()
     }
 
     /// Has this written next; the log was read from an offset on, up to the reader's place.
     pub(super) fn give(&mut self, chunk: Bytes, from: u64) {
         (self.rest, self.rest_from) = (chunk, from);
+    }
+
+    /// Has the body's end written next: after it the viewer goes.
+    pub(super) fn give_last(&mut self, words: Bytes) {
+        self.give(last_chunk(words), self.reader.place.offset);
+        self.is_ending = true;
     }
 
     /// The offsets of the log among which is what the socket has not taken yet.
@@ -48,11 +70,11 @@ impl Member {
     }
 
     /// The body's last chunk, as far as the socket takes it.
-    pub(super) fn end(&self) {
-        let _ = self.socket.try_write(&last_chunk(frame::come_back().freeze()));
+    pub(super) fn end(&self, words: Bytes) {
+        let _ = self.socket.try_write(&last_chunk(words));
     }
 
-    /// Writes what is left over; `HasAll` when nothing is any more.
+    /// Writes what is left over; `HasAll` when nothing is any more, and `Gone` when that was the end.
     pub(super) fn write(&mut self, writable: &Arc<News>) -> Turn {
         if self.rest.is_empty() {
             return Turn::HasAll;
@@ -72,7 +94,7 @@ impl Member {
             }
         }
         self.rest = Bytes::new(); // an empty slice would keep the whole chunk in memory
-        Turn::HasAll
+        if self.is_ending { Turn::Gone } else { Turn::HasAll }
     }
 
     /// Whether the viewer has closed its end. What it sends otherwise means nothing.

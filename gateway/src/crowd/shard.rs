@@ -12,7 +12,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use common::config::SlowViewer;
+use common::{ambient, config::SlowViewer};
 use tokio::{sync::watch, task::yield_now, time::Instant};
 
 use super::{
@@ -23,6 +23,8 @@ use super::{
 use crate::{
     byte_log::READ_LEN_MAX,
     chunked::chunk,
+    ending::End,
+    frame,
     house::Exits,
     inbox::Inbox,
     reading::{Next, Reader, read_on},
@@ -58,6 +60,8 @@ pub(super) struct Shard {
     readable: Arc<News>,
     pause_max: Duration,
     exits: Exits,
+    /// When the first viewer's token runs out.
+    expires: Option<Instant>,
 }
 
 /// Gives viewers their turns.
@@ -70,6 +74,9 @@ struct Writer {
     reads: Vec<Shared>,
     /// When the turns under way began.
     now: Instant,
+    now_ms: u64,
+    /// Whether the room keeps some out.
+    keeps_some_out: bool,
 }
 
 /// What a read gave, for all who read from there.
@@ -91,7 +98,17 @@ impl Shard {
         let writer = Writer::new(order, slow_viewer);
         let (listening, blocked) = (Vec::new(), Vec::new());
         let (readable, exits) = (Arc::default(), around.house.exits());
-        Box::new(Self { writer, newcomers, tally, listening, blocked, readable, pause_max, exits })
+        Box::new(Self {
+            writer,
+            newcomers,
+            tally,
+            listening,
+            blocked,
+            readable,
+            pause_max,
+            exits,
+            expires: None,
+        })
     }
 
     /// Serves until the video's order ends, then tells everybody to come back.
@@ -121,6 +138,10 @@ impl Shard {
                     sweep_at = Instant::now() + SWEEP_PERIOD;
                 }
                 () = self.exits.next(self.listening.len() + self.blocked.len()) => self.let_go(),
+                () = expired(self.expires) => {
+                    self.pass().await;
+                    self.expires = self.next_expiry();
+                }
             }
         }
         self.newcomers.close();
@@ -133,6 +154,8 @@ impl Shard {
     fn admit(&mut self, newcomers: Vec<Member>) {
         self.writer.begin();
         for mut member in newcomers {
+            let until = member.who().and_then(|who| who.until);
+            self.expires = self.expires.into_iter().chain(until).min();
             let has_left = member.has_left(&self.readable);
             match if has_left { Turn::Gone } else { self.writer.turn(&mut member) } {
                 Turn::HasAll => {
@@ -151,8 +174,9 @@ impl Shard {
     async fn pass(&mut self) {
         self.let_go_of_erased();
         let Self { writer, listening, blocked, tally, .. } = self;
-        let (before, now) = (blocked.len(), Instant::now());
-        blocked.retain(|member| !member.is_over(now));
+        let before = blocked.len();
+        writer.begin();
+        blocked.retain(|member| !writer.is_cut(member));
         tally.len.fetch_sub(before - blocked.len(), Relaxed);
         turns(writer, listening, Turn::HasAll, blocked, tally).await;
     }
@@ -170,6 +194,11 @@ impl Shard {
             writer.reads.clear();
             tally.erased.store(erasures.count(), Release);
         }
+    }
+
+    fn next_expiry(&self) -> Option<Instant> {
+        let members = self.listening.iter().chain(&self.blocked);
+        members.filter_map(|member| member.who()?.until).min()
     }
 
     /// The turn of those whose sockets were full.
@@ -204,14 +233,15 @@ impl Shard {
         let blocked = self.blocked.len().min(due);
         self.blocked.truncate(self.blocked.len() - blocked);
         let listening = self.listening.len() - (due - blocked);
-        self.listening.drain(listening..).for_each(|member| member.end());
+        let words = || frame::come_back().freeze();
+        self.listening.drain(listening..).for_each(|member| member.end(words()));
         self.tally.len.fetch_sub(due, Relaxed);
     }
 
     async fn say_goodbye(&self) {
         // Blocked ones are in the midst of a chunk: the cut tells them the same.
         for members in self.listening.chunks(BATCH_LEN) {
-            members.iter().for_each(Member::end);
+            members.iter().for_each(|member| member.end(frame::come_back().freeze()));
             yield_now().await;
         }
     }
@@ -252,6 +282,14 @@ async fn changed(
     order.changed().await
 }
 
+/// Waits for a token to run out.
+async fn expired(expires: Option<Instant>) {
+    match expires {
+        Some(at) => until(at).await,
+        None => std::future::pending().await,
+    }
+}
+
 /// Waits for news, and for the time to look after it.
 async fn heard(news: &News, not_before: Instant) {
     until(not_before).await;
@@ -266,6 +304,8 @@ impl Writer {
             writable: Arc::default(),
             reads: Vec::new(),
             now: Instant::now(),
+            now_ms: 0,
+            keeps_some_out: false,
         }
     }
 
@@ -273,6 +313,32 @@ impl Writer {
     fn begin(&mut self) {
         self.reads.clear();
         self.now = Instant::now();
+        self.keeps_some_out = self.order.borrow().room().keeps_some_out();
+        if self.keeps_some_out {
+            self.now_ms = ambient::unix_ms();
+        }
+    }
+
+    /// Why the viewer's stream ends for good, if it does.
+    fn end_for(&self, member: &Member) -> Option<End> {
+        if member.who().is_some_and(|who| who.is_expired(self.now)) {
+            return Some(End::Expired);
+        }
+        let user = member.who().map(|who| &who.user);
+        let room = self.keeps_some_out.then(|| self.order.borrow());
+        room.and_then(|order| order.room().end_for(user, self.now_ms))
+    }
+
+    /// Whether a viewer that takes nothing is not waited for. Who saw the video out is.
+    fn is_cut(&self, member: &Member) -> bool {
+        let end = self.end_for(member);
+        member.is_over(self.now) || end.is_some_and(|end| end != End::Ended)
+    }
+
+    /// A viewer's last words, if it has had everything and is to go.
+    fn last_words(&self, member: &Member) -> Option<Bytes> {
+        let end = self.end_for(member).map(End::frame);
+        end.or_else(|| member.is_over(self.now).then(|| frame::come_back().freeze()))
     }
 
     /// Writes until the viewer has everything or its socket takes no more.
@@ -285,11 +351,11 @@ impl Writer {
             let from = member.reader.place.offset;
             match self.next(&mut member.reader) {
                 Some(chunk) if !chunk.is_empty() => member.give(chunk, from),
-                Some(_) if !member.is_over(self.now) => return Turn::HasAll,
-                _ => {
-                    member.end();
-                    return Turn::Gone;
-                }
+                Some(_) => match self.last_words(member) {
+                    None => return Turn::HasAll,
+                    Some(words) => member.give_last(words),
+                },
+                None => member.give_last(frame::come_back().freeze()),
             }
         }
     }

@@ -2,11 +2,16 @@
 
 use std::time::Duration;
 
-use common::live_log::LogPage;
+use common::{
+    event::{Event, Kind},
+    ids::ActionId,
+    live_log::LogPage,
+};
+use serde_json::json;
 use tokio::{
     io::AsyncReadExt,
     net::TcpSocket,
-    time::{sleep, timeout},
+    time::{Instant, sleep, timeout},
 };
 
 use super::*;
@@ -26,6 +31,11 @@ fn video() -> (watch::Sender<Order>, Arc<Crowd>) {
 
 /// A viewer at the beginning of the log, and its client's end.
 async fn viewer(crowd: &Arc<Crowd>) -> TcpStream {
+    viewer_as(crowd, None).await
+}
+
+/// The same of somebody who has shown who they are.
+async fn viewer_as(crowd: &Arc<Crowd>, who: Option<Who>) -> TcpStream {
     let (listening, client) = (TcpSocket::new_v4().unwrap(), TcpSocket::new_v4().unwrap());
     // The kernel takes in a few frames for somebody who reads nothing, and no more.
     listening.set_send_buffer_size(64 * 1024).unwrap();
@@ -37,7 +47,7 @@ async fn viewer(crowd: &Arc<Crowd>) -> TcpStream {
     let place = crowd.order().borrow().log().start();
     let ticket = crowd.around.house.enter(HERE).unwrap();
     let reader = Reader { place, tier: None };
-    Seat::new(crowd.clone()).settle(accepted.unwrap().0, reader, ticket).await;
+    Seat::new(crowd.clone()).settle(accepted.unwrap().0, reader, ticket, who).await;
     client.unwrap()
 }
 
@@ -215,6 +225,81 @@ async fn what_is_taken_away_is_not_sent_to_who_is_stuck() {
     let all = read_until(&mut newcomer, "data: xxx\n\n").await;
     assert_eq!(all.matches("event: comment").count(), 1);
     assert!(all.matches("id: ").count() as u64 >= SAID, "positions stay");
+}
+
+fn uma(until: Option<Instant>) -> Option<Who> {
+    Some(Who { user: "uma".parse().unwrap(), until })
+}
+
+/// What somebody decided for the room.
+fn decide(order: &watch::Sender<Order>, kind: Kind, data: serde_json::Value) {
+    let event = Event::of_action(ActionId::now(), kind, &data);
+    order.send_modify(|order| {
+        order.on_room(&[event]);
+        order.seal(0);
+    });
+}
+
+/// Nothing else is said meanwhile, and others of the same video go on.
+#[tokio::test]
+async fn who_is_banned_is_told_so_and_goes() {
+    let (order, crowd) = video();
+    let (mut banned, mut other) = (viewer_as(&crowd, uma(None)).await, viewer(&crowd).await);
+    push(&order, 1..=1, 3);
+    decide(&order, Kind::BAN, json!({"user": "uma", "until_ms": 1}));
+    read_until(&mut other, "data: xxx\n\n").await;
+    assert_eq!(crowd.viewers(), 2, "that ban is over");
+    decide(&order, Kind::BAN, json!({"user": "uma"}));
+    let all = read_until(&mut banned, "no block ends like this").await;
+    assert!(all.ends_with("event: end\ndata: {\"reason\":\"banned\"}\n\n"), "{all}");
+    push(&order, 2..=2, 3);
+    read_until(&mut other, "data: xxx\n\n").await;
+    assert_eq!(crowd.viewers(), 1);
+}
+
+/// Also who reads nothing.
+#[tokio::test]
+async fn who_is_banned_is_not_waited_for() {
+    let (order, crowd) = video();
+    let _stuck = viewer_as(&crowd, uma(None)).await;
+    push(&order, 1..=FLOOD, 64 * 1024);
+    sleep(Duration::from_millis(50)).await; // for the socket to fill up
+    decide(&order, Kind::BAN, json!({"user": "uma"}));
+    until(|| crowd.viewers() == 0).await;
+}
+
+/// Everybody goes when they have had everything.
+#[tokio::test]
+async fn who_saw_the_video_out_is_told_that_it_has_ended() {
+    let (order, crowd) = video();
+    let (mut slow, mut quick) = (viewer(&crowd).await, viewer_as(&crowd, uma(None)).await);
+    push(&order, 1..=40, 64 * 1024);
+    sleep(Duration::from_millis(50)).await; // for the sockets to fill up
+    decide(&order, Kind::VIDEO, json!({"state": "ended"}));
+    for viewer in [&mut quick, &mut slow] {
+        let all = read_until(viewer, "no block ends like this").await;
+        assert_eq!(all.matches("event: comment").count(), 40);
+        assert!(all.ends_with("event: end\ndata: {\"reason\":\"ended\"}\n\n"));
+    }
+    until(|| crowd.viewers() == 0).await;
+}
+
+/// By itself, without anything to show.
+#[tokio::test]
+async fn a_stream_ends_when_its_token_runs_out() {
+    let (_order, crowd) = video();
+    let now = Instant::now();
+    let [mut first, mut second] = [
+        viewer_as(&crowd, uma(Some(now + Duration::from_millis(300)))).await,
+        viewer_as(&crowd, uma(Some(now + Duration::from_millis(100)))).await,
+    ];
+    let _lasting = viewer_as(&crowd, uma(None)).await;
+    for (viewer, ms) in [(&mut second, 100), (&mut first, 300)] {
+        let all = read_until(viewer, "no block ends like this").await;
+        assert_eq!(all, "event: end\ndata: {\"reason\":\"expired\"}\n\n");
+        assert!(now.elapsed() >= Duration::from_millis(ms));
+    }
+    assert_eq!(crowd.viewers(), 1);
 }
 
 #[test]

@@ -1,23 +1,32 @@
 //! The actor of one video: its mailbox, its reads of the live log, its subscription.
 
-use std::{cmp::Reverse, pin::pin, sync::Arc, time::Duration};
+use std::{
+    cmp::Reverse,
+    collections::HashSet,
+    pin::pin,
+    slice,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use common::{
     ambient,
     config::SlowViewer,
     endpoint_store::{EndpointStore, EndpointStoreError},
+    event::Event,
     ids::VideoId,
     link::Incarnation,
     live_log::{From, LiveLog, LiveLogError, LogPage},
+    live_rooms::LiveRooms,
     position::Position,
 };
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, join};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
-    Join, MAILBOX_LEN_MAX, Message, VideoHandle,
-    order::{Millis, Order, Placeless, Room, Start, Wish},
+    MAILBOX_LEN_MAX, Message, VideoHandle,
+    order::{Millis, Order, Placeless, Spares, Start, Wish},
     pass::Pass,
 };
 use crate::{crowd::Crowd, frame::Encoder, house::House, inbox::Inbox, lease::Lease};
@@ -41,6 +50,9 @@ const UNSUBSCRIBE_ATTEMPTS: u32 = 5;
 pub(crate) struct Surroundings {
     pub(crate) encoder: Encoder,
     pub(crate) live_log: Arc<dyn LiveLog>,
+    pub(crate) rooms: Arc<dyn LiveRooms>,
+    /// Videos whose rooms are not known, or may have changed unnoticed.
+    pub(crate) unknown: Mutex<HashSet<VideoId>>,
     pub(crate) endpoints: Arc<dyn EndpointStore>,
     pub(crate) lease: Arc<Lease>,
     pub(crate) started: Instant,
@@ -49,7 +61,7 @@ pub(crate) struct Surroundings {
     pub(crate) slow_viewer: SlowViewer,
     pub(crate) house: Arc<House>,
     /// For events shown without a position.
-    pub(crate) placeless: Arc<Room>,
+    pub(crate) placeless: Arc<Spares>,
     /// What has to end before the gateway has.
     pub(crate) tasks: TaskTracker,
     pub(crate) stop: CancellationToken,
@@ -58,6 +70,12 @@ pub(crate) struct Surroundings {
 impl Surroundings {
     fn now(&self) -> Millis {
         u64::try_from(self.started.elapsed().as_millis()).unwrap_or(Millis::MAX)
+    }
+
+    /// Has the video's room asked for.
+    fn ask_for_room(&self, video: &VideoId) {
+        let mut unknown = self.unknown.lock().unwrap_or_else(PoisonError::into_inner);
+        unknown.insert(video.clone());
     }
 }
 
@@ -129,7 +147,10 @@ impl Actor {
     fn back_to(&self, joins: &[Message]) -> Option<Position> {
         let origin = self.around.encoder.origin();
         let positions = joins.iter().filter_map(|message| match message {
-            Message::Join(Join { start: Start::After(Some(cursor)), .. }) => cursor.at(origin),
+            Message::Join(join) => match &join.start {
+                Start::After(Some(cursor)) => cursor.at(origin),
+                _ => None,
+            },
             _ => None,
         });
         positions.max_by_key(|position| (position.epoch, Reverse(position.seq)))
@@ -142,7 +163,8 @@ impl Actor {
         let Surroundings { encoder, placeless, .. } = &*self.around;
         let (_, life) = ambient::uuid_v7().as_u64_pair();
         let (encoder, placeless) = (encoder.clone(), Placeless::new(life, placeless.clone()));
-        let order = match self.read_opening(back_to).await {
+        let (page, room) = join(self.read_opening(back_to), self.read_room()).await;
+        let mut order = match page {
             Ok(page) => Order::new(encoder, placeless, page),
             Err(error) => {
                 tracing::debug!(video = %self.video, %error, "begins without the live log");
@@ -150,7 +172,18 @@ impl Actor {
                 Order::adrift(encoder, placeless, ambient::unix_ms())
             }
         };
+        match room {
+            Some(events) => order.on_room(&events),
+            None => self.around.ask_for_room(&self.video),
+        }
+        order.doubts_room(); // it was just asked for
         (subscribed_as, order)
+    }
+
+    /// What the room is like, if somebody knows.
+    async fn read_room(&self) -> Option<Vec<Event>> {
+        let rooms = self.around.rooms.rooms(slice::from_ref(&self.video)).await;
+        rooms.ok()?.pop().flatten()
     }
 
     async fn serve(&mut self, pass: &mut Pass, mut subscribed_as: Option<Incarnation>) {
@@ -158,6 +191,9 @@ impl Actor {
         let mut failures = 0;
         let mut not_before = Instant::now();
         while !pass.is_over() {
+            if pass.doubts_room() {
+                self.around.ask_for_room(&self.video);
+            }
             let mut wish = pass.wish(self.around.now());
             if matches!(wish, Wish::Read(_)) && reading.is_none() {
                 wish = self.wish_after_all(pass, std::mem::take(&mut messages));

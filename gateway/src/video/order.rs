@@ -6,19 +6,20 @@
 use std::collections::BTreeMap;
 
 use common::{
-    event::Entry,
+    event::{Entry, Event},
     live_log::{From, LogPage},
     position::{Mark, Position},
 };
 
+use super::room::Room;
 use crate::{
     byte_log::{ByteLog, Place},
     frame::{self, Encoder, Spot},
 };
 use adrift::Adrift;
-use erasing::Erasures;
+pub(crate) use erasing::Erasures;
 pub(crate) use opening::{Opening, Start};
-pub(crate) use placeless::{Placeless, Room};
+pub(crate) use placeless::{Placeless, Spares};
 
 mod adrift;
 mod erasing;
@@ -74,6 +75,9 @@ pub(crate) struct Order {
     /// Shown without a position.
     placeless: Placeless,
     erasures: Erasures,
+    room: Room,
+    /// The room may have changed unnoticed.
+    doubts_room: bool,
     /// While nobody knows where the live log is.
     adrift: Option<Box<Adrift>>,
 }
@@ -105,6 +109,8 @@ impl Order {
             read_failures: 0,
             placeless,
             erasures: Erasures::default(),
+            room: Room::default(),
+            doubts_room: false,
             adrift: None,
         }
     }
@@ -131,11 +137,27 @@ impl Order {
 
     /// Ends a pass; tells whether it is news for viewers' tasks: something to read, or to read anew.
     pub(crate) fn seal(&mut self, now: Millis) -> bool {
-        let Self { log, placeless, erasures, .. } = self;
+        let Self { log, placeless, erasures, room, .. } = self;
         // The live log knows the ids of its epoch, and not those of one that is over.
         let is_new = log.seal(|id, epoch_end| placeless.remember(id, epoch_end, now));
         placeless.trim(log.start());
-        erasures.seal() || is_new
+        // All of them, whatever the first ones say.
+        erasures.seal() | room.seal() | is_new
+    }
+
+    /// What the room is like.
+    pub(crate) fn room(&self) -> &Room {
+        &self.room
+    }
+
+    /// What set each slot of the room.
+    pub(crate) fn on_room(&mut self, events: &[Event]) {
+        events.iter().for_each(|event| self.room.take(event));
+    }
+
+    /// Whether the room may have changed unnoticed since this was asked last.
+    pub(crate) fn doubts_room(&mut self) -> bool {
+        std::mem::take(&mut self.doubts_room)
     }
 
     /// A comment line for everybody.
@@ -147,7 +169,7 @@ impl Order {
 
     /// Entries pushed by a dispatcher: in order or not, new or not.
     pub(crate) fn on_pushed(&mut self, mut entries: Vec<Entry>, now: Millis) {
-        self.erase_for(&mut entries, now);
+        self.take_effect(&mut entries, now);
         for entry in entries {
             if !entry.position.is_given() {
                 self.show_until_placed(&entry, now);
@@ -180,7 +202,7 @@ impl Order {
 
     /// A page that a wish asked for.
     pub(crate) fn on_page(&mut self, mut page: LogPage, now: Millis) {
-        self.erase_for(&mut page.entries, now);
+        self.take_effect(&mut page.entries, now);
         self.read_failures = 0;
         if let Some(adrift) = self.adrift.take() {
             return self.find(*adrift, page, now);
@@ -256,6 +278,12 @@ impl Order {
             Some(adrift) => Wish::Find(adrift.look_len()),
             None => Wish::Read(From::After(self.head)),
         }
+    }
+
+    /// What entries take away or set counts at once, before their turn to be shown.
+    fn take_effect(&mut self, entries: &mut [Entry], now: Millis) {
+        self.erase_for(entries, now);
+        entries.iter().for_each(|entry| self.room.take(&entry.event));
     }
 
     fn follows(&self, position: Position) -> bool {

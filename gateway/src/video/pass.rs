@@ -2,14 +2,20 @@
 
 use std::{sync::Arc, time::Duration};
 
-use common::live_log::{LiveLogError, LogPage};
+use common::{
+    ambient,
+    live_log::{LiveLogError, LogPage},
+};
 use tokio::sync::{oneshot, watch};
 
 use super::{
     Erased, Join, Joined, Message,
     order::{Millis, Opening, Order, Wish},
 };
-use crate::crowd::{Crowd, Seat};
+use crate::{
+    crowd::{Crowd, Seat},
+    ending::End,
+};
 
 /// Ticks without a viewer after which a video goes.
 const LINGER_TICKS: u32 = 2;
@@ -110,11 +116,12 @@ impl Pass {
         order.send_if_modified(|order| {
             for message in messages {
                 match message {
-                    Message::Join(join) => joins.push(join),
+                    Message::Join(join) => joins.push(*join),
                     Message::Pushed(entries) => {
                         *unpushed_looks = 0;
                         order.on_pushed(entries, now);
                     }
+                    Message::Room(events) => order.on_room(&events),
                     Message::Erase(id, reply) => {
                         order.erase(id, now);
                         erasing.push(reply);
@@ -141,6 +148,10 @@ impl Pass {
     }
 
     fn join(&mut self, join: Join, now: Millis) {
+        if let Some(end) = self.end_for(&join) {
+            let _ = join.reply.send(Err(end)); // it may have gone
+            return;
+        }
         self.idle_ticks = 0;
         let opening = self.order.borrow().resume(&join.start, join.recent);
         if let Some(opening) = opening {
@@ -149,6 +160,17 @@ impl Pass {
             self.ask_read();
             self.waiting.push(Waiting { join, reads_begun: self.reads_begun, since: now });
         }
+    }
+
+    fn end_for(&self, join: &Join) -> Option<End> {
+        self.order.borrow().room().end_for(join.user.as_ref(), ambient::unix_ms())
+    }
+
+    /// Whether the room may have changed unnoticed.
+    pub(super) fn doubts_room(&self) -> bool {
+        let mut doubts = false;
+        self.note(|order| doubts = order.doubts_room());
+        doubts
     }
 
     /// Takes what a read of the live log brought.
@@ -176,6 +198,10 @@ impl Pass {
     fn settle(&mut self, is_settled: impl Fn(&Waiting) -> bool) {
         let settled: Vec<_> = self.waiting.extract_if(.., |waiting| is_settled(waiting)).collect();
         for Waiting { join, .. } in settled {
+            if let Some(end) = self.end_for(&join) {
+                let _ = join.reply.send(Err(end)); // it may have gone
+                continue;
+            }
             let opening = self.order.borrow().resume_settled(&join.start, join.recent);
             self.answer(join.reply, opening);
         }
@@ -183,7 +209,7 @@ impl Pass {
 
     fn answer(&self, reply: oneshot::Sender<Joined>, opening: Opening) {
         // A viewer that has gone meanwhile leaves its seat.
-        let _ = reply.send((opening, Seat::new(self.crowd.clone())));
+        let _ = reply.send(Ok((opening, Seat::new(self.crowd.clone()))));
     }
 }
 
@@ -215,13 +241,13 @@ mod tests {
     fn join(pass: &mut Pass, epoch: u64, seq: u64) -> oneshot::Receiver<Joined> {
         let (reply, joined) = oneshot::channel();
         let cursor = Cursor::single(origin(), position(epoch, seq));
-        let join = Join { start: Start::After(Some(cursor)), recent: 0, reply };
-        pass.take(vec![Message::Join(join)], 0);
+        let join = Join { start: Start::After(Some(cursor)), recent: 0, user: None, reply };
+        pass.take(vec![Message::Join(Box::new(join))], 0);
         joined
     }
 
     fn status(joined: &mut oneshot::Receiver<Joined>) -> Option<Status> {
-        joined.try_recv().ok().map(|(opening, _)| opening.resume.status)
+        joined.try_recv().ok().map(|joined| joined.unwrap().0.resume.status)
     }
 
     #[test]

@@ -66,7 +66,7 @@ impl LiveLog for MemoryStore {
 
 impl MemoryStore {
     /// Runs `act` on the video, once its log has begun.
-    async fn with<T>(
+    pub(super) async fn with<T>(
         &self,
         id: &VideoId,
         act: impl FnOnce(&mut Video, u64) -> T,
@@ -111,7 +111,10 @@ impl MemoryStore {
         if is_late && !events.iter().all(|event| video.log.knows(event)) {
             return Err(LiveLogError::TooLate);
         }
-        let append = |event| video.log.append(&self.origin, event, now_ms);
+        let append = |event: Event| {
+            video.room.set(&event);
+            video.log.append(&self.origin, event, now_ms)
+        };
         let entries = events.into_iter().map(append).collect();
         self.trim(&mut video.log, now_ms);
         Ok(Appended { entries, subscribers: video.subscribers.iter().cloned().collect() })

@@ -1,9 +1,10 @@
 -- Gives events of one video their places.
---   KEYS[5] subs     SET   incarnations of gateways with viewers of the video
---   KEYS[6] changed  ZSET  video -> milliseconds of its last append, the bucket's last minute
+--   KEYS[6] subs     SET   incarnations of gateways with viewers of the video
+--   KEYS[7] changed  ZSET  video -> milliseconds of its last append, the bucket's last minute
 --   ARGV: replay_ttl ms, replay_max, dedup ms, video, until ms (0: none), then for each event
 --         id, payload, and what else: nothing, or the milliseconds of an id that is to be erased:
---         then payload, which has no content, takes the place of what is there
+--         then payload, which has no content, takes the place of what is there; and the slot
+--         that it sets, or nothing
 -- Answers {epoch, now, place of each event, members of subs}. An id that has a place gets it again;
 -- an `x` behind it says that what stood there was erased.
 -- After `until` nothing is appended if an id is unknown: it may be one that was forgotten.
@@ -17,7 +18,7 @@ local SPARE = 64 -- trimmed beyond what was added, so that a backlog shrinks wit
 
 local replay_ttl, replay_max = tonumber(ARGV[1]), tonumber(ARGV[2])
 local dedup, video, until_ms = tonumber(ARGV[3]), ARGV[4], tonumber(ARGV[5])
-local FIRST, STEP = 6, 3 -- where events begin in ARGV, and arguments of each
+local FIRST, STEP = 6, 4 -- where events begin in ARGV, and arguments of each
 local SLACK_MS = 5000 -- by which the clocks that made ids may differ from this one
 local FOUND_IN = 64 -- entries looked through at a time
 local now_us = server_us()
@@ -156,10 +157,10 @@ end
 
 -- The index grows by one video at a time, so that dropping up to eight keeps it bounded.
 local function note()
-  if redis.call('ZADD', KEYS[6], int(now), video) == 1 then
-    local past = redis.call('ZRANGEBYSCORE', KEYS[6], '-inf', int(now - KEPT_MS), 'LIMIT', 0, 8)
+  if redis.call('ZADD', KEYS[7], int(now), video) == 1 then
+    local past = redis.call('ZRANGEBYSCORE', KEYS[7], '-inf', int(now - KEPT_MS), 'LIMIT', 0, 8)
     if #past > 0 then
-      redis.call('ZREM', KEYS[6], unpack(past))
+      redis.call('ZREM', KEYS[7], unpack(past))
     end
   end
 end
@@ -178,8 +179,13 @@ if seq > log.seq then
   erase(erased, entries)
   local _, length = with_all('RPUSH', KEYS[2], entries)
   with_all('HSET', KEYS[3], fields)
+  for i = FIRST, #ARGV, STEP do
+    if ARGV[i + 3] ~= '' then
+      set_slot(ARGV[i + 3], ARGV[i], ARGV[i + 1])
+    end
+  end
   expire(begins, length == #entries)
   trim(length, #entries)
   note()
 end
-return {log.epoch, int(now), places, redis.call('SMEMBERS', KEYS[5])}
+return {log.epoch, int(now), places, redis.call('SMEMBERS', KEYS[6])}

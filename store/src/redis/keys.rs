@@ -14,8 +14,17 @@ pub(super) fn subs(video: &VideoId) -> String {
 }
 
 /// What `log.lua` takes, in its order.
-pub(super) fn log(video: &VideoId) -> [String; 4] {
-    ["meta", "log", "ids", "ids.old"].map(|what| of_video(what, video))
+pub(super) fn log(video: &VideoId) -> [String; 5] {
+    ["meta", "log", "ids", "ids.old", "room"].map(|what| of_video(what, video))
+}
+
+pub(super) fn room(video: &VideoId) -> String {
+    of_video("room", video)
+}
+
+/// Videos of a bucket whose rooms are wanted.
+pub(super) fn wanted(bucket: u16) -> String {
+    format!("{{ch:{bucket}}}:wanted")
 }
 
 /// The index of a bucket's changes.

@@ -90,14 +90,17 @@ impl LiveLog for RedisStore {
     }
 }
 
-/// Which of `videos` go into one script call each: some of one bucket.
-fn head_calls(videos: &[VideoId]) -> Vec<Vec<usize>> {
+/// Which of `videos` go into one script call each: some of one bucket, `len_max` at most.
+pub(super) fn by_bucket(videos: &[VideoId], len_max: usize) -> Vec<(u16, Vec<usize>)> {
     let mut buckets = BTreeMap::<u16, Vec<usize>>::new();
     for (at, video) in videos.iter().enumerate() {
         buckets.entry(bucket_of(video)).or_default().push(at);
     }
-    let calls = buckets.values().flat_map(|places| places.chunks(HEADS_PER_CALL));
-    calls.map(<[usize]>::to_vec).collect()
+    let calls = |(bucket, places): (&u16, &Vec<usize>)| {
+        let calls = places.chunks(len_max).map(|call| (*bucket, call.to_vec()));
+        calls.collect::<Vec<_>>()
+    };
+    buckets.iter().flat_map(calls).collect()
 }
 
 impl RedisStore {
@@ -122,7 +125,8 @@ impl RedisStore {
     /// What the script takes for an event: `erased_ms` if it is what is left of one.
     fn add_event(&self, command: &mut Cmd, event: &Event, erased_ms: &str) {
         let payload = wire::encode(&LoggedEvent::new(&self.origin, event));
-        command.arg(event.id.as_bytes()).arg(&payload[..]).arg(erased_ms);
+        let slot = event.slot().map(|slot| slot.to_string()).unwrap_or_default();
+        command.arg(event.id.as_bytes()).arg(&payload[..]).arg(erased_ms).arg(slot);
     }
 
     fn read_command(&self, video: &VideoId, from: From, limit: usize) -> Cmd {
@@ -139,15 +143,15 @@ impl RedisStore {
     /// Heads of those videos that have a log of this run of the server.
     async fn known_heads(&self, videos: &[VideoId]) -> Result<Vec<Option<Position>>, LiveLogError> {
         let mut heads = vec![None; videos.len()];
-        for trip in head_calls(videos).chunks(CALLS_PER_TRIP) {
+        for trip in by_bucket(videos, HEADS_PER_CALL).chunks(CALLS_PER_TRIP) {
             let mut commands = Pipeline::with_capacity(trip.len());
-            for call in trip {
+            for (_, call) in trip {
                 let metas: Vec<String> = call.iter().map(|at| keys::meta(&videos[*at])).collect();
                 let mut command = script::HEADS.call(&metas);
                 command.arg(self.replay_ttl_ms());
                 commands.add_command(command);
             }
-            for (call, answer) in trip.iter().zip(self.link.call(commands).await) {
+            for ((_, call), answer) in trip.iter().zip(self.link.call(commands).await) {
                 let known = answer.and_then(|answer| reply::heads(answer, call.len()));
                 let known = known.map_err(LiveLogError::Unavailable)?;
                 call.iter().zip(known).for_each(|(at, head)| heads[*at] = head);
@@ -174,7 +178,7 @@ impl RedisStore {
         Ok(())
     }
 
-    fn replay_ttl_ms(&self) -> u64 {
+    pub(super) fn replay_ttl_ms(&self) -> u64 {
         1_000 * self.retention.replay_ttl_s
     }
 }

@@ -1,10 +1,14 @@
--- Stands before append.lua and read.lua, after prelude.lua. Both are given a video's log as
+-- Stands before append.lua, read.lua and fill.lua, after prelude.lua. All are given a video's log as
 --   KEYS[1] meta     HASH  run, epoch, seq, rotated, last: whose log it is, its head, when ids
 --                          rotated, the stamp of the newest entry
 --   KEYS[2] log      LIST  entries seq - LLEN + 1 to seq: stamp, payload
 --   KEYS[3] ids      HASH  event id -> place: stamp, seq, `x` if it was erased
 --   KEYS[4] ids.old  HASH  the generation before
+--   KEYS[5] room     HASH  slot -> id of the event that set it (16 bytes), payload; `known` once all
+--                          slots are there
 -- A stamp is 13 digits of milliseconds, and 3 of how many came before in the same second (999 at most).
+
+local ROOM_TTL = 2 * 86400 -- seconds after the last change, or filling; then it is filled again
 
 local function server_us()
   local time = redis.call('TIME')
@@ -24,7 +28,7 @@ local function open(now_us)
   local epoch = int(math.max(now_us, (tonumber(meta[2]) or 0) + 1))
   local now = math.floor(now_us / 1000)
   redis.call('HSET', KEYS[1], 'run', run, 'epoch', epoch, 'seq', 0, 'rotated', int(now), 'last', '')
-  redis.call('UNLINK', KEYS[2], KEYS[3], KEYS[4])
+  redis.call('UNLINK', KEYS[2], KEYS[3], KEYS[4], KEYS[5])
   return {run = run, epoch = epoch, seq = 0, rotated = now, last = ''}
 end
 
@@ -50,3 +54,12 @@ local function drop_aged(oldest_ms, bound)
   end
 end
 
+
+-- Sets a slot of the room, unless a later event has set it.
+local function set_slot(slot, id, payload)
+  local now_there = redis.call('HGET', KEYS[5], slot)
+  if not now_there or string.sub(now_there, 1, 16) < id then
+    redis.call('HSET', KEYS[5], slot, id .. payload)
+    redis.call('EXPIRE', KEYS[5], ROOM_TTL)
+  end
+end

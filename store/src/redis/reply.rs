@@ -95,6 +95,29 @@ pub(super) fn heads(value: Value, count: usize) -> Result<Vec<Option<Position>>,
     if heads.len() == count { Ok(heads) } else { Err(format!("{} of {count} heads", heads.len())) }
 }
 
+/// Bytes of an event's id, which stands before its payload in a slot.
+const ID_LEN: usize = 16;
+
+/// `rooms.lua`'s answer for `count` videos.
+pub(super) fn rooms(value: Value, count: usize) -> Result<Vec<Option<Vec<Event>>>, String> {
+    let rooms: Vec<Vec<Vec<u8>>> = parse(value)?;
+    if rooms.len() != count {
+        return Err(format!("{} of {count} rooms", rooms.len()));
+    }
+    let room = |slots: Vec<Vec<u8>>| {
+        let events = slots.into_iter().filter(|slot| slot.len() > ID_LEN).map(slot_event);
+        events.collect::<Result<Vec<_>, _>>()
+    };
+    rooms.into_iter().map(|slots| (!slots.is_empty()).then(|| room(slots)).transpose()).collect()
+}
+
+fn slot_event(slot: Vec<u8>) -> Result<Event, String> {
+    let wrong = |why: &dyn std::fmt::Display| format!("a slot can't be read: {why}");
+    let payload = Bytes::from(slot).slice(ID_LEN..);
+    let logged: LoggedEvent = wire::decode(payload).map_err(|error| wrong(&error))?;
+    logged.into_event().map_err(|error| wrong(&error))
+}
+
 /// The videos in a bucket's index.
 pub(super) fn videos(value: Value) -> Result<Vec<VideoId>, String> {
     let videos: Vec<String> = parse(value)?;

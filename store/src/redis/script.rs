@@ -39,6 +39,17 @@ pub(super) static READ: LazyLock<Script> = LazyLock::new(|| {
 pub(super) static HEADS: LazyLock<Script> =
     LazyLock::new(|| Script::new(concat!(include_str!("prelude.lua"), include_str!("heads.lua"))));
 
+pub(super) static ROOMS: LazyLock<Script> =
+    LazyLock::new(|| Script::new(concat!(include_str!("prelude.lua"), include_str!("rooms.lua"))));
+
+pub(super) static FILL: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(concat!(
+        include_str!("prelude.lua"),
+        include_str!("log.lua"),
+        include_str!("fill.lua")
+    ))
+});
+
 pub(super) static REGISTER: LazyLock<Script> = LazyLock::new(|| {
     Script::new(concat!(include_str!("prelude.lua"), include_str!("register.lua")))
 });
@@ -53,7 +64,7 @@ pub(super) static SUBSCRIBE: LazyLock<Script> =
 pub(super) async fn load_all(
     connection: &mut impl redis::aio::ConnectionLike,
 ) -> redis::RedisResult<()> {
-    for script in [&APPEND, &READ, &HEADS, &REGISTER, &RENEW, &SUBSCRIBE] {
+    for script in [&APPEND, &READ, &HEADS, &ROOMS, &FILL, &REGISTER, &RENEW, &SUBSCRIBE] {
         script.0.load_async(connection).await?;
     }
     Ok(())

@@ -21,6 +21,7 @@ mod endpoint_store;
 mod live;
 
 mod live_log;
+mod live_rooms;
 
 mod memory;
 

@@ -10,9 +10,10 @@ use tokio_util::sync::DropGuard;
 
 use super::*;
 use crate::{
+    crowd::Seat,
     frame::Status,
     test_support::{around, entry, log::CountingLog, origin, position},
-    video::{Joined, order::Opening},
+    video::{Join, order::Opening},
 };
 
 /// An actor of a log that ends at `head`; it runs until the guard goes.
@@ -25,13 +26,14 @@ fn actor(head: Seq) -> (Arc<CountingLog>, VideoHandle, DropGuard) {
     (log, handle, stop.drop_guard())
 }
 
-async fn join_at(handle: &VideoHandle, start: Start) -> Joined {
+async fn join_at(handle: &VideoHandle, start: Start) -> (Opening, Seat) {
     let (reply, joined) = oneshot::channel();
-    handle.send(Message::Join(Join { start, recent: 200, reply })).await.unwrap();
-    joined.await.unwrap()
+    let join = Join { start, recent: 200, user: None, reply };
+    handle.send(Message::Join(Box::new(join))).await.unwrap();
+    joined.await.unwrap().unwrap()
 }
 
-async fn join(handle: &VideoHandle) -> Joined {
+async fn join(handle: &VideoHandle) -> (Opening, Seat) {
     join_at(handle, Start::Newest).await
 }
 

@@ -106,6 +106,7 @@ impl Order {
     pub(super) fn enter_epoch(&mut self, start: Position, now: Millis) {
         metrics::counter!("chorus_gateway_epochs_total").increment(1);
         let old = self.head;
+        self.doubts_room = true;
         self.past.push(old);
         if self.past.len() > PAST_EPOCHS_MAX {
             self.past.remove(0);
@@ -138,6 +139,7 @@ impl Order {
     fn skip(&mut self, to: Position) {
         if to > self.head {
             let from = std::mem::replace(&mut self.head, to);
+            self.doubts_room = true;
             self.tell_skipped(to.seq - from.seq, from, to);
         }
     }

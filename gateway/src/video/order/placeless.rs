@@ -30,9 +30,9 @@ const KNOWN_MS: Millis = 600_000;
 
 /// How many events all videos of a gateway may know in this way: some 80 bytes each.
 #[derive(Debug)]
-pub(crate) struct Room(AtomicUsize);
+pub(crate) struct Spares(AtomicUsize);
 
-impl Room {
+impl Spares {
     /// For so many.
     pub(crate) fn new(len: usize) -> Arc<Self> {
         Arc::new(Self(AtomicUsize::new(len)))
@@ -52,7 +52,7 @@ impl Room {
 pub(crate) struct Placeless {
     /// Of the byte log that they are in.
     life: u64,
-    room: Arc<Room>,
+    room: Arc<Spares>,
     /// Apart, for most videos never have any.
     any: Option<Box<Any>>,
 }
@@ -79,7 +79,7 @@ struct Any {
 
 impl Placeless {
     /// None so far, of a byte log with such a life.
-    pub(crate) fn new(life: u64, room: Arc<Room>) -> Self {
+    pub(crate) fn new(life: u64, room: Arc<Spares>) -> Self {
         Self { life, room, any: None }
     }
 
@@ -200,7 +200,7 @@ impl Placeless {
 }
 
 impl Any {
-    fn note(&mut self, room: &Room, id: EventId, since: u64) -> bool {
+    fn note(&mut self, room: &Spares, id: EventId, since: u64) -> bool {
         let has_room = room.take();
         if has_room && self.shown.insert(id, since).is_some() {
             room.give_back(1);
@@ -216,7 +216,7 @@ impl Any {
         }
     }
 
-    fn forget(&mut self, room: &Room, now: Millis) {
+    fn forget(&mut self, room: &Spares, now: Millis) {
         let quiet_for = |at: Millis| now.saturating_sub(at.max(self.away_at));
         while let Some((id, at)) = self.awaited.front().copied()
             && quiet_for(at) >= AWAITED_MS

@@ -9,7 +9,7 @@ use super::*;
 use crate::{
     byte_log::{Place, READ_LEN_MAX, Read},
     frame::{Resume, Status},
-    test_support::{LIFE, encoder, entry, order, origin, position, room},
+    test_support::{LIFE, encoder, entry, order, origin, position, spares},
 };
 
 mod away;

@@ -17,7 +17,7 @@ fn place(offset: u64, ordinal: u64) -> Place {
 }
 
 fn placeless() -> Placeless {
-    Placeless::new(7, Room::new(3))
+    Placeless::new(7, Spares::new(3))
 }
 
 /// As the event with this ordinal, of ten bytes each.

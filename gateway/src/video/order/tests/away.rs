@@ -161,7 +161,7 @@ fn who_has_seen_a_comment_is_not_told_that_it_is_skipped() {
 #[test]
 fn what_there_is_no_room_for_is_shown_in_its_place() {
     let empty = || LogPage { head: position(1, 0), first: 1, entries: vec![] };
-    let room = Room::new(2);
+    let room = Spares::new(2);
     let mut one = Order::new(encoder(), Placeless::new(LIFE, room.clone()), empty());
     let mut other = Order::new(encoder(), Placeless::new(LIFE, room), empty());
     pushed_without_place(&mut one, &[1, 2, 3], 0);
@@ -194,7 +194,7 @@ fn a_new_epoch_does_not_show_again_what_left_the_log() {
 }
 
 fn adrift() -> Order {
-    Order::adrift(encoder(), Placeless::new(LIFE, room()), 100_000)
+    Order::adrift(encoder(), Placeless::new(LIFE, spares()), 100_000)
 }
 
 /// Entries of epoch 1 that the log took at such times, in seconds.

@@ -1,0 +1,63 @@
+//! Why a stream ends for good, and who a viewer is as far as that matters.
+
+use bytes::{BufMut, Bytes, BytesMut};
+use common::ids::UserId;
+use tokio::time::Instant;
+
+/// Why a viewer is not to come back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    /// The video has ended.
+    Ended,
+    /// The viewer was banned.
+    Banned,
+    /// The viewer's token has run out.
+    Expired,
+}
+
+impl End {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Ended => "ended",
+            Self::Banned => "banned",
+            Self::Expired => "expired",
+        }
+    }
+
+    /// The stream's last event.
+    pub(crate) fn frame(self) -> Bytes {
+        metrics::counter!("chorus_gateway_ends_total", "why" => self.as_str()).increment(1);
+        let mut out = BytesMut::new();
+        out.put_slice(b"event: end\ndata: {\"reason\":\"");
+        out.put_slice(self.as_str().as_bytes());
+        out.put_slice(b"\"}\n\n");
+        out.freeze()
+    }
+}
+
+/// Whoever has shown who they are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Who {
+    pub(crate) user: UserId,
+    /// When what they have shown runs out; `None`: never.
+    pub(crate) until: Option<Instant>,
+}
+
+impl Who {
+    pub(crate) fn is_expired(&self, now: Instant) -> bool {
+        self.until.is_some_and(|until| until <= now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn golden_frames() {
+        let frames = [End::Ended, End::Banned, End::Expired].map(End::frame);
+        let golden = ["ended", "banned", "expired"]
+            .map(|reason| format!("event: end\ndata: {{\"reason\":\"{reason}\"}}\n\n"));
+        assert_eq!(frames, golden);
+    }
+}
