@@ -2,8 +2,8 @@
 //!
 //! In reading order: what things are called ([`ids`], [`comment`], [`event`], [`position`]), the
 //! contracts between the roles and their surroundings ([`comment_store`], [`live_log`],
-//! [`endpoint_store`], [`link`]), the bytes between processes ([`wire`], [`peer`]), and what every
-//! server needs ([`config`], [`auth`], [`client_address`], [`problem`], [`path`], [`serve`], [`tls`],
+//! [`endpoint_store`], [`limiter`], [`link`]), the bytes between processes ([`wire`], [`peer`]), and what every
+//! server needs ([`config`], [`auth`], [`client_address`], [`network`], [`problem`], [`path`], [`serve`], [`tls`],
 //! [`handover`], [`descriptors`], [`memory`], [`health`], [`ambient`], [`task`], [`outage`],
 //! [`telemetry`]).
 
@@ -21,6 +21,8 @@ pub mod live_log;
 
 pub mod endpoint_store;
 
+pub mod limiter;
+
 pub mod link;
 
 pub mod wire;
@@ -32,6 +34,8 @@ pub mod config;
 pub mod auth;
 
 pub mod client_address;
+
+pub mod network;
 
 pub mod problem;
 

@@ -6,11 +6,6 @@
 --   KEYS[4] ids.old  HASH  the generation before
 -- A stamp is 13 digits of milliseconds, and 3 of how many came before in the same second (999 at most).
 
-local function server_us()
-  local time = redis.call('TIME')
-  return tonumber(time[1]) * 1000000 + tonumber(time[2])
-end
-
 -- The log's run, epoch (text), seq, rotated and last. What another run of the server wrote may be older
 -- than what was handed out, so a new epoch takes its place; so does a log without `last`, which an
 -- earlier release wrote.
