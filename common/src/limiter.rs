@@ -91,8 +91,8 @@ impl fmt::Debug for Key {
 /// What fills at a rate and is emptied by asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bucket {
-    /// Which one. It keeps what was taken from it when it is asked for at another rate, but nobody
-    /// waits for longer than that rate's interval.
+    /// Which one, own or shared. It keeps what was taken from it when it is asked for at another rate,
+    /// but from that ask on nobody waits longer than that rate's interval.
     pub key: Key,
     /// How it fills.
     pub rate: Rate,

@@ -27,16 +27,16 @@ fn shows_nothing(c: char) -> bool {
         '\u{ad}' | '\u{61c}' | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}'
         | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
         | '\u{fe00}'..='\u{fe0f}' | '\u{e0000}'..='\u{e0fff}'
-        // Letters that are blank: of hangul, and a cell of braille.
-        | '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}' | '\u{2800}')
+        // Letters that are blank: of hangul (two more decompose to them), and a cell of braille.
+        | '\u{115f}' | '\u{1160}' | '\u{2800}')
 }
 
 /// Whether it is of the blocks of marks that go on letters of any script; all but the iota that
 /// Greek writes beside capitals.
 fn is_accent(c: char) -> bool {
     matches!(c,
-        '\u{300}'..='\u{344}' | '\u{346}'..='\u{36f}' | '\u{1ab0}'..='\u{1aff}' | '\u{1dc0}'..='\u{1dff}'
-        | '\u{20d0}'..='\u{20ff}' | '\u{fe20}'..='\u{fe2f}')
+        '\u{300}'..='\u{344}' | '\u{346}'..='\u{36f}' | '\u{1ab0}'..='\u{1aff}'
+        | '\u{1dc0}'..='\u{1dff}' | '\u{20d0}'..='\u{20ff}' | '\u{fe20}'..='\u{fe2f}')
 }
 
 #[cfg(test)]
@@ -73,7 +73,7 @@ mod tests {
 
     #[test]
     fn what_shows_nothing_is_empty() {
-        for text in ["", " \n", "\u{200b}\u{3164}", "\u{301}\u{302}", "\u{2800}"] {
+        for text in ["", " \n", "\u{200b}\u{3164}\u{ffa0}", "\u{301}\u{302}", "\u{2800}"] {
             assert_eq!(plain(text), "", "{text:?}");
         }
     }

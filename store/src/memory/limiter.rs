@@ -90,30 +90,42 @@ impl Locked<'_> {
         end_us.is_some_and(|end_us| end_us > now_us)
     }
 
-    /// When the bucket is full again: now, if it is full. Never later than a bucket of its rate can
-    /// be: what is left of another rate makes nobody wait longer.
-    fn full_at_us(&self, Bucket { key, rate }: &Bucket, now_us: u64) -> u64 {
+    /// When the bucket is full again: now, if it is full.
+    fn full_at_us(&mut self, bucket: &Bucket, now_us: u64) -> u64 {
+        let Bucket { key, rate } = bucket;
         let end_us = self.0.get(&shard_of(key)).and_then(|shard| shard.buckets.end_us(key));
         let latest_us = now_us + rate.interval_us() + rate.slack_us();
+        if end_us.is_some_and(|end_us| end_us > latest_us) {
+            // Left by another rate. Written down, or each ask would move it.
+            self.fill_at(bucket, latest_us, now_us);
+        }
         end_us.unwrap_or(now_us).clamp(now_us, latest_us)
     }
 
-    /// The one of these buckets that refuses longest, and for how long; `None` when none does.
-    fn longest_wait(&self, buckets: &[Bucket], now_us: u64) -> Option<(usize, u64)> {
-        let waits = buckets.iter().enumerate().map(|(nth, bucket)| {
+    fn fill_at(&mut self, bucket: &Bucket, full_at_us: u64, now_us: u64) {
+        if let Some(shard) = self.0.get_mut(&shard_of(&bucket.key)) {
+            shard.buckets.insert(bucket.key, full_at_us, now_us);
+        }
+    }
+
+    /// The one of these buckets that refuses longest, the first among equals, and for how long;
+    /// `None` when none does.
+    fn longest_wait(&mut self, buckets: &[Bucket], now_us: u64) -> Option<(usize, u64)> {
+        let mut longest = None;
+        for (nth, bucket) in buckets.iter().enumerate() {
             let admits_us = self.full_at_us(bucket, now_us).saturating_sub(bucket.rate.slack_us());
-            (nth, admits_us.saturating_sub(now_us))
-        });
-        // The first one among equals.
-        waits.filter(|(_, wait_us)| *wait_us > 0).rev().max_by_key(|(_, wait_us)| *wait_us)
+            let wait_us = admits_us.saturating_sub(now_us);
+            if wait_us > longest.map_or(0, |(_, longest_us)| longest_us) {
+                longest = Some((nth, wait_us));
+            }
+        }
+        longest
     }
 
     fn charge(&mut self, ask: &Ask, now_us: u64) {
         for bucket in ask.own.iter().chain(&ask.shared) {
             let full_at_us = self.full_at_us(bucket, now_us) + bucket.rate.interval_us();
-            if let Some(shard) = self.0.get_mut(&shard_of(&bucket.key)) {
-                shard.buckets.insert(bucket.key, full_at_us, now_us);
-            }
+            self.fill_at(bucket, full_at_us, now_us);
         }
         if let Some(token) = ask.token
             && let Some(shard) = self.0.get_mut(&shard_of(&token))

@@ -15,8 +15,12 @@ end
 local now, full, which, longest = server_us(), {}, 0, 0
 for i = 1, count do
   local interval, slack = tonumber(ARGV[2 * i + 1]), tonumber(ARGV[2 * i + 2])
-  -- Later than a bucket of its rate can be: left by another rate, or by a clock that was ahead.
-  local from = math.max(now, math.min(tonumber(values[i] or now), now + interval + slack))
+  local from, latest = math.max(now, tonumber(values[i] or now)), now + interval + slack
+  if from > latest then
+    -- Left by another rate, or by a clock that was ahead. Written down, or each ask would move it.
+    from = latest
+    fill_at(KEYS[i], from, now)
+  end
   local wait = from - slack - now
   if wait > longest then
     which, longest = i, wait
