@@ -99,11 +99,11 @@ pub(crate) async fn verdict(limiter: &dyn Limiter, ask: &Ask) -> Verdict {
 }
 
 async fn admits(connections: &Connections, ask: &Ask) -> bool {
-    verdict(&*connections[0], ask).await == Verdict::Admitted
+    connections[0].admit(ask).await.unwrap() == Verdict::Admitted
 }
 
 async fn refused(connections: &Connections, ask: &Ask) -> (usize, Duration) {
-    match verdict(&*connections[0], ask).await {
+    match connections[0].admit(ask).await.unwrap() {
         Verdict::Refused { nth, retry_after } => (nth, retry_after),
         Verdict::Admitted => panic!("admitted: {ask:?}"),
     }
@@ -139,7 +139,7 @@ async fn a_burst_and_then_one_per_interval(open: impl AsyncFn(Retention) -> Conn
     let began = Instant::now();
     let (mut count, mut waits) = (0, 0);
     while waits < 5 {
-        if let Verdict::Refused { retry_after, .. } = verdict(&*connections[0], &ask).await {
+        if let Verdict::Refused { retry_after, .. } = connections[0].admit(&ask).await.unwrap() {
             assert!(count >= 5 && !retry_after.is_zero() && retry_after <= INTERVAL);
             sleep(retry_after).await;
             assert!(admits(&connections, &ask).await, "after the wait that it told");
@@ -211,7 +211,7 @@ async fn a_token_is_charged_once(open: impl AsyncFn(Retention) -> Connections) {
     for shared in [vec![], vec![bucket(9, HOUR), bucket(9, HOUR)]] {
         let first = Ask { token: token(), ..ask(&[bucket(3, HOUR)], &shared) };
         for connection in connections.iter().chain(&connections) {
-            assert_eq!(verdict(&**connection, &first).await, Verdict::Admitted);
+            assert_eq!(connection.admit(&first).await, Ok(Verdict::Admitted));
         }
         let second = Ask { token: token(), ..first.clone() };
         assert!(admits(&connections, &second).await, "another token is another request");
@@ -330,7 +330,7 @@ async fn no_stretch_of_time_has_more_than_the_rate(open: impl AsyncFn(Retention)
 
 /// Between any two instants, those that were sent after the one and answered before the other are
 /// no more than the burst and one per interval.
-fn check_rate(admitted: &[(Instant, Instant)], burst: u128, interval: Duration) {
+pub(crate) fn check_rate(admitted: &[(Instant, Instant)], burst: u128, interval: Duration) {
     for (from, _) in admitted {
         for (_, to) in admitted.iter().filter(|(_, to)| to > from) {
             let within = admitted.iter().filter(|(sent, told)| sent >= from && told <= to).count();

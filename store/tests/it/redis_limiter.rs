@@ -1,10 +1,7 @@
 //! What only the limiter on Redis does: keys that expire, round trips, asks whose process died, and
 //! servers of a cluster that are away.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
 
 use common::{
     ids::UserId,
@@ -12,10 +9,10 @@ use common::{
 };
 use futures_util::future::join_all;
 use store::redis::RedisStore;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use crate::{
-    limiter::{ask, author, bucket, verdict},
+    limiter::{ask, author, bucket, check_rate, verdict},
     live::{AMPLE, redis_at},
     redis_cluster::Servers,
     redis_server::{RedisServer, eventually},
@@ -173,4 +170,34 @@ async fn what_one_server_was_charged_is_given_back_when_another_is_away() {
     let without = Ask { token: None, shared: vec![there], ..asked.clone() };
     assert_eq!(store.admit(&without).await, Ok(Verdict::Admitted), "both were given back");
     servers.signal(0, "-CONT");
+}
+
+/// A bucket fills while it is charged for an ask that is then refused: that much is not given back
+/// once more.
+#[tokio::test]
+#[ignore = "needs Redis: run deploy/dev/test"]
+async fn what_came_back_by_itself_is_not_given_back_again() {
+    let servers = Servers::start(0).await;
+    let store = redis_at(&servers.url(), AMPLE).await;
+    let (gone, author) = (bucket_at(&servers, 0, 5).await, author_at(&servers, 1).await);
+    let own = bucket(2, 2 * SECOND);
+    let refused = Ask { author, ..ask(&[own], &[gone]) };
+    let alone = Ask { shared: Vec::new(), ..refused.clone() };
+
+    servers.signal(0, "-STOP");
+    let (held, admitted) = tokio::join!(store.admit(&refused), async {
+        sleep(Duration::from_millis(400)).await;
+        let (began, mut admitted) = (Instant::now(), Vec::new());
+        while began.elapsed() < 3 * SECOND / 2 {
+            let sent = Instant::now();
+            if store.admit(&alone).await == Ok(Verdict::Admitted) {
+                admitted.push((sent, Instant::now()));
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+        admitted
+    });
+    servers.signal(0, "-CONT");
+    assert!(matches!(held, Err(LimiterError::Unavailable(_))), "{held:?}");
+    check_rate(&admitted, 2, SECOND);
 }
