@@ -44,6 +44,12 @@ impl EventId {
         self.in_version(7)
     }
 
+    /// Of a second event beside this one: the same id with 10 for its version.
+    #[must_use]
+    pub fn beside(self) -> Self {
+        self.in_version(10)
+    }
+
     fn in_version(self, version: u8) -> Self {
         let mut bytes = *self.as_bytes();
         bytes[6] = version << 4 | (bytes[6] & 0x0f);

@@ -1,11 +1,11 @@
 //! What every role of chorus shares, below all of them: it knows no other crate of ours.
 //!
-//! In reading order: what things are called ([`ids`], [`comment`], [`event`], [`room`], [`position`]), the
-//! contracts between the roles and their surroundings ([`comment_store`], [`room_store`],
-//! [`live_log`], [`live_rooms`], [`endpoint_store`], [`link`]), the bytes between processes ([`wire`],
-//! [`peer`]), and what every server needs ([`config`], [`auth`], [`client_address`], [`problem`],
-//! [`path`], [`serve`], [`tls`], [`handover`], [`descriptors`], [`memory`], [`health`], [`ambient`],
-//! [`task`], [`outage`], [`telemetry`]).
+//! In reading order: what things are called ([`ids`], [`comment`], [`event`], [`room`],
+//! [`position`]), the contracts between the roles and their surroundings ([`comment_store`],
+//! [`room_store`], [`live_log`], [`live_rooms`], [`endpoint_store`], [`limiter`], [`link`]), the bytes
+//! between processes ([`wire`], [`peer`]), and what every server needs ([`config`], [`auth`],
+//! [`client_address`], [`network`], [`problem`], [`path`], [`serve`], [`tls`], [`handover`],
+//! [`descriptors`], [`memory`], [`health`], [`ambient`], [`task`], [`outage`], [`telemetry`]).
 
 pub mod ids;
 
@@ -27,6 +27,8 @@ pub mod live_rooms;
 
 pub mod endpoint_store;
 
+pub mod limiter;
+
 pub mod link;
 
 pub mod wire;
@@ -38,6 +40,8 @@ pub mod config;
 pub mod auth;
 
 pub mod client_address;
+
+pub mod network;
 
 pub mod problem;
 

@@ -6,7 +6,7 @@ use axum::{
 };
 
 use crate::{
-    ids::{CommentId, VideoId},
+    ids::{CommentId, UserId, VideoId},
     problem::{Code, Problem},
 };
 
@@ -17,6 +17,10 @@ pub struct VideoPath(pub VideoId);
 /// `/v1/videos/{video}/comments/{id}`
 #[derive(Debug, Clone)]
 pub struct CommentPath(pub VideoId, pub CommentId);
+
+/// `/v1/videos/{video}/bans/{user}`
+#[derive(Debug, Clone)]
+pub struct UserPath(pub VideoId, pub UserId);
 
 impl<S: Send + Sync> FromRequestParts<S> for VideoPath {
     type Rejection = Problem;
@@ -36,5 +40,17 @@ impl<S: Send + Sync> FromRequestParts<S> for CommentPath {
         let both = path.ok().and_then(|Path((video, id))| video.parse().ok().zip(id.parse().ok()));
         let unknown = || Problem::new(Code::NotFound, "there is no such comment");
         both.map(|(video, id)| Self(video, id)).ok_or_else(unknown)
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for UserPath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let path = Path::<(String, String)>::from_request_parts(parts, state).await;
+        let both =
+            path.ok().and_then(|Path((video, user))| video.parse().ok().zip(user.parse().ok()));
+        let unknown = || Problem::new(Code::NotFound, "there is no such user");
+        both.map(|(video, user)| Self(video, user)).ok_or_else(unknown)
     }
 }

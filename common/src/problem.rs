@@ -33,6 +33,8 @@ pub enum Code {
     Invalid,
     /// The Idempotency-Key belongs to another request.
     KeyReused,
+    /// Too often; the same request may be repeated later.
+    Limited,
     /// Our fault.
     Internal,
     /// Nothing was done; the same request is safe to repeat.
@@ -57,6 +59,7 @@ impl Code {
             Self::KeyReused => {
                 (StatusCode::UNPROCESSABLE_ENTITY, "key-reused", "Idempotency-Key used before")
             }
+            Self::Limited => (StatusCode::TOO_MANY_REQUESTS, "limited", "Too many requests"),
             Self::Internal => {
                 (StatusCode::INTERNAL_SERVER_ERROR, "internal", "Internal server error")
             }
@@ -75,6 +78,7 @@ impl Code {
             StatusCode::METHOD_NOT_ALLOWED => Self::MethodNotAllowed,
             StatusCode::PAYLOAD_TOO_LARGE => Self::TooLarge,
             StatusCode::UNSUPPORTED_MEDIA_TYPE => Self::UnsupportedMediaType,
+            StatusCode::TOO_MANY_REQUESTS => Self::Limited,
             StatusCode::SERVICE_UNAVAILABLE => Self::Unavailable,
             status if status.is_client_error() => Self::Malformed,
             _ => Self::Internal,
@@ -119,6 +123,13 @@ impl Problem {
     pub fn unavailable(detail: impl Into<String>, retry_after_s: u32) -> Self {
         let retry_after_s = Some(retry_after_s);
         Self { retry_after_s, ..Self::new(Code::Unavailable, detail) }
+    }
+
+    /// 429 with `Retry-After`.
+    #[must_use]
+    pub fn limited(detail: impl Into<String>, retry_after_s: u32) -> Self {
+        let retry_after_s = Some(retry_after_s);
+        Self { retry_after_s, ..Self::new(Code::Limited, detail) }
     }
 
     /// Which refusal it is.

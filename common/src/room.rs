@@ -63,6 +63,13 @@ impl Event {
         Self { id: EventId::from_bytes(*action.as_bytes()), kind, data: Bytes::from(data) }
     }
 
+    /// The event that hides an author's comments, told beside the ban of the same action.
+    #[must_use]
+    pub fn of_hiding(action: ActionId, author: UserId) -> Self {
+        let event = Self::of_action(action, Kind::HIDE, &HideChange { author });
+        Self { id: event.id.beside(), ..event }
+    }
+
     /// The slot of the video's room that this sets, if it sets one. Of two events that set the same
     /// one, the one with the later id counts, whatever their order.
     #[must_use]
@@ -99,7 +106,8 @@ mod tests {
         let video = Event::of_action(action, Kind::VIDEO, &video);
         assert_eq!(video.data, r#"{"state":"ended"}"#);
         assert_eq!(video.slot(), Some(SlotName::Video));
-        let hide = Event::of_action(action, Kind::HIDE, &HideChange { author: user });
+        let hide = Event::of_hiding(action, user);
+        assert_ne!(hide.id, ban.id);
         assert_eq!((&hide.data[..], hide.slot()), (&br#"{"author":"u"}"#[..], None));
         assert_eq!(Event { data: Bytes::from_static(b"{}"), ..ban }.slot(), None);
     }

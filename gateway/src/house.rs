@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use common::{config, descriptors};
+use common::{config, descriptors, network::Network};
 use tokio::{
     sync::watch,
     time::{Instant, sleep},
@@ -19,7 +19,7 @@ use tokio::{
 pub(crate) use exits::Exits;
 use exits::{Closing, fraction};
 use memory::Memory;
-use neighbours::{Neighbours, Network};
+use neighbours::Neighbours;
 
 mod exits;
 mod memory;

@@ -1,7 +1,8 @@
 //! ingest: takes comments from commenters, stores them, and has a dispatcher announce them.
 //!
 //! In reading order: [`request`] is what a commenter may send, [`post`] the way from there to an
-//! answer ([`places`] who waits or is refused before), [`intake`] what happens to a comment on it,
+//! answer ([`places`] who waits or is refused before, [`limits`] how often one may post,
+//! [`plain_text`] what counts as the same text), [`intake`] what happens to a comment on it,
 //! [`announce`] the way to a dispatcher ([`budget`] how often, [`away`] what when none reaches the log, [`dispatchers`] who they are,
 //! [`standing`] whom to ask first, [`outbox`] the batches, [`window`] until when, [`vigil`] whether it stays), [`pending`] what
 //! is announced later, [`history`] what readers get; [`refusals`] is what all get when the store fails.
@@ -42,9 +43,11 @@ mod budget;
 mod dispatchers;
 mod history;
 mod intake;
+pub mod limits;
 mod outbox;
 mod pending;
 mod places;
+mod plain_text;
 mod post;
 mod refusals;
 mod request;

@@ -3,8 +3,9 @@
 //! Comments, the durable truth ([`CommentStore`](common::comment_store::CommentStore)):
 //! [`embedded`] on local disk, [`cql`] on ScyllaDB or Cassandra.
 //! What is live ([`LiveLog`](common::live_log::LiveLog) and
-//! [`EndpointStore`](common::endpoint_store::EndpointStore), each store being both): [`memory`]
-//! inside one process, [`redis`] between many. One behaviour suite per contract, in `tests/it`,
+//! [`EndpointStore`](common::endpoint_store::EndpointStore), each store being both), and how often
+//! somebody may post ([`Limiter`](common::limiter::Limiter)): [`memory`] inside one process,
+//! [`redis`] between many. One behaviour suite per contract, in `tests/it`,
 //! runs on all.
 
 pub mod cql;

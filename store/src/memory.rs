@@ -1,11 +1,14 @@
-//! Endpoint store and live log inside the process, for `chorus all` and for tests.
+//! Endpoint store, live log and limiter inside the process, for `chorus all` and for tests; the
+//! limiter also for processes that can't reach theirs.
 //!
 //! A slot per video holds its log and its subscribers under one lock, so that an append answers
 //! with both at one instant. Slots are found through 256 buckets, the live log's own.
 
 mod clock;
 mod endpoint_store;
+mod expiring;
 mod ids;
+mod limiter;
 mod live_log;
 mod live_rooms;
 mod video_log;
@@ -25,6 +28,8 @@ use common::{
     position::Origin,
 };
 use tokio::{sync::OnceCell, time};
+
+pub use limiter::MemoryLimiter;
 
 use self::{clock::Clock, endpoint_store::Gateway, live_rooms::Room, video_log::VideoLog};
 

@@ -1,5 +1,5 @@
-//! Endpoint store and live log in one Redis per data centre, by Lua scripts. It may be one server, one
-//! that sentinels name, or a cluster.
+//! Endpoint store, live log and limiter in one Redis per data centre, by Lua scripts. It may be one
+//! server, one that sentinels name, or a cluster.
 //!
 //! | key | type | holds |
 //! |---|---|---|
@@ -13,11 +13,15 @@
 //! | `{ch:gw}:all` | set | registered incarnations |
 //! | `{ch:gw}:lease:INC` | string | run of the server and address; expires unless renewed |
 //! | `{ch:gw}:videos:INC` | set | videos it subscribed to, so that they can be found when it died |
+//! | `{ch:u:A}:bucket:K` | string | when an author's bucket is full again |
+//! | `{ch:u:A}:token:K` | string | that a request was admitted, or when it was charged |
+//! | `{ch:b:K}` | string | when a bucket that authors share is full again |
 //!
-//! `B` is the video's bucket, 0 to 255. A script touches keys of one hash tag only, all of them
-//! passed in, so that a cluster can run it. A video's keys expire, a gateway's go with it, and the
-//! 256 indexes stay: nothing here needs to be kept, since gateways and the comment store hold what
-//! it takes to rebuild it.
+//! `B` is the video's bucket, 0 to 255; `A` and `K` are hashes. A script touches keys of one hash tag
+//! only, all of them passed in, so that a cluster can run it. A video's keys expire and so do
+//! buckets, a gateway's go with it, and the 256 indexes stay: nothing here needs to be kept, since
+//! gateways and the comment store hold what it takes to rebuild it, and a limiter that begins anew
+//! admits a burst too much.
 
 mod address;
 mod cluster;
@@ -25,6 +29,7 @@ mod connect_error;
 mod dial;
 mod endpoint_store;
 mod keys;
+mod limiter;
 mod link;
 mod live_log;
 mod live_rooms;
@@ -42,10 +47,11 @@ pub use connect_error::ConnectError;
 
 use self::link::Link;
 
-/// [`LiveLog`](common::live_log::LiveLog), [`LiveRooms`](common::live_rooms::LiveRooms) and
-/// [`EndpointStore`](common::endpoint_store::EndpointStore) on Redis 6.2 or later, or Valkey.
+/// [`LiveLog`](common::live_log::LiveLog), [`LiveRooms`](common::live_rooms::LiveRooms),
+/// [`EndpointStore`](common::endpoint_store::EndpointStore) and
+/// [`Limiter`](common::limiter::Limiter) on Redis 6.2 or later, or Valkey.
 pub struct RedisStore {
-    link: Link,
+    link: Arc<Link>,
     origin: Arc<Origin>,
     retention: Retention,
 }
@@ -73,6 +79,6 @@ impl RedisStore {
         origin: Arc<Origin>,
         retention: Retention,
     ) -> Result<Self, ConnectError> {
-        Ok(Self { link: Link::connect(url).await?, origin, retention })
+        Ok(Self { link: Arc::new(Link::connect(url).await?), origin, retention })
     }
 }

@@ -230,9 +230,8 @@ pub const KEYS: &[Key] = &[
         "limits.comments_per_user_per_minute",
         up_to(1_000_000),
         30,
-        "comments one author may post per minute; 0 = no limit",
-    )
-    .unbuilt(),
+        "comments one author may post per minute, all of them at once after a pause; 0 = no limit",
+    ),
     integer(
         "limits.reactions_per_user_per_minute",
         up_to(1_000_000),
@@ -245,8 +244,14 @@ pub const KEYS: &[Key] = &[
         up_to(1_000_000),
         0,
         "comments one video takes per second; 0 = no limit",
-    )
-    .unbuilt(),
+    ),
+    integer(
+        "limits.comments_per_address_per_minute",
+        up_to(1_000_000),
+        0,
+        "comments that may come per minute from one IPv4 address, or one IPv6 network of 64 bits; \
+         0 = no limit",
+    ),
     text(
         "videos.create",
         Kind::Choice(&["open", "registered"]),

@@ -194,6 +194,8 @@ pub struct Limits {
     pub reactions_per_user_per_minute: u64,
     /// Comments one video takes per second.
     pub comments_per_video_per_second: u64,
+    /// Comments that may come per minute from one address (IPv4) or network of 64 bits (IPv6).
+    pub comments_per_address_per_minute: u64,
 }
 
 /// `[videos]`: which videos exist.

@@ -64,8 +64,12 @@ fn every_key_of_the_interface_is_known_with_its_default() {
     let named: BTreeSet<_> = interface.iter().map(|(path, _)| path.as_str()).collect();
     let known: BTreeSet<_> = KEYS.iter().map(|key| key.path).collect();
     // "More are welcome": those that the interface leaves to us.
-    let ours =
-        ["gateway.max_connections_per_address", "gateway.stream_max_age_s", "trusted_proxies"];
+    let ours = [
+        "gateway.max_connections_per_address",
+        "gateway.stream_max_age_s",
+        "limits.comments_per_address_per_minute",
+        "trusted_proxies",
+    ];
     assert!(ours.iter().all(|path| !named.contains(path)));
     assert_eq!(named.union(&ours.into()).copied().collect::<BTreeSet<_>>(), known);
     for (path, default) in &interface {
@@ -131,7 +135,7 @@ fn mistakes_of_all_sources_come_at_once() {
     let given = Given {
         file: "[store]\nkind = 'x'\npth = 1\n",
         env: &[("CHORUS_LIVE__KINDS", "redis"), ("CHORUS_DC__NAME", "DC 1")],
-        flags: &[("live.dedup_s", "5"), ("limits.comments_per_user_per_minute", "3")],
+        flags: &[("live.dedup_s", "5"), ("limits.reactions_per_user_per_minute", "3")],
     };
     let told = given.mistakes(Role::All);
     let sources: Vec<_> = told.iter().filter_map(|line| line.split(": ").next()).collect();
@@ -141,7 +145,7 @@ fn mistakes_of_all_sources_come_at_once() {
         "env CHORUS_DC__NAME",
         "env CHORUS_LIVE__KINDS",
         "flag --live.dedup_s",
-        "flag --limits.comments_per_user_per_minute",
+        "flag --limits.reactions_per_user_per_minute",
     ];
     assert_eq!(sources, expected, "{told:#?}");
 }
@@ -209,7 +213,7 @@ fn values_that_do_not_go_together() {
         (Role::All, "listen = '127.0.0.1:0'\ninternal_listen = '127.0.0.1:0'"),
         (Role::All, "live.kind = 'redis'"),
         (Role::Dispatcher, "internal.secret = 'i'\nlive.kind = 'redis'\nlisten = ''"),
-        (Role::Tool, "listen = '0.0.0.0:8081'\nlimits.comments_per_user_per_minute = 5"),
+        (Role::Tool, "listen = '0.0.0.0:8081'\nlimits.reactions_per_user_per_minute = 5"),
         (Role::Ingest, &format!("{APART}store.kind = 'embedded'")),
     ] {
         assert_eq!(file(text).mistakes(role), [""; 0], "{role}: {text}");
@@ -219,8 +223,10 @@ fn values_that_do_not_go_together() {
 #[test]
 fn keys_that_are_not_built_take_their_default_or_nothing() {
     for (text, right) in [
-        ("limits.comments_per_user_per_minute = 31", "leave it at its default 30 or set it to 0"),
-        ("limits.comments_per_video_per_second = 1", "leave it at its default 0"),
+        (
+            "limits.reactions_per_user_per_minute = 601",
+            "leave it at its default 600 or set it to 0",
+        ),
         ("auth.jwks = 'keys.json'", "leave it at its default \"\""),
         ("videos.create = 'registered'", "leave it at its default \"open\""),
         ("dc.peers = ['http://h:1']", "leave it at its default []"),
@@ -230,7 +236,10 @@ fn keys_that_are_not_built_take_their_default_or_nothing() {
         assert_eq!(file(text).mistakes(Role::All), [line], "{text}");
     }
     for text in [
-        "limits.comments_per_user_per_minute = 30",
+        "limits.comments_per_user_per_minute = 31",
+        "limits.comments_per_video_per_second = 1",
+        "limits.comments_per_address_per_minute = 1",
+        "limits.reactions_per_user_per_minute = 600",
         "limits.reactions_per_user_per_minute = 0",
         "gateway.max_connections = 5",
         "gateway.drain_window_s = 0",

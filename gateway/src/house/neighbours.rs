@@ -1,24 +1,9 @@
 //! Streams counted by whom they come from.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 
+use common::network::Network;
 use dashmap::{DashMap, Entry};
-
-/// The bits of an IPv6 address that one customer of a provider is free to choose.
-const HOST_BITS: u32 = 64;
-
-/// An IPv4 address, or the network of an IPv6 address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Network(IpAddr);
-
-impl Network {
-    fn of(address: IpAddr) -> Self {
-        Self(match address.to_canonical() {
-            IpAddr::V6(six) => Ipv6Addr::from_bits(six.to_bits() >> HOST_BITS << HOST_BITS).into(),
-            four @ IpAddr::V4(_) => four,
-        })
-    }
-}
 
 /// How many streams each network has; those without any have no entry.
 pub(super) struct Neighbours {

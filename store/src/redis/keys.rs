@@ -1,6 +1,11 @@
 //! Names of keys; the table in [`super`] says what they hold.
 
-use common::{ids::VideoId, link::Incarnation, live_log::bucket_of};
+use common::{
+    ids::{UserId, VideoId},
+    limiter::Key,
+    link::Incarnation,
+    live_log::bucket_of,
+};
 
 /// Registered incarnations.
 pub(super) const GATEWAYS: &str = "{ch:gw}:all";
@@ -38,6 +43,26 @@ pub(super) fn lease(incarnation: &Incarnation) -> String {
 
 pub(super) fn videos(incarnation: &Incarnation) -> String {
     format!("{{ch:gw}}:videos:{}", incarnation.0)
+}
+
+/// A bucket of an author's own.
+pub(super) fn own_bucket(author: &UserId, bucket: &Key) -> String {
+    of_author(author, "bucket", bucket)
+}
+
+/// The mark of a token that was charged.
+pub(super) fn token(author: &UserId, token: &Key) -> String {
+    of_author(author, "token", token)
+}
+
+/// A bucket that several authors share.
+pub(super) fn shared_bucket(bucket: &Key) -> String {
+    format!("{{ch:b:{bucket}}}")
+}
+
+fn of_author(author: &UserId, what: &str, key: &Key) -> String {
+    let author = Key::of("author", &[author.as_str()]);
+    format!("{{ch:u:{author}}}:{what}:{key}")
 }
 
 fn of_video(what: &str, video: &VideoId) -> String {

@@ -10,11 +10,6 @@
 
 local ROOM_TTL = 2 * 86400 -- seconds after the last change, or filling; then it is filled again
 
-local function server_us()
-  local time = redis.call('TIME')
-  return tonumber(time[1]) * 1000000 + tonumber(time[2])
-end
-
 -- The log's run, epoch (text), seq, rotated and last. What another run of the server wrote may be older
 -- than what was handed out, so a new epoch takes its place; so does a log without `last`, which an
 -- earlier release wrote.

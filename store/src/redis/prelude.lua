@@ -1,8 +1,15 @@
--- Stands before each script that knows a log's head.
--- Numbers become text by int() alone: Lua's own conversion keeps 14 digits, an epoch has 16.
+-- Stands before each script that counts, or knows a log's head.
+-- Numbers become text by int() alone: Lua's own conversion keeps 14 digits, an epoch and a time in
+-- microseconds have 16.
 
 local function int(number)
   return string.format('%d', number)
+end
+
+-- The server's clock, microseconds since 1970.
+local function server_us()
+  local time = redis.call('TIME')
+  return tonumber(time[1]) * 1000000 + tonumber(time[2])
 end
 
 -- Which run of the server this is: another one at least from when it starts or becomes master. That is

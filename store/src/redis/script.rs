@@ -60,11 +60,29 @@ pub(super) static RENEW: LazyLock<Script> =
 pub(super) static SUBSCRIBE: LazyLock<Script> =
     LazyLock::new(|| Script::new(include_str!("subscribe.lua")));
 
+pub(super) static CHARGE: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(concat!(
+        include_str!("prelude.lua"),
+        include_str!("bucket.lua"),
+        include_str!("charge.lua")
+    ))
+});
+
+pub(super) static REFUND: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(concat!(
+        include_str!("prelude.lua"),
+        include_str!("bucket.lua"),
+        include_str!("refund.lua")
+    ))
+});
+
 /// Hands all scripts to the server.
 pub(super) async fn load_all(
     connection: &mut impl redis::aio::ConnectionLike,
 ) -> redis::RedisResult<()> {
-    for script in [&APPEND, &READ, &HEADS, &ROOMS, &FILL, &REGISTER, &RENEW, &SUBSCRIBE] {
+    let of_log = [&APPEND, &READ, &HEADS, &ROOMS, &FILL];
+    let others = [&REGISTER, &RENEW, &SUBSCRIBE, &CHARGE, &REFUND];
+    for script in of_log.into_iter().chain(others) {
         script.0.load_async(connection).await?;
     }
     Ok(())

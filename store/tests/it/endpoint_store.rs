@@ -18,7 +18,7 @@ trait Both: EndpointStore + LiveLog {}
 impl<S: EndpointStore + LiveLog> Both for S {}
 
 suite! {
-    Store;
+    Store, crate::live::memory, crate::live::redis_at;
     who_registers_lives,
     a_lease_that_ran_out_never_comes_back,
     a_renewed_lease_runs_on,

@@ -29,11 +29,10 @@ pub(crate) fn memory(retention: Retention) -> Arc<MemoryStore> {
     Arc::new(MemoryStore::new(origin(), retention))
 }
 
-/// On the server that `CHORUS_TEST_REDIS` names; what tests write there has random names.
-pub(crate) async fn redis(retention: Retention) -> Arc<RedisStore> {
-    let url = std::env::var("CHORUS_TEST_REDIS")
-        .expect("set CHORUS_TEST_REDIS, e.g. to what `deploy/dev/redis start` prints");
-    redis_at(&url, retention).await
+/// Of the server that `CHORUS_TEST_REDIS` names; what tests write there has random names.
+pub(crate) fn redis_url() -> String {
+    std::env::var("CHORUS_TEST_REDIS")
+        .expect("set CHORUS_TEST_REDIS, e.g. to what `deploy/dev/redis start` prints")
 }
 
 pub(crate) async fn redis_at(url: &str, retention: Retention) -> Arc<RedisStore> {
@@ -117,22 +116,22 @@ pub(crate) fn seqs(appended: &Appended) -> Vec<Seq> {
 }
 
 /// A contract's cases, each a function of this module's: in memory, on a Redis of one server, behind
-/// sentinels and on a cluster. They take what opens a `$contract`.
+/// sentinels and on a cluster. They take what opens a `$contract`, which is `$memory` in memory, and
+/// `$redis` at an address.
 macro_rules! suite {
-    ($contract:ty; $($case:ident,)*) => {
+    ($contract:ty, $memory:path, $redis:path; $($case:ident,)*) => {
         mod memory {
-            use crate::live;
             $(#[tokio::test(start_paused = true)]
             async fn $case() {
-                super::$case(async |retention| live::memory(retention) as _).await;
+                super::$case(async |retention| $memory(retention) as _).await;
             })*
         }
         mod redis {
-            use crate::live;
             $(#[tokio::test]
             #[ignore = "needs Redis: run deploy/dev/test"]
             async fn $case() {
-                super::$case(async |retention| live::redis(retention).await as _).await;
+                let url = crate::live::redis_url();
+                super::$case(async |retention| $redis(&url, retention).await as _).await;
             })*
         }
         mod sentinel {
@@ -152,8 +151,7 @@ macro_rules! suite {
             }
         }
         async fn all_of_it_at(url: &str) {
-            let open =
-                async |retention| $crate::live::redis_at(url, retention).await as $contract;
+            let open = async |retention| $redis(url, retention).await as $contract;
             $crate::live::run_all(vec![$(Box::pin($case(&open))),*]).await;
         }
     };

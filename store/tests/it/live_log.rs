@@ -14,7 +14,7 @@ use tokio::time::sleep;
 use crate::live::{self, AMPLE, append, event, event_with, events, seqs, suite, video};
 
 suite! {
-    Log;
+    Log, crate::live::memory, crate::live::redis_at;
     places_have_no_hole_and_keep_the_order,
     a_repeat_gets_its_place_again,
     entries_of_a_second_are_counted,

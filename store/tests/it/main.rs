@@ -18,6 +18,10 @@ mod embedded_store;
 
 mod endpoint_store;
 
+mod limiter;
+
+mod limiter_model;
+
 mod live;
 
 mod live_log;
@@ -30,6 +34,8 @@ mod memory_model;
 mod redis_cluster;
 
 mod redis_faults;
+
+mod redis_limiter;
 
 mod redis_sentinel;
 

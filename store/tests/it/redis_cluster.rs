@@ -64,11 +64,19 @@ impl Servers {
         redis_at(&self.url(), AMPLE).await
     }
 
-    /// The slot of a video's keys, and which server's it is.
-    async fn place(&self, video: &VideoId) -> (String, usize) {
-        let tag = format!("{{ch:{}}}", bucket_of(video));
-        let slot: u16 = self.0[0].run(&["CLUSTER", "KEYSLOT", &tag]).await;
+    /// The slot of a key, and which server's it is.
+    pub(crate) async fn place_of(&self, key: &str) -> (String, usize) {
+        let slot: u16 = self.0[0].run(&["CLUSTER", "KEYSLOT", key]).await;
         (slot.to_string(), usize::from(slot / 5_461).min(2))
+    }
+
+    /// Those of a video's keys.
+    async fn place(&self, video: &VideoId) -> (String, usize) {
+        self.place_of(&format!("{{ch:{}}}", bucket_of(video))).await
+    }
+
+    pub(crate) fn signal(&self, server: usize, signal: &str) {
+        self.0[server].signal(signal);
     }
 
     /// A video that this primary holds.

@@ -1,0 +1,113 @@
+//! How often somebody may post: asked of the limiter that all nodes share, and of one in this
+//! process while that one is away.
+
+mod attempt;
+
+#[cfg(test)]
+mod tests;
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use common::{
+    config,
+    limiter::{Ask, Limiter, LimiterError, Verdict},
+    outage::Outage,
+};
+use tokio::time::{Instant, timeout};
+
+pub use attempt::{Attempt, Limit};
+
+use attempt::Rates;
+
+/// Longest that a post waits for the shared limiter.
+const PATIENCE: Duration = Duration::from_millis(250);
+/// For so long after the shared limiter failed it is not asked again. Then the next ones try it.
+const AWAY: Duration = Duration::from_millis(500);
+
+/// The limits of posting. Nobody is kept from posting by a limiter that is away: then each node
+/// counts by itself and from nothing, so that with n of them an author may post up to n times as
+/// much.
+pub struct Limits {
+    rates: Rates,
+    shared: Arc<dyn Limiter>,
+    local: Arc<dyn Limiter>,
+    away_until: Mutex<Option<Instant>>,
+    outage: Outage,
+}
+
+/// Why somebody may not post now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limited {
+    /// What they have reached; the one with the longest wait.
+    pub limit: Limit,
+    /// Whole seconds after which they may, 1 at least: for `Retry-After`.
+    pub retry_after_s: u32,
+}
+
+impl Limits {
+    /// With the rates of `config`; `shared` is all nodes', `local` is this process's.
+    #[must_use]
+    pub fn new(config: &config::Limits, shared: Arc<dyn Limiter>, local: Arc<dyn Limiter>) -> Self {
+        let outage = Outage::new("limit posts together with other nodes");
+        let away_until = Mutex::new(None);
+        Self { rates: Rates::new(config), shared, local, away_until, outage }
+    }
+
+    /// Whether this attempt may go on; if so it is charged, once per Idempotency-Key.
+    ///
+    /// # Errors
+    /// When a limit is reached: nothing is charged.
+    pub async fn admit(&self, attempt: &Attempt<'_>) -> Result<(), Limited> {
+        let (ask, limits) = attempt.ask(&self.rates);
+        match self.verdict(&ask).await {
+            Verdict::Admitted => Ok(()),
+            Verdict::Refused { nth, retry_after } => {
+                let limit = limits.get(nth).copied().unwrap_or(Limit::Author);
+                metrics::counter!("chorus_ingest_limited_total", "limit" => limit.name())
+                    .increment(1);
+                Err(Limited { limit, retry_after_s: whole_seconds(retry_after) })
+            }
+        }
+    }
+
+    async fn verdict(&self, ask: &Ask) -> Verdict {
+        if !self.is_away()
+            && let Some(verdict) = self.shared_verdict(ask).await
+        {
+            return verdict;
+        }
+        metrics::counter!("chorus_ingest_limited_locally_total").increment(1);
+        // One in the same process has no reason to fail.
+        self.local.admit(ask).await.unwrap_or(Verdict::Admitted)
+    }
+
+    async fn shared_verdict(&self, ask: &Ask) -> Option<Verdict> {
+        let asked = timeout(PATIENCE, self.shared.admit(ask))
+            .await
+            .unwrap_or_else(|_| Err(LimiterError::Unavailable("no verdict in time".to_owned())));
+        // That concerns this ask alone: the limiter has answered.
+        if asked != Err(LimiterError::Undecided) {
+            self.note(&asked);
+        }
+        asked.ok()
+    }
+
+    fn note(&self, asked: &Result<Verdict, LimiterError>) {
+        let until = asked.is_err().then(|| Instant::now() + AWAY);
+        *self.away_until.lock().unwrap_or_else(PoisonError::into_inner) = until;
+        self.outage.note(asked);
+    }
+
+    fn is_away(&self) -> bool {
+        let until = self.away_until.lock().unwrap_or_else(PoisonError::into_inner);
+        until.is_some_and(|until| Instant::now() < until)
+    }
+}
+
+/// Rounded up: who waits so long is not too early.
+fn whole_seconds(wait: Duration) -> u32 {
+    u32::try_from(wait.as_micros().div_ceil(1_000_000)).unwrap_or(u32::MAX).max(1)
+}
