@@ -18,7 +18,7 @@ impl<T: LiveLog + LiveRooms> Rooms for T {}
 type Store = Arc<dyn Rooms>;
 
 suite! {
-    Store;
+    Store, crate::live::memory, crate::live::redis_at;
     a_room_is_wanted_until_it_is_filled,
     what_is_appended_sets_its_slot,
     the_later_event_counts_whatever_the_order,
