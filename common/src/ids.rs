@@ -104,85 +104,103 @@ impl IdempotencyKey {
     }
 }
 
-/// A comment: UUIDv7, so that ids sort by the time of posting.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct CommentId(Uuid);
+macro_rules! uuid_v7 {
+    ($(#[$doc:meta])* $name:ident, $what:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(Uuid);
 
-impl CommentId {
-    /// A new id for now; ids made by one process never go back.
-    #[must_use]
-    pub fn now() -> Self {
-        Self(ambient::uuid_v7())
-    }
+        impl $name {
+            /// A new id for now; ids made by one process never go back.
+            #[must_use]
+            pub fn now() -> Self {
+                Self(ambient::uuid_v7())
+            }
 
-    /// The time inside the id, in milliseconds since 1970.
-    #[must_use]
-    pub fn unix_ms(self) -> u64 {
-        u64::try_from(self.0.as_u128() >> 80).unwrap_or(u64::MAX)
-    }
+            /// The time inside the id, in milliseconds since 1970.
+            #[must_use]
+            pub fn unix_ms(self) -> u64 {
+                u64::try_from(self.0.as_u128() >> 80).unwrap_or(u64::MAX)
+            }
 
-    /// The 16 bytes, big-endian: their order is the ids' order.
-    #[must_use]
-    pub fn as_bytes(&self) -> &[u8; 16] {
-        self.0.as_bytes()
-    }
+            /// The 16 bytes, big-endian: their order is the ids' order.
+            #[must_use]
+            pub fn as_bytes(&self) -> &[u8; 16] {
+                self.0.as_bytes()
+            }
 
-    /// The same id as the `uuid` crate's type.
-    #[must_use]
-    pub fn as_uuid(self) -> Uuid {
-        self.0
-    }
+            /// The same id as the `uuid` crate's type.
+            #[must_use]
+            pub fn as_uuid(self) -> Uuid {
+                self.0
+            }
+        }
+
+        impl TryFrom<Uuid> for $name {
+            type Error = InvalidId;
+
+            fn try_from(uuid: Uuid) -> Result<Self, InvalidId> {
+                let rfc = uuid.get_variant() == uuid::Variant::RFC4122;
+                let is_v7 = uuid.get_version_num() == 7 && rfc;
+                is_v7.then_some(Self(uuid)).ok_or(InvalidId {
+                    what: $what,
+                    expected: "a UUIDv7 in lower case, such as 0190163d-8694-739b-aea5-966c26f8ad91",
+                })
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = InvalidId;
+
+            fn from_str(text: &str) -> Result<Self, InvalidId> {
+                // The uuid crate also takes upper case, braces and bare hex; we hand out one form.
+                let one_form = text.len() == 36 && !text.bytes().any(|b| b.is_ascii_uppercase());
+                let uuid = if one_form { Uuid::try_parse(text).ok() } else { None };
+                Self::try_from(uuid.unwrap_or(Uuid::nil()))
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = InvalidId;
+
+            fn try_from(text: String) -> Result<Self, InvalidId> {
+                text.parse()
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(id: $name) -> String {
+                id.to_string()
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.as_hyphenated().fmt(out)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(self, out)
+            }
+        }
+    };
 }
 
-impl TryFrom<Uuid> for CommentId {
-    type Error = InvalidId;
+uuid_v7!(
+    /// A comment: UUIDv7, so that ids sort by the time of posting.
+    CommentId,
+    "a comment id"
+);
 
-    fn try_from(uuid: Uuid) -> Result<Self, InvalidId> {
-        let is_v7 = uuid.get_version_num() == 7 && uuid.get_variant() == uuid::Variant::RFC4122;
-        is_v7.then_some(Self(uuid)).ok_or(InvalidId {
-            what: "a comment id",
-            expected: "a UUIDv7 in lower case, such as 0190163d-8694-739b-aea5-966c26f8ad91",
-        })
-    }
-}
-
-impl FromStr for CommentId {
-    type Err = InvalidId;
-
-    fn from_str(text: &str) -> Result<Self, InvalidId> {
-        // The uuid crate also takes upper case, braces and bare hex; we hand out one form only.
-        let one_form = text.len() == 36 && !text.bytes().any(|b| b.is_ascii_uppercase());
-        let uuid = if one_form { Uuid::try_parse(text).ok() } else { None };
-        Self::try_from(uuid.unwrap_or(Uuid::nil()))
-    }
-}
-
-impl TryFrom<String> for CommentId {
-    type Error = InvalidId;
-
-    fn try_from(text: String) -> Result<Self, InvalidId> {
-        text.parse()
-    }
-}
-
-impl From<CommentId> for String {
-    fn from(id: CommentId) -> String {
-        id.to_string()
-    }
-}
-
-impl fmt::Display for CommentId {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.as_hyphenated().fmt(out)
-    }
-}
-
-impl fmt::Debug for CommentId {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, out)
-    }
-}
+uuid_v7!(
+    /// Something that a moderator, a producer or a viewer did to a room: UUIDv7, so that it also
+    /// says when, and which of two was later.
+    ActionId,
+    "an action id"
+);
 
 #[cfg(test)]
 mod tests {
@@ -208,12 +226,14 @@ mod tests {
     }
 
     #[test]
-    fn comment_ids_sort_by_time_and_have_one_form() {
+    fn ids_sort_by_time_and_have_one_form() {
         let (first, second) = (CommentId::now(), CommentId::now());
         assert!(first < second && first.to_string() < second.to_string());
         assert_eq!(first.to_string().parse(), Ok(first));
         assert!(first.to_string().to_uppercase().parse::<CommentId>().is_err());
         assert!("6fa459ea-ee8a-4ca4-894e-db77e160355e".parse::<CommentId>().is_err(), "a UUIDv4");
+        let told = "action".parse::<ActionId>().unwrap_err().to_string();
+        assert!(told.starts_with("not an action id: expected a UUIDv7"), "{told}");
     }
 
     proptest::proptest! {

@@ -1,11 +1,11 @@
 //! What every role of chorus shares, below all of them: it knows no other crate of ours.
 //!
 //! In reading order: what things are called ([`ids`], [`comment`], [`event`], [`position`]), the
-//! contracts between the roles and their surroundings ([`comment_store`], [`live_log`],
-//! [`endpoint_store`], [`link`]), the bytes between processes ([`wire`], [`peer`]), and what every
-//! server needs ([`config`], [`auth`], [`client_address`], [`problem`], [`path`], [`serve`], [`tls`],
-//! [`handover`], [`descriptors`], [`memory`], [`health`], [`ambient`], [`task`], [`outage`],
-//! [`telemetry`]).
+//! contracts between the roles and their surroundings ([`comment_store`], [`room_store`],
+//! [`live_log`], [`endpoint_store`], [`link`]), the bytes between processes ([`wire`], [`peer`]),
+//! and what every server needs ([`config`], [`auth`], [`client_address`], [`problem`], [`path`],
+//! [`serve`], [`tls`], [`handover`], [`descriptors`], [`memory`], [`health`], [`ambient`], [`task`],
+//! [`outage`], [`telemetry`]).
 
 pub mod ids;
 
@@ -16,6 +16,8 @@ pub mod event;
 pub mod position;
 
 pub mod comment_store;
+
+pub mod room_store;
 
 pub mod live_log;
 
