@@ -1,10 +1,11 @@
 //! The durable truth about comments: contract [`CommentStore`].
 
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     comment::Comment,
-    ids::{CommentId, IdempotencyKey, UserId, VideoId},
+    ids::{ActionId, CommentId, IdempotencyKey, UserId, VideoId},
 };
 
 /// Why the store could not do it.
@@ -30,6 +31,37 @@ pub enum Page {
     After(CommentId),
 }
 
+/// What stands under a comment's id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stored {
+    /// The comment.
+    Comment(Comment),
+    /// It was deleted; what it said is gone.
+    Deleted(Deletion),
+}
+
+impl Stored {
+    /// The comment, unless it was deleted.
+    #[must_use]
+    pub fn into_comment(self) -> Option<Comment> {
+        match self {
+            Self::Comment(comment) => Some(comment),
+            Self::Deleted(_) => None,
+        }
+    }
+}
+
+/// That a comment was deleted. Its JSON is `{"author","by","action"}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deletion {
+    /// Who wrote the comment.
+    pub author: UserId,
+    /// Who deleted it.
+    pub by: UserId,
+    /// Identity and time of the deletion.
+    pub action: ActionId,
+}
+
 /// What an Idempotency-Key stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Claim {
@@ -52,13 +84,26 @@ pub struct Pending {
 /// and durable when the call returns: one process or node may die right after.
 #[async_trait]
 pub trait CommentStore: Send + Sync + 'static {
-    /// Stores the comment. Writing the same comment again changes nothing.
+    /// Stores the comment. Writing the same comment again changes nothing, and one that was deleted
+    /// stays so, whichever of the two writes comes first and whatever clocks say.
     async fn put(&self, comment: &Comment) -> Result<(), StoreError>;
 
-    /// One comment, or `None` when it is unknown.
-    async fn get(&self, video: &VideoId, id: CommentId) -> Result<Option<Comment>, StoreError>;
+    /// What stands under the id, or `None` when it is unknown.
+    async fn get(&self, video: &VideoId, id: CommentId) -> Result<Option<Stored>, StoreError>;
 
-    /// At most `limit` comments of the page, in the page's order.
+    /// Deletes the comment, also before it is stored: nothing that is read has its text any more,
+    /// and no [`put`](Self::put) brings it back. The first deletion stays in force; of several at
+    /// once any may be it, and all stores settle on the same one.
+    async fn delete(
+        &self,
+        video: &VideoId,
+        id: CommentId,
+        deletion: &Deletion,
+    ) -> Result<(), StoreError>;
+
+    /// The comments of the page, in the page's order: `limit` of them unless it is the last page,
+    /// however many deleted ones lie between. Passing over those takes time, and who meets
+    /// hundreds of thousands in a row may be told [`StoreError::Unavailable`].
     async fn list(
         &self,
         video: &VideoId,
@@ -74,6 +119,13 @@ pub trait CommentStore: Send + Sync + 'static {
         key: &IdempotencyKey,
         claim: Claim,
     ) -> Result<Claim, StoreError>;
+
+    /// What the key of `author` stands for, without claiming it.
+    async fn claimed(
+        &self,
+        author: &UserId,
+        key: &IdempotencyKey,
+    ) -> Result<Option<Claim>, StoreError>;
 
     /// Puts on record that the comment waits for live delivery.
     async fn add_pending(&self, pending: &Pending) -> Result<(), StoreError>;

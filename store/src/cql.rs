@@ -1,18 +1,25 @@
-//! The comment store on ScyllaDB or Apache Cassandra, over CQL: [`CqlStore`].
+//! The store of comments and rooms on ScyllaDB or Apache Cassandra, over CQL: [`CqlStore`].
 //!
-//! Rows are inserted and never changed, at LOCAL_QUORUM: with three replicas one may be dead.
-//! Every plain statement is idempotent, so the driver tries another node when one fails. Only the
-//! claims are lightweight transactions, on a table of their own.
+//! All is written and read at LOCAL_QUORUM: with three replicas one may be dead. Every plain
+//! statement is idempotent, so the driver tries another node when one fails; where two writes meet,
+//! their timestamps, made of ids, say which stays. Only the claims are lightweight transactions, on
+//! a table of their own.
 
 mod bucket;
 mod claims;
 mod comments;
 mod connect;
 mod link;
+mod notes;
 mod options;
+mod pages;
 mod pending;
+mod rooms;
+mod row;
 mod schema;
 mod settled;
+mod slots;
+mod stamp;
 mod tables;
 
 use std::time::Duration;
@@ -20,7 +27,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use common::{
     comment::Comment,
-    comment_store::{Claim, CommentStore, Page, Pending, StoreError},
+    comment_store::{Claim, CommentStore, Deletion, Page, Pending, StoreError, Stored},
     config::Store,
     ids::{CommentId, IdempotencyKey, UserId, VideoId},
 };
@@ -31,22 +38,26 @@ use claims::Claims;
 use comments::Comments;
 pub use connect::ConnectError;
 use link::{Kind, Link, Query, REQUEST_PATIENCE};
+use notes::Notes;
 use pending::PendingRecords;
 pub use schema::Migrated;
 use settled::SettledMarks;
+use slots::Slots;
 
 /// Longest that a page may take, which is several requests one after the other.
 const LIST_PATIENCE: Duration = Duration::from_secs(2 * REQUEST_PATIENCE.as_secs());
 /// Longest wait for a sign of life.
 const PING_PATIENCE: Duration = Duration::from_millis(500);
 
-/// Comments in a CQL keyspace that [`migrate`] has made.
+/// Comments and rooms in a CQL keyspace that [`migrate`] has made.
 pub struct CqlStore {
     link: Link,
     comments: Comments,
     claims: Claims,
     pending: PendingRecords,
     settled: SettledMarks,
+    slots: Slots,
+    notes: Notes,
     ping: Query,
 }
 
@@ -76,9 +87,11 @@ impl CqlStore {
         let claims = Claims::prepare(&link).await?;
         let pending = PendingRecords::prepare(&link).await?;
         let settled = SettledMarks::prepare(&link).await?;
+        let (slots, notes) = (Slots::prepare(&link).await?, Notes::prepare(&link).await?);
         let ping = "SELECT key FROM system.local WHERE key = 'local'";
         let [ping] = link.prepare([("ping", Kind::Read, ping)]).await?;
-        Ok(Self { link, comments, claims, pending, settled, ping: ping.within(PING_PATIENCE) })
+        let ping = ping.within(PING_PATIENCE);
+        Ok(Self { link, comments, claims, pending, settled, slots, notes, ping })
     }
 }
 
@@ -88,8 +101,17 @@ impl CommentStore for CqlStore {
         self.comments.put(&self.link, comment).await
     }
 
-    async fn get(&self, video: &VideoId, id: CommentId) -> Result<Option<Comment>, StoreError> {
+    async fn get(&self, video: &VideoId, id: CommentId) -> Result<Option<Stored>, StoreError> {
         self.comments.get(&self.link, video, id).await
+    }
+
+    async fn delete(
+        &self,
+        video: &VideoId,
+        id: CommentId,
+        deletion: &Deletion,
+    ) -> Result<(), StoreError> {
+        self.comments.delete(&self.link, video, id, deletion).await
     }
 
     async fn list(
@@ -110,6 +132,14 @@ impl CommentStore for CqlStore {
         claim: Claim,
     ) -> Result<Claim, StoreError> {
         self.claims.claim(&self.link, author, key, claim).await
+    }
+
+    async fn claimed(
+        &self,
+        author: &UserId,
+        key: &IdempotencyKey,
+    ) -> Result<Option<Claim>, StoreError> {
+        self.claims.find(&self.link, author, key).await
     }
 
     async fn add_pending(&self, pending: &Pending) -> Result<(), StoreError> {

@@ -1,4 +1,4 @@
-//! The comment store on the local disk, inside the process: [`EmbeddedStore`].
+//! The store of comments and rooms on the local disk, inside the process: [`EmbeddedStore`].
 //!
 //! Tables of the fjall engine (log-structured merge trees behind one journal), written by one
 //! thread that commits in groups, with an own checksum per record. The engine drops a damaged part
@@ -12,15 +12,20 @@ mod check;
 mod damage;
 mod expiry;
 mod group_commit;
+mod half_made;
 mod journal;
 mod lock;
 mod manifest;
 mod open_error;
+mod reads;
 mod rebuild;
 mod record;
 mod repair;
+mod room_record;
+mod rooms;
 mod salvage;
 mod sections;
+mod staging;
 mod swap;
 mod table_file;
 mod tables;
@@ -30,7 +35,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use common::{
     comment::Comment,
-    comment_store::{Claim, CommentStore, Page, Pending, StoreError},
+    comment_store::{Claim, CommentStore, Deletion, Page, Pending, StoreError, Stored},
     ids::{CommentId, IdempotencyKey, UserId, VideoId},
 };
 use tokio::{sync::Semaphore, task::spawn_blocking, time::timeout};
@@ -40,7 +45,6 @@ pub use damage::Damage;
 use group_commit::GroupCommit;
 use journal::{Journal, Write};
 pub use open_error::OpenError;
-use record::Flaw;
 pub use repair::{Report, check, repair};
 pub use salvage::Lost;
 use tables::Tables;
@@ -51,7 +55,7 @@ const READS_MAX: usize = 32;
 /// Longest wait for a turn to read.
 const READ_PATIENCE: Duration = Duration::from_secs(2);
 
-/// Comments in a directory of the local disk. One process per directory. Every write is on the
+/// Comments and rooms in a directory of the local disk. One process per directory. Every write is on the
 /// disk, fsynced, when the call returns; only a settled mark may still be on its way there.
 pub struct EmbeddedStore {
     commit: GroupCommit<Journal>,
@@ -113,13 +117,20 @@ impl CommentStore for EmbeddedStore {
         self.commit.write(Write::Comment { key, value }).await.map(drop)
     }
 
-    async fn get(&self, video: &VideoId, id: CommentId) -> Result<Option<Comment>, StoreError> {
+    async fn get(&self, video: &VideoId, id: CommentId) -> Result<Option<Stored>, StoreError> {
         let key = record::comment_key(video, id);
-        self.read(move |tables| {
-            let value = tables.comments.get(&key).map_err(|why| unread("comment", &key, why))?;
-            value.map(|value| parse_comment(&key, &value)).transpose()
-        })
-        .await
+        self.read(move |tables| reads::stored(tables, &key)).await
+    }
+
+    async fn delete(
+        &self,
+        video: &VideoId,
+        id: CommentId,
+        deletion: &Deletion,
+    ) -> Result<(), StoreError> {
+        let key = record::comment_key(video, id);
+        let value = record::seal(&key, &record::deletion_payload(deletion));
+        self.commit.write(Write::Delete { key, value }).await.map(drop)
     }
 
     async fn list(
@@ -129,7 +140,7 @@ impl CommentStore for EmbeddedStore {
         limit: usize,
     ) -> Result<Vec<Comment>, StoreError> {
         let video = video.clone();
-        self.read(move |tables| list(tables, &video, page, limit)).await
+        self.read(move |tables| reads::page(tables, &video, page, limit)).await
     }
 
     async fn claim(
@@ -143,21 +154,27 @@ impl CommentStore for EmbeddedStore {
         Ok(in_force.unwrap_or(claim))
     }
 
+    async fn claimed(
+        &self,
+        author: &UserId,
+        key: &IdempotencyKey,
+    ) -> Result<Option<Claim>, StoreError> {
+        let key = record::claim_key(author, key);
+        self.read(move |tables| reads::claim_in_force(tables, &key)).await
+    }
+
     async fn add_pending(&self, pending: &Pending) -> Result<(), StoreError> {
         let key = record::pending_key(pending);
         self.commit.write(Write::AddPending { key }).await.map(drop)
     }
 
     async fn pending(&self, older_than_ms: u64, limit: usize) -> Result<Vec<Pending>, StoreError> {
-        self.read(move |tables| pending(tables, older_than_ms, limit)).await
+        self.read(move |tables| reads::pending(tables, older_than_ms, limit)).await
     }
 
     async fn is_pending(&self, pending: &Pending) -> Result<bool, StoreError> {
         let key = record::pending_key(pending);
-        self.read(move |tables| {
-            tables.pending.contains_key(&key).map_err(|why| unread("pending record", &key, why))
-        })
-        .await
+        self.read(move |tables| reads::has(&tables.pending, "pending record", &key)).await
     }
 
     async fn remove_pending(&self, pending: &Pending) -> Result<(), StoreError> {
@@ -172,75 +189,10 @@ impl CommentStore for EmbeddedStore {
 
     async fn is_settled(&self, video: &VideoId, comment: CommentId) -> Result<bool, StoreError> {
         let key = record::comment_key(video, comment);
-        self.read(move |tables| {
-            tables.settled.contains_key(&key).map_err(|why| unread("settled mark", &key, why))
-        })
-        .await
+        self.read(move |tables| reads::has(&tables.settled, "settled mark", &key)).await
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
         self.commit.write(Write::Nothing).await.map(drop)
-    }
-}
-
-fn list(
-    tables: &Tables,
-    video: &VideoId,
-    page: Page,
-    limit: usize,
-) -> Result<Vec<Comment>, StoreError> {
-    let prefix = record::video_prefix(video);
-    let at = |id| record::comment_key(video, id);
-    // One past the last key: ids are 16 bytes, so nothing of this video sorts behind 17.
-    let end = [prefix.as_slice(), &[0xff; 17]].concat();
-    let newest_first = |to| tables.comments.range(prefix.clone()..to).rev().take(limit);
-    let parse = |entry: fjall::Guard| {
-        let (key, value) = entry.into_inner().map_err(|why| unread("comments of", &prefix, why))?;
-        parse_comment(&key, &value)
-    };
-    match page {
-        Page::Newest => newest_first(end).map(parse).collect(),
-        Page::Before(id) => newest_first(at(id)).map(parse).collect(),
-        Page::After(id) => {
-            // The first key behind the id's own.
-            let from = [at(id).as_slice(), &[0]].concat();
-            tables.comments.range(from..end).take(limit).map(parse).collect()
-        }
-    }
-}
-
-fn pending(tables: &Tables, older_than_ms: u64, limit: usize) -> Result<Vec<Pending>, StoreError> {
-    let mut found = Vec::new();
-    for entry in tables.pending.range(..record::pending_end(older_than_ms)) {
-        if found.len() == limit {
-            break;
-        }
-        let (key, value) = entry.into_inner().map_err(|why| unread("pending record", &[], why))?;
-        match record::unseal(&key, &value).and_then(|_| record::parse_pending(&key)) {
-            Ok(pending) => found.push(pending),
-            // Passed over: an error here would hold up the live delivery of all the others.
-            Err(flaw) => tracing::error!(error = %damaged("pending record", &key, flaw)),
-        }
-    }
-    Ok(found)
-}
-
-fn parse_comment(key: &[u8], value: &[u8]) -> Result<Comment, StoreError> {
-    let comment = record::unseal(key, value)
-        .and_then(|payload| serde_json::from_slice(payload).map_err(|_| Flaw::Content));
-    comment.map_err(|flaw| damaged("comment", key, flaw))
-}
-
-fn damaged(what: &str, key: &[u8], flaw: Flaw) -> StoreError {
-    StoreError::Damaged(format!("{what} {}: {flaw}", record::describe(key)))
-}
-
-/// An error of the engine while it read: of the disk, which may pass, or of what stands on it.
-fn unread(what: &str, key: &[u8], why: fjall::Error) -> StoreError {
-    match why {
-        fjall::Error::Io(why) | fjall::Error::Storage(fjall::LsmError::Io(why)) => {
-            StoreError::Unavailable(format!("reading failed: {why}"))
-        }
-        why => StoreError::Damaged(format!("{what} {}: {why}", record::describe(key))),
     }
 }

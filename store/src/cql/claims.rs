@@ -14,6 +14,7 @@ use scylla::{
     response::query_result::QueryResult,
     value::{CqlValue, Row},
 };
+use uuid::Uuid;
 
 use super::link::{Kind, Link, Query, REQUEST_PATIENCE};
 
@@ -22,22 +23,44 @@ const CLAIM_PATIENCE: Duration = Duration::from_secs(2 * REQUEST_PATIENCE.as_sec
 /// Shortest pause before a claim is repeated.
 const PAUSE_MS_MIN: u64 = 5;
 
-/// The one statement about claims.
+/// The prepared statements about claims.
 pub(super) struct Claims {
     insert: Query,
+    find: Query,
 }
 
 impl Claims {
     pub(super) async fn prepare(link: &Link) -> Result<Self, PrepareError> {
-        let [insert] = link
-            .prepare([(
-                "claim",
-                Kind::Conditional,
-                "INSERT INTO claims (author, idempotency_key, comment, digest) \
-                 VALUES (?, ?, ?, ?) IF NOT EXISTS USING TTL 86400",
-            )])
+        let [insert, find] = link
+            .prepare([
+                (
+                    "claim",
+                    Kind::Conditional,
+                    "INSERT INTO claims (author, idempotency_key, comment, digest) \
+                     VALUES (?, ?, ?, ?) IF NOT EXISTS USING TTL 86400",
+                ),
+                (
+                    "claimed",
+                    Kind::Read,
+                    "SELECT comment, digest FROM claims WHERE author = ? AND idempotency_key = ?",
+                ),
+            ])
             .await?;
-        Ok(Self { insert })
+        Ok(Self { insert, find })
+    }
+
+    /// The claim that somebody was told of. A transaction of which nobody knows yet may be missed:
+    /// who wants to be sure claims.
+    pub(super) async fn find(
+        &self,
+        link: &Link,
+        author: &UserId,
+        key: &IdempotencyKey,
+    ) -> Result<Option<Claim>, StoreError> {
+        let key = (author.as_str(), key.as_str());
+        let row = link.rows::<(Uuid, Vec<u8>)>(&self.find, key).await?.pop();
+        let claim = row.map(|(comment, digest)| parse(comment, digest).ok_or_else(unreadable));
+        claim.transpose()
     }
 
     /// Claims, or finds the claim in force. A transaction that timed out may have taken place or
@@ -82,9 +105,11 @@ fn pause(comment: CommentId, tries: u32) -> Duration {
 /// Reads the answer to a conditional insert. Cassandra answers `[applied]` alone when it was
 /// applied, ScyllaDB always with the columns of the row that was there, null when there was none.
 fn in_force(answer: QueryResult, claim: Claim) -> Result<Claim, StoreError> {
-    let earlier =
-        earlier(answer).ok_or_else(|| StoreError::Damaged("claim: no claim's row".into()))?;
-    Ok(earlier.unwrap_or(claim))
+    Ok(earlier(answer).ok_or_else(unreadable)?.unwrap_or(claim))
+}
+
+fn unreadable() -> StoreError {
+    StoreError::Damaged("claim: no claim's row".into())
 }
 
 /// `None` when the answer can't be read, `Some(None)` when there was no earlier claim.
@@ -100,8 +125,12 @@ fn earlier(answer: QueryResult) -> Option<Option<Claim>> {
     }
     let CqlValue::Uuid(comment) = column("comment")? else { return None };
     let CqlValue::Blob(digest) = column("digest")? else { return None };
+    parse(comment, digest).map(Some)
+}
+
+fn parse(comment: Uuid, digest: Vec<u8>) -> Option<Claim> {
     let comment = CommentId::try_from(comment).ok()?;
-    Some(Some(Claim { comment, digest: digest.try_into().ok()? }))
+    Some(Claim { comment, digest: digest.try_into().ok()? })
 }
 
 #[cfg(test)]

@@ -137,6 +137,11 @@ impl Query {
     }
 }
 
+/// A limit as CQL wants it.
+pub(super) fn row_limit(limit: usize) -> i32 {
+    i32::try_from(limit).unwrap_or(i32::MAX)
+}
+
 /// Why a request brought nothing.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum RequestError {

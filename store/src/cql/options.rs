@@ -6,7 +6,9 @@ use scylla::deserialize::value::DeserializeValue;
 use super::{
     connect::ConnectError,
     schema::{Ddl, cell, query},
-    tables::{NAMES, SPECULATION, bucket_options, bucket_ttl, comment_options, comment_ttl},
+    tables::{
+        NAMES, SPECULATION, bucket_options, bucket_ttl, comment_options, comment_ttl, note_options,
+    },
 };
 
 /// Changes what is not as it should be.
@@ -30,6 +32,7 @@ async fn apply_retention(
     for (table, ttl, options) in [
         ("comments", comment_ttl(days), comment_options(days)),
         ("comment_buckets", bucket_ttl(days), bucket_options(days)),
+        ("room_notes", comment_ttl(days), note_options(days)),
     ] {
         let now = option::<i32>(ddl, config, table, "default_time_to_live").await?;
         if now.is_none_or(|now| u32::try_from(now) != Ok(ttl)) {

@@ -14,10 +14,7 @@ use futures_util::future::try_join_all;
 use scylla::errors::PrepareError;
 use uuid::Uuid;
 
-use super::{
-    comments::row_limit,
-    link::{Kind, Link, Query},
-};
+use super::link::{Kind, Link, Query, row_limit};
 
 /// Partitions. Fixed for good: a record must be found where it was put.
 const SHARDS: u8 = 16;

@@ -19,12 +19,12 @@ use super::{
     connect::ConnectError,
     link::one_line,
     options,
-    tables::{RETENTION_DAYS_MAX, tables},
+    tables::{LATER_COLUMNS, RETENTION_DAYS_MAX, tables},
 };
 
 /// The schema that this chorus works with. Later ones only add: an older chorus goes on working
 /// while a newer one has migrated already.
-const VERSION: i32 = 2;
+const VERSION: i32 = 3;
 /// Longest that one change of the schema may take.
 const CHANGE_PATIENCE: Duration = Duration::from_secs(30);
 
@@ -56,6 +56,7 @@ pub(super) async fn migrate(session: &Session, config: &Store) -> Result<Migrate
     for table in tables(&keyspace, config.retention_days) {
         ddl.run("to create a table", &table).await?;
     }
+    add_columns(&ddl, &config.keyspace, &keyspace).await?;
     options::apply(&ddl, &keyspace, config).await?;
     check_transactions(session, &config.keyspace, &keyspace).await?;
     let now = before.max(VERSION);
@@ -64,6 +65,35 @@ pub(super) async fn migrate(session: &Session, config: &Store) -> Result<Migrate
     let done = query(session, &insert, (now,)).await;
     done.map_err(|why| ConnectError::refused("to note the schema version", why))?;
     Ok(Migrated { before, now })
+}
+
+/// Adds what a table of an earlier chorus lacks. Nobody can say `IF NOT EXISTS` of a column at both
+/// databases, so who was overtaken by another migration looks again.
+async fn add_columns(ddl: &Ddl<'_>, name: &str, keyspace: &str) -> Result<(), ConnectError> {
+    for (table, column, kind) in LATER_COLUMNS {
+        if has_column(ddl.session, name, table, column).await? {
+            continue;
+        }
+        let alter = format!("ALTER TABLE {keyspace}.{table} ADD {column} {kind}");
+        let added = ddl.run("to add a column", &alter).await;
+        if added.is_err() && !has_column(ddl.session, name, table, column).await? {
+            return added;
+        }
+    }
+    Ok(())
+}
+
+async fn has_column(
+    session: &Session,
+    keyspace: &str,
+    table: &str,
+    column: &str,
+) -> Result<bool, ConnectError> {
+    let select = "SELECT column_name FROM system_schema.columns \
+                  WHERE keyspace_name = ? AND table_name = ? AND column_name = ?";
+    let answer = query(session, select, (keyspace, table, column)).await;
+    let answer = answer.map_err(|why| ConnectError::refused("to tell its columns", why))?;
+    Ok(cell::<String>(answer).is_some())
 }
 
 /// Makes sure that the keyspace is there and migrated, and makes it the session's.

@@ -1,5 +1,5 @@
-//! The tables, and why they are so; [`super::comments`], [`super::claims`], [`super::pending`] and
-//! [`super::settled`] say more.
+//! The tables, and why they are so; [`super::comments`], [`super::claims`], [`super::pending`],
+//! [`super::settled`], [`super::slots`] and [`super::notes`] say more.
 
 /// The longest TTL there is, 20 years.
 pub(super) const RETENTION_DAYS_MAX: u32 = 7_300;
@@ -20,14 +20,32 @@ const OF_ONE_DAY: &str = "gc_grace_seconds = 10800 AND compaction = \
     {'class': 'TimeWindowCompactionStrategy', 'compaction_window_unit': 'HOURS', \
     'compaction_window_size': '1'}";
 
+/// For partitions that grow over the video's whole life and are read as one: levels keep each in few
+/// files.
+const IN_LEVELS: &str = "compaction = {'class': 'LeveledCompactionStrategy'}";
+
+/// How many there are.
+const COUNT: usize = 8;
 /// Their names.
-pub(super) const NAMES: [&str; 6] =
-    ["chorus_schema", "comments", "comment_buckets", "claims", "pending", "settled"];
+pub(super) const NAMES: [&str; COUNT] = [
+    "chorus_schema",
+    "comments",
+    "comment_buckets",
+    "claims",
+    "pending",
+    "settled",
+    "room_slots",
+    "room_notes",
+];
+
+/// Columns that a table lacks which an earlier chorus made: table, column, type.
+pub(super) const LATER_COLUMNS: [(&str, &str, &str); 1] = [("comments", "deletion", "text")];
 
 /// The statements that make them. `IF NOT EXISTS` in each, so that a migration cut short is simply
 /// run again.
-pub(super) fn tables(keyspace: &str, retention_days: u32) -> [String; 6] {
+pub(super) fn tables(keyspace: &str, retention_days: u32) -> [String; COUNT] {
     let (rows, buckets) = (comment_options(retention_days), bucket_options(retention_days));
+    let notes = note_options(retention_days);
     let table = |name: &str, columns: &str| {
         format!("CREATE TABLE IF NOT EXISTS {keyspace}.{name} ({columns}) WITH {SPECULATION}")
     };
@@ -37,7 +55,7 @@ pub(super) fn tables(keyspace: &str, retention_days: u32) -> [String; 6] {
         table(
             "comments",
             "video text, bucket bigint, id uuid, author_id text, author_name text, \
-             author_role text, author_avatar text, body text, reply_to uuid, \
+             author_role text, author_avatar text, body text, reply_to uuid, deletion text, \
              PRIMARY KEY ((video, bucket), id)",
         ) + " AND CLUSTERING ORDER BY (id DESC) AND "
             + &rows,
@@ -58,6 +76,16 @@ pub(super) fn tables(keyspace: &str, retention_days: u32) -> [String; 6] {
         table("settled", "video text, id uuid, PRIMARY KEY ((video, id))")
             + " AND default_time_to_live = 90000 AND "
             + OF_ONE_DAY,
+        // Kept as long as the room is, however long that of its comments is.
+        table("room_slots", "video text, name text, slot text, PRIMARY KEY (video, name)")
+            + " AND CLUSTERING ORDER BY (name ASC) AND "
+            + IN_LEVELS,
+        table(
+            "room_notes",
+            "video text, journal text, id uuid, value text, \
+             PRIMARY KEY ((video, journal), id)",
+        ) + " AND CLUSTERING ORDER BY (id DESC) AND "
+            + &notes,
     ]
 }
 
@@ -71,13 +99,13 @@ pub(super) fn comment_options(retention_days: u32) -> String {
     )
 }
 
-/// A partition here grows over the video's whole life and is read as one: levels keep it in few
-/// files.
 pub(super) fn bucket_options(retention_days: u32) -> String {
-    format!(
-        "default_time_to_live = {} AND compaction = {{'class': 'LeveledCompactionStrategy'}}",
-        bucket_ttl(retention_days)
-    )
+    format!("default_time_to_live = {} AND {IN_LEVELS}", bucket_ttl(retention_days))
+}
+
+/// Notes are kept as long as the comments that they tell of.
+pub(super) fn note_options(retention_days: u32) -> String {
+    format!("default_time_to_live = {} AND {IN_LEVELS}", comment_ttl(retention_days))
 }
 
 /// Seconds; 0 = for ever. Fits: [`RETENTION_DAYS_MAX`] was checked.

@@ -12,8 +12,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+pub(super) use journals::First;
 use journals::Tail;
-pub(super) use journals::{First, Written};
 
 use super::{
     batches,
@@ -31,7 +31,7 @@ pub(super) const MARKER_TEXT: &[u8] = b"FJL\x03";
 /// Ends the names of journals.
 const JOURNAL: &str = "jnl";
 /// The engine's own table of tables.
-const META: u64 = 0;
+pub(super) const META: u64 = 0;
 /// Greater than any sequence number that a store will ever reach.
 pub(super) const SEQNO_MAX: u64 = 1 << 48;
 

@@ -1,14 +1,13 @@
 //! How a batch of writes gets on disk: one atomic batch of the engine, synced before it is seen.
 
-use std::{collections::HashMap, io, path::Path};
+use std::{io, path::Path};
 
-use common::comment_store::{Claim, StoreError};
-use fjall::{Keyspace, OwnedWriteBatch, PersistMode};
+use common::{comment_store::Claim, ids::ActionId};
+use fjall::PersistMode;
 
 use super::{
-    damaged, expiry,
     group_commit::{Answers, CommitError, Sink},
-    record,
+    staging::Staging,
     tables::{MEMTABLE_BYTES_MAX, Tables},
 };
 
@@ -17,13 +16,21 @@ pub(super) const FREE_BYTES_MIN: u64 = MEMTABLE_BYTES_MAX + 8 * 1024 * 1024;
 /// Free bytes that writes leave on the disk at most.
 const FREE_BYTES_MAX: u64 = 1024 * 1024 * 1024;
 
-/// One write of the embedded store; keys and values as [`record`] makes them.
+/// One write of the embedded store; keys and values as [`record`](super::record) and
+/// [`room_record`](super::room_record) make them.
 pub(super) enum Write {
     /// Stores a comment.
     Comment {
         /// Its key.
         key: Vec<u8>,
         /// The sealed comment.
+        value: Vec<u8>,
+    },
+    /// Deletes a comment unless somebody has.
+    Delete {
+        /// The comment's key.
+        key: Vec<u8>,
+        /// The sealed deletion.
         value: Vec<u8>,
     },
     /// Claims a key unless somebody has.
@@ -48,6 +55,22 @@ pub(super) enum Write {
         /// The comment's key.
         key: Vec<u8>,
     },
+    /// Sets a slot unless a later version is there.
+    Set {
+        /// The slot's key.
+        key: Vec<u8>,
+        /// The slot's version.
+        version: ActionId,
+        /// The sealed slot.
+        value: Vec<u8>,
+    },
+    /// Adds a note to a journal.
+    Note {
+        /// The note's key.
+        key: Vec<u8>,
+        /// The sealed note.
+        value: Vec<u8>,
+    },
     /// Writes nothing: only asks whether writes get through.
     Nothing,
 }
@@ -64,7 +87,7 @@ pub(super) fn free_bytes_at(path: &Path) -> FreeBytes {
     })
 }
 
-/// The commit thread's side of the tables. It alone writes, so what it reads for a claim holds.
+/// The commit thread's side of the tables. It alone writes, so what it reads meanwhile holds.
 pub(super) struct Journal {
     tables: Tables,
     free_bytes: FreeBytes,
@@ -92,65 +115,6 @@ impl Journal {
             }
         }
     }
-
-    /// The claim in force, where there is one.
-    fn claim_in_force(&self, key: &[u8]) -> Result<Option<Claim>, StoreError> {
-        let value = self.tables.claims.get(key).map_err(|why| super::unread("claim", key, why))?;
-        let Some(value) = value else { return Ok(None) };
-        let claim = record::unseal(key, &value).and_then(record::parse_claim);
-        let claim = claim.map_err(|flaw| damaged("claim", key, flaw))?;
-        Ok(expiry::holds(&claim, expiry::now_ms()).then_some(claim))
-    }
-}
-
-/// Claims that stand in a batch that isn't on disk yet.
-type Claimed = HashMap<Vec<u8>, Claim>;
-
-impl Journal {
-    fn stage(
-        &self,
-        write: Write,
-        batch: &mut OwnedWriteBatch,
-        claimed: &mut Claimed,
-    ) -> Result<Option<Claim>, StoreError> {
-        let Tables { comments, pending, settled, .. } = &self.tables;
-        match write {
-            Write::Comment { key, value } => batch.insert(comments, key, value),
-            Write::AddPending { key } => insert_empty(batch, pending, key),
-            Write::RemovePending { key } => batch.remove(pending, key),
-            Write::Settle { key } => insert_empty(batch, settled, key),
-            Write::Claim { key, claim } => {
-                return self.stage_claim(key, claim, batch, claimed).map(Some);
-            }
-            Write::Nothing => {}
-        }
-        Ok(None)
-    }
-
-    fn stage_claim(
-        &self,
-        key: Vec<u8>,
-        claim: Claim,
-        batch: &mut OwnedWriteBatch,
-        claimed: &mut Claimed,
-    ) -> Result<Claim, StoreError> {
-        let earlier = match claimed.get(&key) {
-            Some(earlier) => Some(*earlier),
-            None => self.claim_in_force(&key)?,
-        };
-        if let Some(earlier) = earlier {
-            return Ok(earlier);
-        }
-        let value = record::seal(&key, &record::claim_payload(&claim));
-        batch.insert(&self.tables.claims, key.clone(), value);
-        claimed.insert(key, claim);
-        Ok(claim)
-    }
-}
-
-fn insert_empty(batch: &mut OwnedWriteBatch, table: &Keyspace, key: Vec<u8>) {
-    let value = record::seal(&key, &[]);
-    batch.insert(table, key, value);
 }
 
 /// SyncData is fdatasync: it also brings a grown file's length and blocks to the disk, and leaves
@@ -169,12 +133,14 @@ impl Sink for Journal {
 
     fn commit(&mut self, writes: Vec<Write>) -> Result<Answers<Option<Claim>>, CommitError> {
         self.check_disk()?;
-        let batch = OwnedWriteBatch::with_capacity(self.tables.db.clone(), writes.len());
-        let mut batch = batch.durability(Some(persist_mode(&writes)));
-        let mut claimed = Claimed::new();
-        let answers =
-            writes.into_iter().map(|write| self.stage(write, &mut batch, &mut claimed)).collect();
-        batch.commit().map_err(|why| CommitError::Fatal(fatal(&why)))?;
+        let mode = persist_mode(&writes);
+        let mut staging = Staging::new(&self.tables, &writes);
+        let answers = writes.into_iter().map(|write| staging.stage(write)).collect();
+        staging
+            .batch
+            .durability(Some(mode))
+            .commit()
+            .map_err(|why| CommitError::Fatal(fatal(&why)))?;
         Ok(answers)
     }
 }
@@ -196,8 +162,6 @@ mod tests {
         Arc,
         atomic::{AtomicU64, Ordering},
     };
-
-    use common::ids::CommentId;
 
     use super::*;
 
@@ -229,21 +193,6 @@ mod tests {
         assert!(matches!(persist_mode(&[mark(), mark()]), PersistMode::Buffer));
         for other in [Write::Nothing, Write::AddPending { key: b"key".to_vec() }] {
             assert!(matches!(persist_mode(&[mark(), other, mark()]), PersistMode::SyncData));
-        }
-    }
-
-    #[test]
-    fn two_claims_of_a_key_in_one_batch_have_one_winner() {
-        let home = tempfile::tempdir().unwrap();
-        let tables = Tables::open(home.path()).unwrap();
-        let mut journal = Journal::new(tables, free_bytes_at(home.path()));
-        let claim = |digest| Claim { comment: CommentId::now(), digest: [digest; 32] };
-        let (first, second, third) = (claim(1), claim(2), claim(3));
-        let write = |claim| Write::Claim { key: b"a\0k".to_vec(), claim };
-        let answers = journal.commit(vec![write(first), write(second)]).unwrap();
-        let later = journal.commit(vec![write(third)]).unwrap();
-        for answer in answers.into_iter().chain(later) {
-            assert_eq!(answer.unwrap(), Some(first));
         }
     }
 }

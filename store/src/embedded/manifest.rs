@@ -14,7 +14,8 @@ use super::{
     sections,
 };
 
-const CURRENT: &str = "current";
+/// What the engine takes a folder for a table by.
+pub(super) const CURRENT: &str = "current";
 /// Where the files are.
 pub(super) const FILES: &str = "tables";
 

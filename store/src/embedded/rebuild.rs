@@ -13,7 +13,7 @@ use super::{
     bytes::Rest,
     check,
     damage::Trouble,
-    manifest, repair,
+    manifest, record, repair, room_record,
     salvage::{self, Lost},
     tables::Tables,
 };
@@ -40,12 +40,14 @@ pub(super) fn all(path: &Path, new: &Path) -> io::Result<Vec<Lost>> {
         of_journal(journal, nth + 1 == journals.len(), &mut copy, &mut lost)?;
     }
     copy.write()?;
+    copy.apply_deletions()?;
     tables.db.persist(PersistMode::SyncAll).map_err(io::Error::other)?;
     Ok(lost)
 }
 
 /// A table's files, oldest first. Where the manifest is damaged it may name too few: all others
-/// count as older, which is right for comments, since those never change.
+/// count as older, which is right for comments, since those never change, and of no weight for
+/// slots, which tell themselves.
 fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let listed = match manifest::read(folder) {
         Ok(listed) => listed.unwrap_or_default(),
@@ -136,11 +138,34 @@ fn batch(tables: &Tables) -> OwnedWriteBatch {
 
 impl Copy<'_> {
     fn put(&mut self, table: &Keyspace, key: &[u8], value: Option<&[u8]>) -> io::Result<()> {
+        if table.id() == self.tables.slots.id() && self.is_outdated(key, value)? {
+            return Ok(());
+        }
         match value {
             Some(value) => self.batch.insert(table, key, value),
             None => self.batch.remove(table, key),
         }
         if self.batch.len() < BATCH_LEN { Ok(()) } else { self.write() }
+    }
+
+    /// Whether a later version of the slot is there.
+    fn is_outdated(&mut self, key: &[u8], value: Option<&[u8]>) -> io::Result<bool> {
+        // What waits to be written can't be read yet.
+        self.write()?;
+        let stored = self.tables.slots.get(key).map_err(io::Error::other)?;
+        let version =
+            |value: &[u8]| record::unseal(key, value).and_then(room_record::slot_version).ok();
+        let stored = stored.and_then(|stored| version(&stored));
+        Ok(value.is_some_and(|value| version(value) < stored))
+    }
+
+    /// A deletion holds, in whatever order what it removes was found.
+    fn apply_deletions(&mut self) -> io::Result<()> {
+        let Tables { comments, deleted, .. } = self.tables;
+        for deletion in deleted.iter() {
+            self.put(comments, &deletion.key().map_err(io::Error::other)?, None)?;
+        }
+        self.write()
     }
 
     fn write(&mut self) -> io::Result<()> {

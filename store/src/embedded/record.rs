@@ -2,7 +2,7 @@
 //! the key too, so that a record that ended up under another key is noticed as well.
 
 use common::{
-    comment_store::{Claim, Pending},
+    comment_store::{Claim, Deletion, Pending},
     ids::{CommentId, IdempotencyKey, UserId, VideoId},
 };
 use uuid::Uuid;
@@ -13,8 +13,11 @@ const VERSION: u8 = 1;
 const HEADER_LEN: usize = 5;
 /// Parts names in keys. Neither video ids nor user ids may hold it, so no name runs into the next.
 const SEPARATOR: u8 = 0;
-/// Length of a comment id in a key.
-const ID_LEN: usize = 16;
+/// Length of an id in keys and values.
+pub(super) const ID_LEN: usize = 16;
+/// Begins the payload of a deletion. No two tables' payloads can be taken for each other: when a
+/// journal is damaged, only they tell which table a record is of.
+pub(super) const DELETION: u8 = b'D';
 /// Length of the SHA-256 in a claim.
 const DIGEST_LEN: usize = 32;
 
@@ -96,6 +99,19 @@ pub(super) fn parse_claim(payload: &[u8]) -> Result<Claim, Flaw> {
     Ok(Claim { comment: parse_id(id)?, digest })
 }
 
+/// A deletion's payload. Its key is that of its comment.
+pub(super) fn deletion_payload(deletion: &Deletion) -> Vec<u8> {
+    // Three strings: there is nothing in it that could fail to serialise.
+    let json = serde_json::to_vec(deletion).unwrap_or_default();
+    [&[DELETION], json.as_slice()].concat()
+}
+
+/// Reads [`deletion_payload`] back.
+pub(super) fn parse_deletion(payload: &[u8]) -> Result<Deletion, Flaw> {
+    let json = payload.strip_prefix(&[DELETION]).ok_or(Flaw::Content)?;
+    serde_json::from_slice(json).map_err(|_| Flaw::Content)
+}
+
 /// A pending record's key: the oldest comment first, whatever its video.
 pub(super) fn pending_key(pending: &Pending) -> Vec<u8> {
     [pending.comment.as_bytes().as_slice(), pending.video.as_str().as_bytes()].concat()
@@ -132,6 +148,7 @@ pub(super) fn describe(key: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use common::ids::ActionId;
     use proptest::prelude::*;
 
     use super::*;
@@ -162,6 +179,15 @@ mod tests {
     }
 
     #[test]
+    fn deletions_come_back() {
+        let (author, by) = ("ü \u{200d}".parse().unwrap(), "\"mod\"".parse().unwrap());
+        let deletion = Deletion { author, by, action: ActionId::now() };
+        let payload = deletion_payload(&deletion);
+        assert_eq!(parse_deletion(&payload), Ok(deletion));
+        assert_eq!(parse_deletion(&payload[1..]), Err(Flaw::Content));
+    }
+
+    #[test]
     fn claims_and_pending_records_come_back() {
         let claim = Claim { comment: CommentId::now(), digest: [7; 32] };
         assert_eq!(parse_claim(&claim_payload(&claim)), Ok(claim));
@@ -187,7 +213,7 @@ mod tests {
         #[test]
         fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..80)) {
             let _ = (unseal(b"key", &bytes), parse_claim(&bytes), parse_pending(&bytes));
-            let _ = (describe(&bytes), comment_of(&bytes));
+            let _ = (describe(&bytes), comment_of(&bytes), parse_deletion(&bytes));
         }
     }
 }

@@ -10,8 +10,8 @@ use std::{
 use fjall::{Database, Keyspace, KeyspaceCreateOptions};
 
 use super::{
-    check::{self, First, Written},
-    expiry,
+    check::{self, First},
+    expiry, half_made,
     lock::Lock,
     open_error::OpenError,
     swap,
@@ -29,6 +29,12 @@ const COMMENTS: &str = "comments";
 pub(super) const CLAIMS: &str = "claims";
 const PENDING: &str = "pending";
 pub(super) const SETTLED: &str = "settled";
+const DELETED: &str = "deleted";
+pub(super) const SLOTS: &str = "slots";
+const NOTES: &str = "notes";
+/// All of them, in the order in which they are made, which numbers them from 1. A later chorus adds
+/// to its end.
+const NAMES: [&str; 7] = [COMMENTS, CLAIMS, PENDING, SETTLED, DELETED, SLOTS, NOTES];
 
 /// The open tables. Clones are handles of the same; the directory stays taken until all are gone.
 #[derive(Clone)]
@@ -42,6 +48,12 @@ pub(super) struct Tables {
     pub(super) pending: Keyspace,
     /// Key: video, id, as in `comments`. No value.
     pub(super) settled: Keyspace,
+    /// Key: video, id, as in `comments`, where the comment then isn't. Value: the deletion as JSON.
+    pub(super) deleted: Keyspace,
+    /// Key: video, name. Value: version, end, value.
+    pub(super) slots: Keyspace,
+    /// Key: video, journal, id. Value: the note's.
+    pub(super) notes: Keyspace,
 }
 
 impl Tables {
@@ -62,8 +74,9 @@ impl Tables {
     /// Whether the engine took in what a batch writes. What it can't read counts as there: whoever
     /// reads it is told.
     pub(super) fn has(&self, first: &First) -> bool {
-        first.writes.iter().all(|Written { table, key, value }| {
-            self.numbered(*table).is_none_or(|(name, table)| {
+        first.writes.iter().all(|(number, writes)| {
+            let Some((name, table)) = self.numbered(*number) else { return true };
+            writes.iter().all(|(key, value)| {
                 expiry::may_be_gone(name, key, value) || table.contains_key(key).unwrap_or(true)
             })
         })
@@ -75,25 +88,31 @@ impl Tables {
         self.named().into_iter().find(|(_, table)| table.path().ends_with(&folder))
     }
 
-    /// All tables in the order in which they are made, which numbers them from 1.
-    pub(super) fn named(&self) -> [(&'static str, &Keyspace); 4] {
-        let Self { comments, claims, pending, settled, .. } = self;
-        [(COMMENTS, comments), (CLAIMS, claims), (PENDING, pending), (SETTLED, settled)]
+    /// All tables, by their numbers from 1 on.
+    pub(super) fn named(&self) -> [(&'static str, &Keyspace); NAMES.len()] {
+        let Self { comments, claims, pending, settled, deleted, slots, notes, .. } = self;
+        let tables = [comments, claims, pending, settled, deleted, slots, notes];
+        std::array::from_fn(|nth| (NAMES[nth], tables[nth]))
     }
 
-    /// Has the engine open the directory, whatever is in it.
+    /// Has the engine open the directory, whatever is in it, and makes the tables that it lacks.
     pub(super) fn open_engine(path: &Path) -> fjall::Result<Self> {
-        let db = Database::builder(path)
-            .cache_size(CACHE_BYTES)
-            .max_journaling_size(JOURNAL_BYTES_MAX)
-            .with_compaction_filter_factories(Arc::new(expiry::filter_of))
-            .open()?;
+        let is_new = !path.join(check::MARKER).exists();
+        let mut db = open_database(path)?;
+        if !is_new && NAMES.iter().any(|name| !db.keyspace_exists(name)) {
+            drop(db);
+            half_made::clear(path)?;
+            db = open_database(path)?;
+        }
         let options = || KeyspaceCreateOptions::default().max_memtable_size(MEMTABLE_BYTES_MAX);
         Ok(Self {
             comments: db.keyspace(COMMENTS, options)?,
             claims: db.keyspace(CLAIMS, options)?,
             pending: db.keyspace(PENDING, options)?,
             settled: db.keyspace(SETTLED, options)?,
+            deleted: db.keyspace(DELETED, options)?,
+            slots: db.keyspace(SLOTS, options)?,
+            notes: db.keyspace(NOTES, options)?,
             db,
         })
     }
@@ -102,6 +121,14 @@ impl Tables {
     pub(super) fn disk_space(&self) -> u64 {
         self.named().into_iter().map(|(_, table)| table.disk_space()).sum()
     }
+}
+
+fn open_database(path: &Path) -> fjall::Result<Database> {
+    Database::builder(path)
+        .cache_size(CACHE_BYTES)
+        .max_journaling_size(JOURNAL_BYTES_MAX)
+        .with_compaction_filter_factories(Arc::new(expiry::filter_of))
+        .open()
 }
 
 /// Looks at what is there before the engine believes it, and clears away what a process that died

@@ -1,6 +1,7 @@
 //! The journals to their last byte: whole batches, in order, nothing between them.
 
 use std::{
+    collections::HashMap,
     fs::OpenOptions,
     io::{self, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
@@ -42,34 +43,27 @@ impl Tail {
 pub(in super::super) struct First {
     journal: PathBuf,
     at: usize,
-    /// What it writes that no later batch removes.
-    pub(in super::super) writes: Vec<Written>,
-}
-
-/// A record that a batch writes.
-#[derive(Debug)]
-pub(in super::super) struct Written {
-    /// The engine's number of the table.
-    pub(in super::super) table: u64,
-    pub(in super::super) key: Vec<u8>,
-    pub(in super::super) value: Vec<u8>,
+    /// What it writes and no later batch removes or writes anew: by the engine's number of the
+    /// table, values by keys.
+    pub(in super::super) writes: HashMap<u64, HashMap<Vec<u8>, Vec<u8>>>,
 }
 
 impl First {
     fn new(journal: &Path, batch: &Batch<'_>) -> Self {
-        let written = |Item { table, key, value, .. }: Item<'_>| Written {
-            table,
-            key: key.to_vec(),
-            value: value.to_vec(),
-        };
-        let writes = batches::items(batch).filter(|item| !item.removes).map(written).collect();
-        Self { journal: journal.to_owned(), at: batch.at, writes }
+        let mut first = Self { journal: journal.to_owned(), at: batch.at, writes: HashMap::new() };
+        for Item { table, key, value, .. } in batches::items(batch).filter(|item| !item.removes) {
+            first.writes.entry(table).or_default().insert(key.to_vec(), value.to_vec());
+        }
+        first.leave_out(batches::items(batch).filter(|item| item.removes));
+        first
     }
 
-    /// Leaves out what another batch removes.
-    fn leave_out(&mut self, batch: &Batch<'_>) {
-        for item in batches::items(batch).filter(|item| item.removes) {
-            self.writes.retain(|it| (it.table, it.key.as_slice()) != (item.table, item.key));
+    /// Leaves out what is written elsewhere: whether that is there tells nothing of this batch.
+    fn leave_out<'f>(&mut self, items: impl Iterator<Item = Item<'f>>) {
+        for item in items {
+            if let Some(writes) = self.writes.get_mut(&item.table) {
+                writes.remove(item.key);
+            }
         }
     }
 
@@ -107,8 +101,10 @@ fn check_journal(
     for part in batches::walk(&bytes, last) {
         let hole = match part {
             Part::Batch(batch) => {
-                let first = findings.first.get_or_insert_with(|| First::new(journal, &batch));
-                first.leave_out(&batch);
+                match &mut findings.first {
+                    Some(first) => first.leave_out(batches::items(&batch)),
+                    None => findings.first = Some(First::new(journal, &batch)),
+                }
                 findings.in_journals.extend(order.check(journal, &batch));
                 continue;
             }
@@ -175,6 +171,30 @@ mod tests {
         });
         let damages = batches.filter_map(|batch| order.check(Path::new("0.jnl"), &batch));
         damages.filter_map(|damage| Some((damage.at? - SEQNO_AT as u64) / 10)).collect()
+    }
+
+    #[test]
+    fn of_the_first_batch_counts_what_no_other_one_writes() {
+        let batch = |keys: &[(u64, &str, bool)]| {
+            let items = keys.iter().map(|(table, key, removes)| {
+                let (key, value) = (key.as_bytes(), if *removes { "" } else { "x" }.as_bytes());
+                Item { table: *table, key, value, removes: *removes }.encode()
+            });
+            let items: Vec<_> = items.collect();
+            batches::encode(1, items.len().try_into().unwrap(), &items.concat())
+        };
+        let journal = tempfile::tempdir().unwrap();
+        let file = journal.path().join("0.jnl");
+        let first = batch(&[(1, "a", false), (1, "b", false), (2, "a", false), (3, "c", false)]);
+        let second = batch(&[(1, "a", true), (2, "a", false), (3, "b", true)]);
+        std::fs::write(&file, [first, second].concat()).unwrap();
+        let mut findings = Findings::default();
+        check_journal(&file, true, &mut Order::default(), &mut findings).unwrap();
+        let writes = findings.first.unwrap().writes.into_iter();
+        let left = writes.flat_map(|(table, of)| of.into_keys().map(move |key| (table, key)));
+        let mut left: Vec<_> = left.collect();
+        left.sort_unstable();
+        assert_eq!(left, [(1, b"b".to_vec()), (3, b"c".to_vec())]);
     }
 
     #[test]
