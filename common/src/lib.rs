@@ -3,9 +3,9 @@
 //! In reading order: what things are called ([`ids`], [`comment`], [`event`], [`position`]), the
 //! contracts between the roles and their surroundings ([`comment_store`], [`live_log`],
 //! [`endpoint_store`], [`link`]), the bytes between processes ([`wire`], [`peer`]), and what every
-//! server needs ([`config`], [`auth`], [`client_address`], [`problem`], [`path`], [`serve`], [`tls`],
-//! [`handover`], [`descriptors`], [`memory`], [`health`], [`ambient`], [`task`], [`outage`],
-//! [`telemetry`]).
+//! server needs ([`config`], [`auth`], [`pass`], [`client_address`], [`problem`], [`path`],
+//! [`serve`], [`tls`], [`handover`], [`descriptors`], [`memory`], [`health`], [`ambient`], [`task`],
+//! [`outage`], [`telemetry`]).
 
 pub mod ids;
 
@@ -30,6 +30,8 @@ pub mod peer;
 pub mod config;
 
 pub mod auth;
+
+pub mod pass;
 
 pub mod client_address;
 

@@ -77,6 +77,7 @@ mod tests {
     use std::{slice::from_ref, time::Duration};
 
     use common::{
+        auth::Authenticator,
         config::{Role, Sources, load},
         position::Position,
     };
@@ -96,7 +97,7 @@ mod tests {
         let config = load(Role::All, Sources::default()).config.unwrap();
         let (live_log, endpoints) =
             (Arc::new(CountingLog::new(1, 0)), Arc::new(Endpoints::default()));
-        let deps = Deps { live_log, endpoints };
+        let deps = Deps { authenticator: Authenticator::development(), live_log, endpoints };
         let (gateway, _) = Gateway::start(&config, deps, CancellationToken::new()).unwrap();
         let placed = entry(1, 1);
         let placeless = Entry { position: Position::NONE, ..entry(1, 2) };

@@ -68,6 +68,8 @@ const PLACELESS_MAX: usize = 524_288;
 
 /// What a gateway works with.
 pub struct Deps {
+    /// Who knows viewers.
+    pub authenticator: Arc<Authenticator>,
     /// The data centre's live log.
     pub live_log: Arc<dyn LiveLog>,
     /// Where the gateway makes itself known.
@@ -80,7 +82,7 @@ pub struct Gateway {
     pages: Pages,
     encoder: Encoder,
     lease: Arc<Lease>,
-    authenticator: Authenticator,
+    authenticator: Arc<Authenticator>,
     viewers: ViewerAuth,
     slow_viewer: SlowViewer,
     proxies: TrustedProxies,
@@ -137,7 +139,7 @@ impl Gateway {
             pages: Pages::new(deps.live_log.clone(), encoder.clone()),
             encoder,
             lease: lease.clone(),
-            authenticator: Authenticator::new(config),
+            authenticator: deps.authenticator,
             viewers: config.auth.viewers,
             slow_viewer: config.gateway.slow_viewer,
             proxies: TrustedProxies::new(&config.trusted_proxies),
@@ -177,8 +179,8 @@ impl Gateway {
     }
 
     /// Whether this request may watch the video.
-    fn admit(&self, video: &VideoId, headers: &HeaderMap) -> Result<(), Problem> {
-        match self.authenticator.identify(headers)? {
+    async fn admit(&self, video: &VideoId, headers: &HeaderMap) -> Result<(), Problem> {
+        match self.authenticator.identify(headers).await? {
             Some(principal) => principal.check_video(video),
             None if self.viewers == ViewerAuth::Required => {
                 Err(Problem::new(Code::Unauthorized, "this stream needs a token"))

@@ -69,6 +69,8 @@ const PENDING_PERIOD: Duration = Duration::from_secs(1);
 
 /// What ingest works with.
 pub struct Deps {
+    /// Who knows commenters.
+    pub authenticator: Arc<Authenticator>,
     /// The durable truth.
     pub comments: Arc<dyn CommentStore>,
     /// For the stream position that a page of history comes with.
@@ -83,7 +85,7 @@ pub struct Ingest {
     live_log: Arc<dyn LiveLog>,
     intake: Arc<Intake>,
     refusals: Arc<Refusals>,
-    authenticator: Authenticator,
+    authenticator: Arc<Authenticator>,
     origin: Arc<Origin>,
     posts: Places,
     bodies: Places,
@@ -112,7 +114,7 @@ impl Ingest {
             live_log: deps.live_log.clone(),
             intake: intake.clone(),
             refusals,
-            authenticator: Authenticator::new(config),
+            authenticator: deps.authenticator,
             origin: Arc::new(config.dc.name.parse()?),
             posts: Places::new("posts", POSTS_MAX, ROOM),
             bodies: Places::new("bodies", BODIES_MAX, 0),

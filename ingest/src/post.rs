@@ -40,7 +40,7 @@ pub(crate) async fn post(
     ingest.posts.check()?;
     let key = request::key(&headers)?;
     let guest_seed = key.as_ref().map(|key| key.as_str().as_bytes());
-    let principal = ingest.authenticator.require(&headers, guest_seed)?;
+    let principal = ingest.authenticator.require(&headers, guest_seed).await?;
     principal.check_commenter(&video)?;
     request::check_headers(&headers)?;
     let Draft { text, reply_to } = {
