@@ -81,7 +81,7 @@ pub enum KeysError {
 /// A file, or a URL.
 pub(super) enum KeySource {
     File(PathBuf),
-    Url { uri: Uri, client: Client },
+    Url { uri: Uri, client: Box<Client> },
 }
 
 impl KeySource {
@@ -89,7 +89,7 @@ impl KeySource {
     pub(super) fn new(jwks: &str) -> Result<Self, KeysError> {
         match jwks.parse::<Uri>() {
             Ok(uri) if is_http_url(jwks) => {
-                let client = client(&uri)?;
+                let client = Box::new(client(&uri)?);
                 Ok(Self::Url { uri, client })
             }
             _ => Ok(Self::File(jwks.into())),

@@ -1,6 +1,6 @@
 //! Who is let in: tokens of every kind, and development mode.
 
-use std::{fs, time::Duration};
+use std::{fs, slice::from_ref, time::Duration};
 
 use axum::http::HeaderValue;
 use serde_json::{Value, json};
@@ -126,7 +126,7 @@ async fn claims_that_are_no_good_are_refused() {
     let now = now_s();
     let hs256 = Signer::hs256(SECRET);
     let ed = Signer::eddsa("d");
-    let (_file, named) = file_of(&[ed.jwk.clone()]);
+    let (_file, named) = file_of(from_ref(&ed.jwk));
     let ours = authenticator(&format!("{named}auth.hs256_secret = {SECRET:?}")).await;
     for (what, claims) in [
         ("expired", json!({"sub": "u", "exp": now - 60})),

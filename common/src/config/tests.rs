@@ -208,6 +208,10 @@ fn values_that_do_not_go_together() {
     ] {
         assert_eq!(file(text).mistakes(role), [line], "{role}: {text}");
     }
+}
+
+#[test]
+fn values_that_go_together() {
     for (role, text) in [
         (Role::All, "listen = '[::ffff:127.0.0.1]:8080'"),
         (Role::All, "listen = '0.0.0.0:8080'\nauth.hs256_secret = 's'"),

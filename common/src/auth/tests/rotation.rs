@@ -24,17 +24,17 @@ async fn start(pace: Pace, config: &Config) -> Arc<Authenticator> {
 }
 
 fn document_of(signer: &Signer) -> Answer {
-    Answer::Document(document(&[signer.jwk.clone()]))
+    Answer::Document(document(from_ref(&signer.jwk)))
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_new_key_in_the_file_is_found_by_its_name() {
     let (old, new) = (Signer::eddsa("old"), Signer::es256("new"));
-    let (file, named) = file_of(&[old.jwk.clone()]);
+    let (file, named) = file_of(from_ref(&old.jwk));
     let ours = start(Pace::DEFAULT, &config(&named)).await;
     let (old, token) = (old.token(&good(), true), new.token(&good(), true));
     assert!(ours.told(&old).await.is_ok());
-    fs::write(file.path(), document(&[new.jwk.clone()])).unwrap();
+    fs::write(file.path(), document(from_ref(&new.jwk))).unwrap();
     let before = Instant::now();
     assert_eq!(ours.told(&token).await, Err(Code::Unauthorized), "it was read a moment ago");
     assert_eq!(before.elapsed(), Duration::ZERO, "and nobody waits for that");
@@ -46,7 +46,7 @@ async fn a_new_key_in_the_file_is_found_by_its_name() {
 #[tokio::test(start_paused = true)]
 async fn a_key_that_is_gone_is_forgotten_within_a_minute() {
     let (old, new) = (Signer::eddsa("old"), Signer::rs256("new"));
-    let (file, named) = file_of(&[old.jwk.clone()]);
+    let (file, named) = file_of(from_ref(&old.jwk));
     let ours = start(Pace::DEFAULT, &config(&named)).await;
     let token = old.token(&good(), true);
     fs::write(file.path(), document(&[new.jwk])).unwrap();
@@ -68,7 +68,7 @@ async fn a_key_that_is_gone_is_forgotten_within_a_minute() {
 #[tokio::test(start_paused = true)]
 async fn a_file_that_is_half_written_changes_nothing() {
     let (old, new) = (Signer::eddsa("old"), Signer::eddsa("new"));
-    let (file, named) = file_of(&[old.jwk.clone()]);
+    let (file, named) = file_of(from_ref(&old.jwk));
     let ours = start(Pace::DEFAULT, &config(&named)).await;
     let (old, token) = (old.token(&good(), true), new.token(&good(), true));
     let text = document(&[new.jwk]);

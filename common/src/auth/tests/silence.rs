@@ -60,7 +60,7 @@ fn assert_silent(told: &str, secrets: &[&str]) {
 async fn neither_tokens_nor_secrets_are_shown() {
     let (log, _guard) = listen();
     let signer = Signer::eddsa("hush-kid");
-    let issuer = Issuer::start(Answer::Document(document(&[signer.jwk.clone()]))).await;
+    let issuer = Issuer::start(Answer::Document(document(from_ref(&signer.jwk)))).await;
     let text = format!(
         "auth.hs256_secret = 'hush-hs256'\nauth.jwks = {:?}\n\
          [internal]\nsecret = 'hush-internal'\nsecret_previous = 'hush-previous'",
