@@ -106,7 +106,10 @@ async fn migrate(config: &Config) -> Result<()> {
 fn token(config: &Config, request: TokenRequest) -> Result<()> {
     let TokenRequest { sub, name, role, videos, ttl } = request;
     let videos = videos.into_iter().map(String::from).collect::<Vec<_>>();
+    let issuer = &config.auth.issuer;
     let claims = Claims {
+        iss: (!issuer.is_empty()).then(|| issuer.clone()),
+        aud: config.auth.audience.clone(),
         name,
         role: Some(role),
         videos: (!videos.is_empty()).then_some(videos),

@@ -63,8 +63,7 @@ async fn loopback_host(request: Request, next: Next) -> Response {
     if nameless || (!named.is_empty() && named.into_iter().all(is_loopback)) {
         next.run(request).await
     } else {
-        let why =
-            "development mode answers only to localhost; set auth.hs256_secret to serve others";
+        let why = "development mode answers only to localhost; set auth.hs256_secret or auth.jwks to serve others";
         Problem::new(Code::Forbidden, why).into_response()
     }
 }

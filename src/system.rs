@@ -10,6 +10,7 @@ use std::{
 use anyhow::{Context, Result};
 use axum::{Router, middleware};
 use common::{
+    auth::Authenticator,
     comment_store::CommentStore,
     config::{Config, Role},
     health::{self, Health, Probe},
@@ -71,7 +72,8 @@ struct Parts {
 /// Starts what `config.role` says. `metrics` gives the text for `/metrics`.
 ///
 /// # Errors
-/// When a socket or a store is not to be had, or Redis refuses; the message says what to do.
+/// When a socket, a store or the keys of tokens are not to be had, or Redis refuses; the message
+/// says what to do.
 pub async fn start(
     config: &Config,
     metrics: impl Fn() -> String + Send + Sync + 'static,
@@ -167,15 +169,17 @@ fn serve_parts(
 }
 
 async fn all(config: &Config, stop: &CancellationToken) -> Result<Parts> {
+    let authenticator = Authenticator::start(config, stop).await?;
     let Comments { store, failed } = backends::comments(config).await?;
     let live = backends::live(config, Some(store.clone()), stop).await?;
-    let (gateway, gateway_tasks) = start_gateway(config, &live, stop)?;
+    let (gateway, gateway_tasks) = start_gateway(config, &authenticator, &live, stop)?;
     let others = HttpDeliver::new(peer_client(config)?);
     let deliver = Arc::new(OwnFirst { own: gateway.clone(), others });
     let (dispatcher, dispatcher_task) = start_dispatcher(config, &live, deliver, stop)?;
     let local: Arc<dyn Dispatch> = dispatcher.clone();
     let dispatchers = Dispatchers::fixed([("local".to_owned(), local)]);
-    let (ingest, ingest_task) = start_ingest(config, &store, &live, dispatchers, stop)?;
+    let (ingest, ingest_task) =
+        start_ingest(config, authenticator, &store, &live, dispatchers, stop)?;
     let gateway_task = task::spawn("gateway", gateway_tasks.ended());
     Ok(Parts {
         public: ingest.public().merge(gateway.public()),
@@ -188,11 +192,12 @@ async fn all(config: &Config, stop: &CancellationToken) -> Result<Parts> {
 }
 
 async fn ingest(config: &Config, stop: &CancellationToken) -> Result<Parts> {
+    let authenticator = Authenticator::start(config, stop).await?;
     let Comments { store, failed } = backends::comments(config).await?;
     let live = backends::live(config, None, stop).await?;
     let urls = config.ingest.dispatchers.clone();
     let dispatchers = Dispatchers::resolve(urls, peer_client(config)?, stop.clone()).await;
-    let (ingest, task) = start_ingest(config, &store, &live, dispatchers, stop)?;
+    let (ingest, task) = start_ingest(config, authenticator, &store, &live, dispatchers, stop)?;
     Ok(Parts {
         public: ingest.public(),
         internal: Router::new(),
@@ -218,8 +223,9 @@ async fn dispatcher(config: &Config, stop: &CancellationToken) -> Result<Parts> 
 }
 
 async fn gateway(config: &Config, stop: &CancellationToken) -> Result<Parts> {
+    let authenticator = Authenticator::start(config, stop).await?;
     let live = backends::live(config, None, stop).await?;
-    let (gateway, tasks) = start_gateway(config, &live, stop)?;
+    let (gateway, tasks) = start_gateway(config, &authenticator, &live, stop)?;
     Ok(Parts {
         public: gateway.public(),
         internal: gateway.internal(),
@@ -232,11 +238,13 @@ async fn gateway(config: &Config, stop: &CancellationToken) -> Result<Parts> {
 
 fn start_gateway(
     config: &Config,
+    authenticator: &Arc<Authenticator>,
     live: &Live,
     stop: &CancellationToken,
 ) -> Result<(Arc<Gateway>, gateway::Tasks)> {
     let Live { log: live_log, rooms, endpoints } = live.clone();
-    let deps = gateway::Deps { live_log, rooms, endpoints };
+    let authenticator = authenticator.clone();
+    let deps = gateway::Deps { authenticator, live_log, rooms, endpoints };
     Ok(Gateway::start(config, deps, stop.clone())?)
 }
 
@@ -259,12 +267,14 @@ fn start_dispatcher(
 
 fn start_ingest(
     config: &Config,
+    authenticator: Arc<Authenticator>,
     store: &Arc<dyn CommentStore>,
     live: &Live,
     dispatchers: Dispatchers,
     stop: &CancellationToken,
 ) -> Result<(Arc<Ingest>, JoinHandle<()>)> {
-    let deps = ingest::Deps { comments: store.clone(), live_log: live.log.clone(), dispatchers };
+    let (comments, live_log) = (store.clone(), live.log.clone());
+    let deps = ingest::Deps { authenticator, comments, live_log, dispatchers };
     Ok(Ingest::start(config, deps, stop.clone())?)
 }
 

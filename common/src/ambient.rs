@@ -98,6 +98,19 @@ pub fn random_range(range: Range<u32>) -> u32 {
     simulated.unwrap_or_else(|_| rand::random_range(range))
 }
 
+/// Bytes that nobody can foretell, unless in a simulation.
+#[must_use]
+pub fn random_bytes<const N: usize>() -> [u8; N] {
+    let simulated = WORLD.try_with(|world| {
+        let mut bytes = [0; N];
+        for chunk in bytes.chunks_mut(size_of::<u64>()) {
+            chunk.copy_from_slice(&world.random().to_be_bytes()[..chunk.len()]);
+        }
+        bytes
+    });
+    simulated.unwrap_or_else(|_| rand::random())
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::{
@@ -144,6 +157,16 @@ mod tests {
         assert_eq!((uuid.as_u128() >> 80, uuid.get_version_num()), (1_000_000, 7));
         assert_eq!(still.tasks.lock().unwrap().len(), 2);
         assert!(unix_ms() > 1_000_000, "here it is the machine's again");
+    }
+
+    #[test]
+    fn random_bytes_are_a_worlds_own() {
+        let drawn = start_within(Arc::new(Still::default()), random_bytes::<10>);
+        assert_eq!(
+            drawn, [0; 10],
+            "its first two numbers are 0 and 1, of which two bytes are used"
+        );
+        assert_ne!(random_bytes::<16>(), random_bytes::<16>());
     }
 
     #[tokio::test]

@@ -31,6 +31,17 @@ pub enum Page {
     After(CommentId),
 }
 
+impl Page {
+    /// The page that goes on behind a comment of this one.
+    #[must_use]
+    pub fn behind(self, last: CommentId) -> Self {
+        match self {
+            Self::Newest | Self::Before(_) => Self::Before(last),
+            Self::After(_) => Self::After(last),
+        }
+    }
+}
+
 /// What stands under a comment's id.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Stored {

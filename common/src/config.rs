@@ -40,7 +40,7 @@ pub use sections::{
     Auth, Compression, Cors, Dc, Gateway, Ingest, Internal, Limits, Live, LiveKind, SlowViewer,
     Store, StoreKind, Tls, VideoCreate, Videos, ViewerAuth,
 };
-pub use shape::{Shape, is_public_url};
+pub use shape::{Shape, is_http_url, is_public_url};
 pub use sources::Sources;
 pub use value::Value;
 

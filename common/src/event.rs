@@ -62,6 +62,12 @@ impl EventId {
         u64::try_from(self.0.as_u128() >> 80).unwrap_or(u64::MAX)
     }
 
+    /// The comment whose own event this is, if it is one's.
+    #[must_use]
+    pub fn as_comment(self) -> Option<CommentId> {
+        CommentId::try_from(self.0).ok()
+    }
+
     /// The 16 bytes.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8; 16] {

@@ -3,7 +3,7 @@
 //! In reading order: what things are called ([`ids`], [`comment`], [`event`], [`room`],
 //! [`position`]), the contracts between the roles and their surroundings ([`comment_store`],
 //! [`room_store`], [`live_log`], [`live_rooms`], [`endpoint_store`], [`limiter`], [`link`]), the bytes
-//! between processes ([`wire`], [`peer`]), and what every server needs ([`config`], [`auth`],
+//! between processes ([`wire`], [`peer`]), and what every server needs ([`config`], [`auth`], [`pass`],
 //! [`client_address`], [`network`], [`problem`], [`path`], [`serve`], [`tls`], [`handover`],
 //! [`descriptors`], [`memory`], [`health`], [`ambient`], [`task`], [`outage`], [`telemetry`]).
 
@@ -38,6 +38,8 @@ pub mod peer;
 pub mod config;
 
 pub mod auth;
+
+pub mod pass;
 
 pub mod client_address;
 

@@ -119,7 +119,7 @@ impl PeerClient {
 }
 
 /// hyper's own words ("client error (Connect)") say nothing; the system's do.
-fn innermost(error: &dyn std::error::Error) -> String {
+pub(crate) fn innermost(error: &dyn std::error::Error) -> String {
     std::iter::successors(Some(error), |error| error.source())
         .last()
         .map_or_else(String::new, ToString::to_string)

@@ -109,6 +109,7 @@ mod tests {
     use std::slice::from_ref;
 
     use common::{
+        auth::Authenticator,
         config::{Role, Sources, load},
         position::Position,
     };
@@ -128,7 +129,8 @@ mod tests {
         let config = load(Role::All, Sources::default()).config.unwrap();
         let (live_log, endpoints) =
             (Arc::new(CountingLog::new(1, 0)), Arc::new(Endpoints::default()));
-        let deps = Deps { live_log, rooms: Arc::new(Rooms), endpoints };
+        let (authenticator, rooms) = (Authenticator::development(), Arc::new(Rooms));
+        let deps = Deps { authenticator, live_log, rooms, endpoints };
         let (gateway, _) = Gateway::start(&config, deps, CancellationToken::new()).unwrap();
         let placed = entry(1, 1);
         let placeless = Entry { position: Position::NONE, ..entry(1, 2) };

@@ -75,6 +75,8 @@ const PLACELESS_MAX: usize = 524_288;
 
 /// What a gateway works with.
 pub struct Deps {
+    /// Who knows viewers.
+    pub authenticator: Arc<Authenticator>,
     /// The data centre's live log.
     pub live_log: Arc<dyn LiveLog>,
     /// What its rooms are like.
@@ -89,7 +91,7 @@ pub struct Gateway {
     pages: Pages,
     encoder: Encoder,
     lease: Arc<Lease>,
-    authenticator: Authenticator,
+    authenticator: Arc<Authenticator>,
     viewers: ViewerAuth,
     slow_viewer: SlowViewer,
     proxies: TrustedProxies,
@@ -148,7 +150,7 @@ impl Gateway {
             pages: Pages::new(deps.live_log.clone(), encoder.clone()),
             encoder,
             lease: lease.clone(),
-            authenticator: Authenticator::new(config),
+            authenticator: deps.authenticator,
             viewers: config.auth.viewers,
             slow_viewer: config.gateway.slow_viewer,
             proxies: TrustedProxies::new(&config.trusted_proxies),
@@ -190,8 +192,8 @@ impl Gateway {
     }
 
     /// Who asks for the video's stream, if they say so and may watch it.
-    fn admit(&self, video: &VideoId, headers: &HeaderMap) -> Result<Option<Who>, Problem> {
-        match self.authenticator.identify(headers)? {
+    async fn admit(&self, video: &VideoId, headers: &HeaderMap) -> Result<Option<Who>, Problem> {
+        match self.authenticator.identify(headers).await? {
             Some(principal) => {
                 principal.check_video(video)?;
                 Ok(Some(Who { user: principal.author.id, until: None }))

@@ -111,7 +111,7 @@ pub(crate) async fn stream(
     handover: Option<Extension<Handover>>,
     farewell: Option<Extension<Farewell>>,
 ) -> Result<Response, Problem> {
-    let who = gateway.admit(&video, &headers)?;
+    let who = gateway.admit(&video, &headers).await?;
     let wanted = Wanted::parse(Params::from(pairs), &headers)?;
     let from = gateway.proxies.client(peer.ip(), &headers);
     // A long poll's connection is kept for the next one; a stream has one for itself.

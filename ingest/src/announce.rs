@@ -5,8 +5,12 @@ use std::{
     time::Duration,
 };
 
-use common::{event::Event, ids::VideoId, link::LinkError};
-use tokio::time::Instant;
+use common::{
+    event::{Event, EventId},
+    ids::VideoId,
+    link::LinkError,
+};
+use tokio::time::{Instant, timeout};
 
 use crate::{
     away::LogWatch,
@@ -21,6 +25,8 @@ use crate::{
 const DEADLINE: Duration = Duration::from_secs(2);
 /// Before all dispatchers are asked again; twice as long each time.
 const PAUSE_MIN: Duration = Duration::from_millis(50);
+/// Longest wait until all gateways have taken something away: the dispatcher's, and a little more.
+const ERASE_PATIENCE: Duration = Duration::from_millis(4_500);
 
 /// An event for a video's viewers.
 #[derive(Debug, Clone)]
@@ -49,6 +55,9 @@ pub(crate) trait Announce: Send + Sync + 'static {
 
     /// Whether a dispatcher has taken it at the first attempt: for what is tried again anyway.
     fn announce_once(&self, announcement: Announcement) -> impl Future<Output = bool> + Send;
+
+    /// Whether no gateway holds anything of an event that was deleted.
+    fn erase(&self, video: &VideoId, event: EventId) -> impl Future<Output = bool> + Send;
 }
 
 /// Announces by dispatchers.
@@ -209,6 +218,18 @@ impl Announce for Announcer {
         let first = self.dispatchers.ranked(&announcement.video).into_iter().next();
         let Some(outbox) = first else { return false };
         self.send(&outbox, announcement, Instant::now() + DEADLINE).await.is_ok()
+    }
+
+    /// Any dispatcher will do.
+    async fn erase(&self, video: &VideoId, event: EventId) -> bool {
+        for outbox in self.dispatchers.ranked(video) {
+            match timeout(ERASE_PATIENCE, outbox.erase(video, event)).await {
+                Ok(Ok(is_gone)) => return is_gone,
+                Ok(Err(error)) => failed(&error),
+                Err(_) => return false,
+            }
+        }
+        false
     }
 }
 

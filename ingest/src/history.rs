@@ -1,29 +1,35 @@
 //! `GET …/comments` and `GET …/comments/{id}`: what the store has.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use axum::{
     Json,
     extract::{Query, State},
+    http::HeaderMap,
+    response::{IntoResponse, Response},
 };
 use common::{
     comment::Comment,
-    comment_store::Page,
-    ids::{CommentId, VideoId},
+    comment_store::{Page, Stored},
+    ids::{CommentId, UserId, VideoId},
     path::{CommentPath, VideoPath},
     position::Cursor,
     problem::{Code, FieldError, Problem},
+    room_store::{Slot, SlotName},
 };
 use serde::{Deserialize, Serialize};
 
-use crate::Ingest;
+use crate::{Ingest, export, moderation::action::HideSlot};
 
 const LIMIT_DEFAULT: usize = 50;
 const LIMIT_MAX: usize = 200;
+/// Reads of the store for one page, some of whose comments are hidden.
+const READS_PER_PAGE_MAX: usize = 8;
 
 /// The query's fields; what they may be is checked in [`wanted`].
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct Params {
+    format: Option<String>,
     limit: Option<String>,
     before: Option<String>,
     after: Option<String>,
@@ -39,22 +45,30 @@ pub(crate) struct Listed {
     cursor: String,
 }
 
-/// Lists a page.
+/// Lists a page, or exports all.
 pub(crate) async fn list(
     State(ingest): State<Arc<Ingest>>,
     VideoPath(video): VideoPath,
     Query(params): Query<Params>,
-) -> Result<Json<Listed>, Problem> {
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    ingest.gate.check_registered(&video).await?;
+    match params.format.as_deref() {
+        None | Some("json") => {}
+        Some("ndjson") => {
+            ingest.moderator(&video, &headers).await?;
+            return export::all(ingest, video).await;
+        }
+        Some(_) => {
+            return Err(Problem::invalid(vec![error("format", "must be json or ndjson")]));
+        }
+    }
     let (page, limit) = wanted(&params).map_err(|error| Problem::invalid(vec![error]))?;
     let _place = ingest.reads.enter().await?;
     // The position first: what is accepted between the two reads stands in both, never in none.
-    let cursor = ingest.position(&video).await;
-    let listed = ingest.comments.list(&video, page, limit + 1).await;
-    let mut comments = ingest.refusals.of(listed)?;
-    let more = comments.len() > limit;
-    comments.truncate(limit);
-    let next = comments.last().filter(|_| more).map(|comment| comment.id);
-    Ok(Json(Listed { comments, next, cursor: cursor.to_string() }))
+    let cursor = ingest.position(&video).await.to_string();
+    let (comments, next) = ingest.page(&video, page, limit).await?;
+    Ok(Json(Listed { comments, next, cursor }).into_response())
 }
 
 /// One comment.
@@ -63,8 +77,77 @@ pub(crate) async fn one(
     CommentPath(video, id): CommentPath,
 ) -> Result<Json<Comment>, Problem> {
     let _place = ingest.reads.enter().await?;
-    let comment = ingest.refusals.of(ingest.comments.get(&video, id).await)?;
-    comment.map(Json).ok_or_else(|| Problem::new(Code::NotFound, "there is no such comment"))
+    let stored = ingest.refusals.of(ingest.comments.get(&video, id).await)?;
+    let mut shown: Vec<_> = stored.and_then(Stored::into_comment).into_iter().collect();
+    ingest.leave_out_hidden(&video, &mut shown).await?;
+    let unknown = || Problem::new(Code::NotFound, "there is no such comment");
+    shown.pop().map(Json).ok_or_else(unknown)
+}
+
+impl Ingest {
+    /// A page of what is shown, and where the next one begins.
+    async fn page(
+        &self,
+        video: &VideoId,
+        mut page: Page,
+        limit: usize,
+    ) -> Result<(Vec<Comment>, Option<CommentId>), Problem> {
+        let mut shown = Vec::new();
+        for _ in 0..READS_PER_PAGE_MAX {
+            // One more than asked for tells whether there is a next page.
+            let read = limit + 1 - shown.len();
+            let mut comments = self.refusals.of(self.comments.list(video, page, read).await)?;
+            let is_end = comments.len() < read;
+            let Some(last) = comments.last().map(|last| last.id) else {
+                return Ok((shown, None));
+            };
+            self.leave_out_hidden(video, &mut comments).await?;
+            shown.extend(comments);
+            if shown.len() > limit {
+                shown.truncate(limit);
+                let next = shown.last().map(|comment| comment.id);
+                return Ok((shown, next));
+            }
+            if is_end {
+                return Ok((shown, None));
+            }
+            page = page.behind(last);
+        }
+        // So many are hidden in a row that the page stays short; the next one goes on behind them.
+        let next = match page {
+            Page::Newest => None,
+            Page::Before(last) | Page::After(last) => Some(last),
+        };
+        Ok((shown, next))
+    }
+
+    /// Leaves out comments of authors whose comments are hidden.
+    async fn leave_out_hidden(
+        &self,
+        video: &VideoId,
+        comments: &mut Vec<Comment>,
+    ) -> Result<(), Problem> {
+        let authors: BTreeSet<_> = comments.iter().map(|comment| &comment.author.id).collect();
+        if authors.is_empty() {
+            return Ok(());
+        }
+        let names: Vec<_> = authors.into_iter().cloned().map(SlotName::Hide).collect();
+        let slots = self.refusals.of(self.rooms.slots(video, &names).await)?;
+        let hidden: Vec<_> = slots.iter().filter_map(hidden_until_ms).collect();
+        comments.retain(|comment| {
+            !hidden.iter().any(|(author, until_ms)| {
+                **author == comment.author.id && comment.id.unix_ms() <= *until_ms
+            })
+        });
+        Ok(())
+    }
+}
+
+/// Whose comments a slot hides, and up to when they were posted.
+fn hidden_until_ms(slot: &Slot) -> Option<(&UserId, u64)> {
+    let SlotName::Hide(author) = &slot.name else { return None };
+    let HideSlot { is_hidden } = serde_json::from_str(&slot.value).ok()?;
+    is_hidden.then(|| (author, slot.version.unix_ms()))
 }
 
 impl Ingest {
@@ -111,6 +194,7 @@ mod tests {
     #[test]
     fn parameters() {
         let params = |limit: Option<&str>, before: Option<&str>, after: Option<&str>| Params {
+            format: None,
             limit: limit.map(Into::into),
             before: before.map(Into::into),
             after: after.map(Into::into),

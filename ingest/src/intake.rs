@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use common::{
     comment::Comment,
-    comment_store::{Claim, CommentStore, Pending, StoreError},
-    event::Event,
-    ids::IdempotencyKey,
+    comment_store::{Claim, CommentStore, Pending, StoreError, Stored},
+    event::{Event, EventId},
+    ids::{IdempotencyKey, VideoId},
     problem::{Code, Problem},
+    room_store::RoomStore,
 };
 use sha2::{Digest, Sha256};
 use tokio::sync::oneshot;
@@ -15,12 +16,15 @@ use tokio::sync::oneshot;
 use crate::{
     announce::{Announce, Announcement, Announcer},
     refusals::Refusals,
+    vigil::Deletions,
     window::Window,
 };
 
 /// What an answer tells of live delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Announced {
+    /// It was deleted meanwhile, so that there is nothing to be delivered: 201.
+    Deleted,
     /// A dispatcher has just taken it: 201.
     Accepted,
     /// It is marked as settled from before: 201.
@@ -36,29 +40,36 @@ pub(crate) type Taken = Result<(Comment, Announced), Problem>;
 /// work on the same comment; each may die at any `await`.
 pub(crate) struct Intake<A = Announcer> {
     pub(crate) comments: Arc<dyn CommentStore>,
+    pub(crate) rooms: Arc<dyn RoomStore>,
     pub(crate) announcer: A,
     pub(crate) window: Window,
     pub(crate) refusals: Arc<Refusals>,
 }
 
-/// A comment that is to be stored and announced.
-struct Claimed {
-    comment: Comment,
-    /// Nobody can have announced it before, milliseconds since 1970.
-    since_ms: u64,
+/// A comment that a request stands for.
+enum Claimed {
+    /// It is to be stored and announced.
+    Open {
+        comment: Comment,
+        /// Nobody can have announced it before, milliseconds since 1970.
+        since_ms: u64,
+    },
+    /// It was, and is deleted.
+    Deleted(Comment),
 }
 
 impl<A: Announce> Intake<A> {
     /// Takes a comment in and replies, to nobody if the client has gone. After that, beside the
     /// answer, a comment that was accepted under a key is marked: for a retry that comes when the
-    /// live log has forgotten it.
+    /// live log has forgotten it. Who repeats a request needs no `admission`.
     pub(crate) async fn post(
         &self,
         fresh: Comment,
         key: Option<IdempotencyKey>,
+        admission: impl Future<Output = Result<(), Problem>> + Send,
         reply: oneshot::Sender<Taken>,
     ) {
-        let taken = self.take(fresh, key.as_ref()).await;
+        let taken = self.take(fresh, key.as_ref(), admission).await;
         let accepted = match &taken {
             Ok((comment, Announced::Accepted)) => Some((comment.video.clone(), comment.id)),
             _ => None,
@@ -73,10 +84,22 @@ impl<A: Announce> Intake<A> {
     }
 
     /// A fresh comment, or the one that the key stands for.
-    async fn take(&self, fresh: Comment, key: Option<&IdempotencyKey>) -> Taken {
-        let Claimed { comment, since_ms } = match key {
-            Some(key) => self.claim(fresh, key).await?,
-            None => Claimed::of(fresh),
+    async fn take(
+        &self,
+        fresh: Comment,
+        key: Option<&IdempotencyKey>,
+        admission: impl Future<Output = Result<(), Problem>> + Send,
+    ) -> Taken {
+        let claimed = match key {
+            Some(key) => self.claim(fresh, key, admission).await?,
+            None => {
+                admission.await?;
+                Claimed::of(fresh)
+            }
+        };
+        let (comment, since_ms) = match claimed {
+            Claimed::Open { comment, since_ms } => (comment, since_ms),
+            Claimed::Deleted(comment) => return Ok((comment, Announced::Deleted)),
         };
         self.refusals.of(self.comments.put(&comment).await)?;
         let announced = self.refusals.of(self.announce(&comment, since_ms).await)?;
@@ -85,9 +108,22 @@ impl<A: Announce> Intake<A> {
 
     /// Finds out what the key stands for. Nobody waits for a first request that may have died:
     /// whoever finds its claim writes the same row and announces the same id, both idempotent.
-    async fn claim(&self, fresh: Comment, key: &IdempotencyKey) -> Result<Claimed, Problem> {
+    async fn claim(
+        &self,
+        fresh: Comment,
+        key: &IdempotencyKey,
+        admission: impl Future<Output = Result<(), Problem>> + Send,
+    ) -> Result<Claimed, Problem> {
         let ours = Claim { comment: fresh.id, digest: digest(&fresh) };
-        let claim = self.refusals.of(self.comments.claim(&fresh.author.id, key, ours).await)?;
+        let author = &fresh.author.id;
+        let claim = match self.refusals.of(self.comments.claimed(author, key).await)? {
+            Some(known) => known,
+            // A claim that was made is not taken back: who is not admitted must not make one.
+            None => {
+                admission.await?;
+                self.refusals.of(self.comments.claim(author, key, ours).await)?
+            }
+        };
         if claim.digest != ours.digest {
             let why = "this Idempotency-Key was used for another video or text";
             return Err(Problem::new(Code::KeyReused, why));
@@ -96,11 +132,12 @@ impl<A: Announce> Intake<A> {
             return Ok(Claimed::of(fresh));
         }
         let (id, since_ms) = (claim.comment, self.window.now_ms());
-        match self.refusals.of(self.comments.get(&fresh.video, id).await)? {
-            Some(first) => Ok(Claimed::of(first)),
+        Ok(match self.refusals.of(self.comments.get(&fresh.video, id).await)? {
+            Some(Stored::Comment(first)) => Claimed::of(first),
+            Some(Stored::Deleted(_)) => Claimed::Deleted(Comment { id, ..fresh }),
             // Stored before it is announced: it was not, whatever the id's age.
-            None => Ok(Claimed { comment: Comment { id, ..fresh }, since_ms }),
-        }
+            None => Claimed::Open { comment: Comment { id, ..fresh }, since_ms },
+        })
     }
 
     /// Announces, also again: the live log knows the id. When that is no longer sure, what is on
@@ -135,10 +172,18 @@ impl<A: Announce> Intake<A> {
     }
 }
 
+impl<A: Announce> Deletions for Intake<A> {
+    async fn has(&self, video: &VideoId, event: EventId) -> Option<bool> {
+        let Some(comment) = event.as_comment() else { return Some(false) };
+        let stored = self.comments.get(video, comment).await.ok()?;
+        Some(matches!(stored, Some(Stored::Deleted(_))))
+    }
+}
+
 impl Claimed {
     /// A comment that may have been announced at any time since its id was made.
     fn of(comment: Comment) -> Self {
-        Self { since_ms: comment.id.unix_ms(), comment }
+        Self::Open { since_ms: comment.id.unix_ms(), comment }
     }
 }
 

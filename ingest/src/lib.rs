@@ -1,11 +1,13 @@
 //! ingest: takes comments from commenters, stores them, and has a dispatcher announce them.
 //!
-//! In reading order: [`request`] is what a commenter may send, [`post`] the way from there to an
-//! answer ([`places`] who waits or is refused before, [`limits`] how often one may post,
-//! [`plain_text`] what counts as the same text), [`intake`] what happens to a comment on it,
-//! [`announce`] the way to a dispatcher ([`budget`] how often, [`away`] what when none reaches the log, [`dispatchers`] who they are,
-//! [`standing`] whom to ask first, [`outbox`] the batches, [`window`] until when, [`vigil`] whether it stays), [`pending`] what
-//! is announced later, [`history`] what readers get; [`refusals`] is what all get when the store fails.
+//! In reading order: [`request`] is what a commenter may send ([`fields`] what others may, [`client`]
+//! from where), [`post`] the way from there to an answer ([`places`] who waits or is refused before,
+//! [`gate`] who is let in, [`limits`] how often, [`plain_text`] what counts as the same text), [`intake`]
+//! what happens to a comment on it, [`announce`] the way to a dispatcher ([`budget`] how often, [`away`]
+//! what when none reaches the log, [`dispatchers`] who they are, [`standing`] whom to ask first,
+//! [`outbox`] the batches, [`window`] until when, [`vigil`] whether it stays), [`pending`] what is
+//! announced later, [`moderation`] what is done to a video's room, [`history`] what readers get and
+//! [`export`] all of it, [`tickets`] how browsers get in; [`refusals`] is what all get when the store fails.
 //!
 //! Invariant: nothing is acknowledged before it is stored; 201 only when a dispatcher said that the
 //! live log has it (or viewers were told that it is skipped), 202 only when it is on record that
@@ -20,11 +22,16 @@ use axum::{
 use common::{
     ambient,
     auth::Authenticator,
+    client_address::TrustedProxies,
     comment_store::CommentStore,
-    config::Config,
+    config::{Config, ViewerAuth},
+    limiter::Limiter,
     live_log::LiveLog,
+    live_rooms::LiveRooms,
     outage::Outage,
+    pass::Passes,
     position::{InvalidPosition, Origin},
+    room_store::RoomStore,
     task,
 };
 use tokio::task::JoinHandle;
@@ -32,7 +39,10 @@ use tokio_util::sync::CancellationToken;
 
 use announce::Announcer;
 pub use dispatchers::Dispatchers;
+use gate::Gate;
 use intake::Intake;
+use limits::Limits;
+use moderation::{deletion, filling::Filler, rules::Rulebook};
 use places::Places;
 use refusals::Refusals;
 use window::Window;
@@ -40,10 +50,15 @@ use window::Window;
 mod announce;
 mod away;
 mod budget;
+mod client;
 mod dispatchers;
+mod export;
+mod fields;
+mod gate;
 mod history;
 mod intake;
-pub mod limits;
+mod limits;
+mod moderation;
 mod outbox;
 mod pending;
 mod places;
@@ -52,6 +67,7 @@ mod post;
 mod refusals;
 mod request;
 mod standing;
+mod tickets;
 mod vigil;
 mod window;
 
@@ -69,11 +85,23 @@ const READS_MAX: usize = 512;
 const ROOM: usize = 16_384;
 /// Between looks at what is pending.
 const PENDING_PERIOD: Duration = Duration::from_secs(1);
+/// Between looks at which rooms gateways want to know.
+const FILLING_PERIOD: Duration = Duration::from_millis(500);
 
 /// What ingest works with.
 pub struct Deps {
+    /// Who knows commenters.
+    pub authenticator: Arc<Authenticator>,
     /// The durable truth.
     pub comments: Arc<dyn CommentStore>,
+    /// And that about videos' rooms.
+    pub rooms: Arc<dyn RoomStore>,
+    /// Rooms as gateways know them, to be filled.
+    pub live_rooms: Arc<dyn LiveRooms>,
+    /// Counts for all nodes.
+    pub limiter: Arc<dyn Limiter>,
+    /// Counts here, while that one is away.
+    pub local_limiter: Arc<dyn Limiter>,
     /// For the stream position that a page of history comes with.
     pub live_log: Arc<dyn LiveLog>,
     /// Who announces.
@@ -83,10 +111,16 @@ pub struct Deps {
 /// A running ingest. Its tasks end with the token it was started with.
 pub struct Ingest {
     comments: Arc<dyn CommentStore>,
+    rooms: Arc<dyn RoomStore>,
     live_log: Arc<dyn LiveLog>,
     intake: Arc<Intake>,
+    gate: Arc<Gate>,
+    limits: Arc<Limits>,
+    passes: Passes,
+    proxies: TrustedProxies,
+    viewers: ViewerAuth,
     refusals: Arc<Refusals>,
-    authenticator: Authenticator,
+    authenticator: Arc<Authenticator>,
     origin: Arc<Origin>,
     posts: Places,
     bodies: Places,
@@ -103,25 +137,45 @@ impl Ingest {
         deps: Deps,
         stop: CancellationToken,
     ) -> Result<(Arc<Self>, JoinHandle<()>), InvalidPosition> {
+        let Deps { authenticator, comments, rooms, live_rooms, live_log, .. } = deps;
         let refusals = Arc::new(Refusals::new());
+        let limits = Limits::new(&config.limits, deps.limiter, deps.local_limiter);
+        let limits = Arc::new(limits);
         let intake = Arc::new(Intake {
-            comments: deps.comments.clone(),
+            comments: comments.clone(),
+            rooms: rooms.clone(),
             announcer: Announcer::new(deps.dispatchers),
             window: Window::new(config.live.dedup_s, ambient::unix_ms),
             refusals: refusals.clone(),
         });
+        let gate = Arc::new(Gate {
+            comments: comments.clone(),
+            rooms: rooms.clone(),
+            rulebook: Rulebook::default(),
+            limits: limits.clone(),
+            create: config.videos.create,
+            refusals: refusals.clone(),
+        });
         let ingest = Arc::new(Self {
-            comments: deps.comments,
-            live_log: deps.live_log.clone(),
+            comments,
+            rooms: rooms.clone(),
+            live_log: live_log.clone(),
             intake: intake.clone(),
+            gate,
+            limits,
+            passes: Passes::new(config),
+            proxies: TrustedProxies::new(&config.trusted_proxies),
+            viewers: config.auth.viewers,
             refusals,
-            authenticator: Authenticator::new(config),
+            authenticator,
             origin: Arc::new(config.dc.name.parse()?),
             posts: Places::new("posts", POSTS_MAX, ROOM),
             bodies: Places::new("bodies", BODIES_MAX, 0),
             reads: Places::new("reads", READS_MAX, ROOM),
         });
-        task::spawn("ingest.vigil", watch_over(intake.clone(), deps.live_log, stop.clone()));
+        let filler = Filler { rooms, live: live_rooms };
+        task::spawn("ingest.filling", fill(filler, stop.clone()));
+        task::spawn("ingest.vigil", watch_over(intake.clone(), live_log, stop.clone()));
         let drain = task::spawn("ingest.pending", drain(intake, stop));
         Ok((ingest, drain))
     }
@@ -130,15 +184,26 @@ impl Ingest {
     pub fn public(self: &Arc<Self>) -> Router {
         Router::new()
             .route("/v1/videos/{video}/comments", post_route(post::post).get(history::list))
-            .route("/v1/videos/{video}/comments/{id}", get(history::one))
+            .route("/v1/videos/{video}/comments/{id}", get(history::one).delete(deletion::delete))
+            .route("/v1/videos/{video}/tickets", post_route(tickets::post))
+            .merge(moderation::router())
             .with_state(self.clone())
+    }
+}
+
+async fn fill(filler: Filler, stop: CancellationToken) {
+    let outage = Outage::new("fill rooms that gateways want");
+    while tokio::time::timeout(FILLING_PERIOD, stop.cancelled()).await.is_err() {
+        if let Some(filled) = stop.run_until_cancelled(filler.fill_wanted()).await {
+            outage.note(&filled);
+        }
     }
 }
 
 async fn watch_over(intake: Arc<Intake>, live_log: Arc<dyn LiveLog>, stop: CancellationToken) {
     let outage = Outage::new("look after what was accepted");
     while tokio::time::timeout(vigil::PERIOD, stop.cancelled()).await.is_err() {
-        let look = intake.announcer.vigil.look(&*live_log, &intake.announcer);
+        let look = intake.announcer.vigil.look(&*live_log, &intake.announcer, &*intake);
         if let Some(looked) = stop.run_until_cancelled(look).await {
             outage.note(&looked);
         }

@@ -7,18 +7,22 @@ mod attempt;
 mod tests;
 
 use std::{
+    net::IpAddr,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use common::{
     config,
-    limiter::{Ask, Limiter, LimiterError, Verdict},
+    ids::UserId,
+    limiter::{Ask, Bucket, Key, Limiter, LimiterError, Rate, Verdict},
+    network::Network,
     outage::Outage,
+    problem::{Code, Problem},
 };
 use tokio::time::{Instant, timeout};
 
-pub use attempt::{Attempt, Limit};
+pub(crate) use attempt::{Attempt, Limit};
 
 use attempt::Rates;
 
@@ -26,11 +30,13 @@ use attempt::Rates;
 const PATIENCE: Duration = Duration::from_millis(250);
 /// For so long after the shared limiter failed it is not asked again. Then the next ones try it.
 const AWAY: Duration = Duration::from_millis(500);
+/// Reports of one viewer, or of one network of viewers who don't say who they are.
+const REPORTS_PER_MINUTE: u64 = 20;
 
 /// The limits of posting. Nobody is kept from posting by a limiter that is away: then each node
 /// counts by itself and from nothing, so that with n of them an author may post up to n times as
 /// much.
-pub struct Limits {
+pub(crate) struct Limits {
     rates: Rates,
     shared: Arc<dyn Limiter>,
     local: Arc<dyn Limiter>,
@@ -40,17 +46,17 @@ pub struct Limits {
 
 /// Why somebody may not post now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limited {
+pub(crate) struct Limited {
     /// What they have reached; the one with the longest wait.
-    pub limit: Limit,
+    pub(crate) limit: Limit,
     /// Whole seconds after which they may, 1 at least: for `Retry-After`.
-    pub retry_after_s: u32,
+    pub(crate) retry_after_s: u32,
 }
 
 impl Limits {
     /// With the rates of `config`; `shared` is all nodes', `local` is this process's.
     #[must_use]
-    pub fn new(config: &config::Limits, shared: Arc<dyn Limiter>, local: Arc<dyn Limiter>) -> Self {
+    pub(crate) fn new(config: &config::Limits, shared: Arc<dyn Limiter>, local: Arc<dyn Limiter>) -> Self {
         let outage = Outage::new("limit posts together with other nodes");
         let away_until = Mutex::new(None);
         Self { rates: Rates::new(config), shared, local, away_until, outage }
@@ -60,7 +66,7 @@ impl Limits {
     ///
     /// # Errors
     /// When a limit is reached: nothing is charged.
-    pub async fn admit(&self, attempt: &Attempt<'_>) -> Result<(), Limited> {
+    pub(crate) async fn admit(&self, attempt: &Attempt<'_>) -> Result<(), Limited> {
         let (ask, limits) = attempt.ask(&self.rates);
         match self.verdict(&ask).await {
             Verdict::Admitted => Ok(()),
@@ -69,6 +75,31 @@ impl Limits {
                 metrics::counter!("chorus_ingest_limited_total", "limit" => limit.name())
                     .increment(1);
                 Err(Limited { limit, retry_after_s: whole_seconds(retry_after) })
+            }
+        }
+    }
+
+    /// Whether somebody may report another comment, by who they are or by where they come from.
+    ///
+    /// # Errors
+    /// When they have reported too many.
+    pub(crate) async fn admit_report(
+        &self,
+        by: Option<&UserId>,
+        address: IpAddr,
+    ) -> Result<(), Problem> {
+        let network = Network::of(address).to_string();
+        // What a network is called is a good name.
+        let whose = network.parse().map_err(|_| Problem::new(Code::Internal, "no address"))?;
+        let (kind, author) = by.map_or(("network", whose), |by| ("user", by.clone()));
+        let key = Key::of("report", &[kind, author.as_str()]);
+        let rate = Rate::per(REPORTS_PER_MINUTE, Duration::from_secs(60));
+        let own = rate.map(|rate| Bucket { key, rate }).into_iter().collect();
+        match self.verdict(&Ask { author, token: None, own, shared: Vec::new() }).await {
+            Verdict::Admitted => Ok(()),
+            Verdict::Refused { retry_after, .. } => {
+                let why = "you have reported too many comments";
+                Err(Problem::limited(why, whole_seconds(retry_after)))
             }
         }
     }

@@ -7,7 +7,8 @@ use std::{
 };
 
 use common::{
-    event::VideoEvents,
+    event::{EventId, VideoEvents},
+    ids::VideoId,
     link::{Accepted, Dispatch, LinkError, NotAppended},
     position::Position,
     task,
@@ -61,6 +62,7 @@ struct Waiting {
 /// Handle of one dispatcher's queue and its task; the task ends with the last handle.
 #[derive(Clone)]
 pub(crate) struct Outbox {
+    dispatcher: Arc<dyn Dispatch>,
     queue: mpsc::Sender<Waiting>,
     record: Arc<Mutex<Record>>,
 }
@@ -69,8 +71,14 @@ impl Outbox {
     pub(crate) fn start(dispatcher: Arc<dyn Dispatch>) -> Self {
         let (queue, waiting) = mpsc::channel(QUEUE_LEN_MAX);
         let record = Arc::default();
-        task::spawn("ingest.outbox", send_all(dispatcher, waiting, Arc::clone(&record)));
-        Self { queue, record }
+        task::spawn("ingest.outbox", send_all(dispatcher.clone(), waiting, Arc::clone(&record)));
+        Self { dispatcher, queue, record }
+    }
+
+    /// Has the dispatcher see to it that all gateways take an event away: at once, for that is rare,
+    /// and takes long while one of them does not answer.
+    pub(crate) async fn erase(&self, video: &VideoId, event: EventId) -> Result<bool, LinkError> {
+        self.dispatcher.erase(video, event).await
     }
 
     /// How the dispatcher stands.

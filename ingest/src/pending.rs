@@ -5,14 +5,17 @@ use std::time::Duration;
 
 use common::{
     comment::Comment,
-    comment_store::{Pending, StoreError},
+    comment_store::{Pending, StoreError, Stored},
     event::Event,
+    ids::ActionId,
+    room_store::Journal,
 };
 use futures_util::{StreamExt, stream};
 
 use crate::{
     announce::{Announce, Announcement},
     intake::Intake,
+    moderation::action::Record,
     window::ms,
 };
 
@@ -22,6 +25,18 @@ const AGE_MIN: Duration = Duration::from_secs(5);
 const LOOK_LEN: usize = 1024;
 /// Of them, tried at once: fresh comments, which may be thousands, are hardly held up by so many.
 const AT_ONCE: usize = 256;
+
+/// What is to be done for a record.
+enum Due {
+    /// The comment is to be announced.
+    Comment(Comment),
+    /// What a moderator did is to be told.
+    Action(Box<Record>),
+    /// Viewers are to be told that the comment is skipped.
+    Word,
+    /// It was deleted: nobody needs to know of it.
+    Nothing,
+}
 
 impl<A: Announce> Intake<A> {
     /// Tries every record that is old enough, once: look by look, as long as they are full and it
@@ -45,12 +60,12 @@ impl<A: Announce> Intake<A> {
     async fn drain(&self, mut found: Vec<Pending>, trouble: &mut Result<(), StoreError>) -> bool {
         found.sort_by_key(|pending| pending.comment);
         let read = stream::iter(found).map(async |pending| {
-            let comment = self.announceable(&pending).await;
-            comment.map(|comment| (pending, comment))
+            let due = self.due(&pending).await;
+            due.map(|due| (pending, due))
         });
         let tried = read.buffered(AT_ONCE).map(async |read| {
-            let (pending, comment) = read?;
-            self.drain_one(&pending, comment).await
+            let (pending, due) = read?;
+            self.drain_one(&pending, due).await
         });
         let mut tried = tried.buffered(AT_ONCE);
         let (mut in_vain, mut any) = (0, false);
@@ -70,41 +85,52 @@ impl<A: Announce> Intake<A> {
 
     /// Whether nothing is left to do for it. The mark comes before the record goes: of a comment
     /// that is on neither list nobody knows, and viewers would be told that it is skipped.
-    async fn drain_one(
-        &self,
-        pending: &Pending,
-        announceable: Option<Comment>,
-    ) -> Result<bool, StoreError> {
-        let Pending { video, comment } = pending;
-        let until = self.window.from(comment.unix_ms());
-        let announced = match announceable {
-            Some(comment) => {
+    async fn drain_one(&self, pending: &Pending, due: Due) -> Result<bool, StoreError> {
+        let Pending { video, comment: id } = pending;
+        let is_done = match due {
+            Due::Comment(comment) => {
                 let (video, event) = (video.clone(), Event::of_comment(&comment));
+                let until = self.window.from(id.unix_ms());
                 self.announcer.announce_once(Announcement::of(video, event, until)).await
             }
-            None => self.tell_skipped(pending).await?,
+            Due::Action(record) => self.tell_again(video, &record).await,
+            Due::Word => self.tell_skipped(pending).await?,
+            Due::Nothing => true,
         };
-        if announced {
-            self.comments.settle(video, *comment).await?;
+        if is_done {
+            self.comments.settle(video, *id).await?;
             self.comments.remove_pending(pending).await?;
         }
-        Ok(announced)
+        Ok(is_done)
     }
 
-    /// The comment, when it is there and the live log is sure to know whether it was shown.
-    async fn announceable(&self, pending: &Pending) -> Result<Option<Comment>, StoreError> {
-        if self.window.from(pending.comment.unix_ms()).is_past() {
-            return Ok(None);
-        }
-        match self.comments.get(&pending.video, pending.comment).await {
-            Ok(Some(comment)) => Ok(Some(comment)),
-            Ok(None) => Ok(None),
+    /// What the record stands for. A comment is announced if the live log is sure to know whether it was
+    /// shown.
+    async fn due(&self, pending: &Pending) -> Result<Due, StoreError> {
+        let Pending { video, comment: id } = pending;
+        match self.comments.get(video, *id).await {
+            Ok(Some(Stored::Comment(comment))) => {
+                let is_past = self.window.from(id.unix_ms()).is_past();
+                Ok(if is_past { Due::Word } else { Due::Comment(comment) })
+            }
+            Ok(Some(Stored::Deleted(_))) => Ok(Due::Nothing),
+            Ok(None) => self.due_action(pending).await,
             Err(StoreError::Damaged(why)) => {
                 tracing::error!(why, "a pending comment can't be read");
-                Ok(None)
+                Ok(Due::Word)
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// What moderators do is on record among comments, and stands in the video's journal.
+    async fn due_action(&self, pending: &Pending) -> Result<Due, StoreError> {
+        let Ok(action) = ActionId::try_from(pending.comment.as_uuid()) else {
+            return Ok(Due::Word);
+        };
+        let note = self.rooms.note_of(&pending.video, Journal::Moderation, action).await?;
+        let record = note.as_ref().and_then(Record::of);
+        Ok(record.map_or(Due::Word, |record| Due::Action(Box::new(record))))
     }
 
     /// Whether viewers are told of a comment that can't be announced. It may have been shown, if an

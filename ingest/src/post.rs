@@ -11,7 +11,7 @@ use axum::{
 };
 use common::{
     comment::Comment,
-    ids::{CommentId, IdempotencyKey},
+    ids::CommentId,
     path::VideoPath,
     problem::{Code, Problem},
     task,
@@ -20,6 +20,8 @@ use tokio::{sync::oneshot, time::timeout};
 
 use crate::{
     Ingest,
+    client::Client,
+    gate::Arrival,
     intake::{Announced, Taken},
     places::Place,
     refusals::RETRY_AFTER_S,
@@ -34,13 +36,14 @@ const ANSWER_PATIENCE: Duration = Duration::from_secs(5);
 pub(crate) async fn post(
     State(ingest): State<Arc<Ingest>>,
     VideoPath(video): VideoPath,
+    Client(address): Client,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
     ingest.posts.check()?;
     let key = request::key(&headers)?;
     let guest_seed = key.as_ref().map(|key| key.as_str().as_bytes());
-    let principal = ingest.authenticator.require(&headers, guest_seed)?;
+    let principal = ingest.authenticator.require(&headers, guest_seed).await?;
     principal.check_commenter(&video)?;
     request::check_headers(&headers)?;
     let Draft { text, reply_to } = {
@@ -48,15 +51,16 @@ pub(crate) async fn post(
         request::draft(body).await?
     };
     let place = ingest.posts.enter().await?;
-    let author = principal.author;
-    let fresh = Comment { id: CommentId::now(), video, author, text, reply_to };
-    let (comment, announced) = ingest.take(fresh, key, place).await?;
+    let author = principal.author.clone();
+    let comment = Comment { id: CommentId::now(), video, author, text, reply_to };
+    let arrival = Arrival { comment, key, principal, address };
+    let (comment, announced) = ingest.take(arrival, place).await?;
     Ok(answer(&comment, announced))
 }
 
 fn answer(comment: &Comment, announced: Announced) -> Response {
     let status = match announced {
-        Announced::Accepted | Announced::Settled => StatusCode::CREATED,
+        Announced::Accepted | Announced::Settled | Announced::Deleted => StatusCode::CREATED,
         Announced::Pending => StatusCode::ACCEPTED,
     };
     let location = format!("/v1/videos/{}/comments/{}", comment.video, comment.id);
@@ -68,11 +72,12 @@ fn answer(comment: &Comment, announced: Announced) -> Response {
 impl Ingest {
     /// Takes a comment in beside the request: a client that leaves, or is refused because it took
     /// too long, does not leave a comment behind that is stored but neither announced nor on record.
-    async fn take(&self, fresh: Comment, key: Option<IdempotencyKey>, place: Place) -> Taken {
-        let intake = self.intake.clone();
+    async fn take(&self, arrival: Arrival, place: Place) -> Taken {
+        let (intake, gate) = (self.intake.clone(), self.gate.clone());
         let (reply, answered) = oneshot::channel();
         task::spawn("ingest.post", async move {
-            intake.post(fresh, key, reply).await;
+            let (fresh, key) = (arrival.comment.clone(), arrival.key.clone());
+            intake.post(fresh, key, gate.admit(&arrival), reply).await;
             drop(place);
         });
         match timeout(ANSWER_PATIENCE, answered).await {

@@ -6,6 +6,7 @@ use axum::{
     body::Body,
     http::{HeaderMap, HeaderValue, header},
 };
+use bytes::Bytes;
 use common::{
     comment::{InvalidText, Text},
     ids::{CommentId, IdempotencyKey},
@@ -58,22 +59,27 @@ pub(crate) fn check_headers(headers: &HeaderMap) -> Result<(), Problem> {
     if length.is_some_and(|length| length > BODY_LEN_MAX) { Err(too_large()) } else { Ok(()) }
 }
 
-/// Reads the body, no further than its limit.
+/// Reads the body of a comment.
 pub(crate) async fn draft(body: Body) -> Result<Draft, Problem> {
+    parse(&read_body(body).await?)
+}
+
+/// Reads a body, no further than its limit.
+pub(crate) async fn read_body(body: Body) -> Result<Bytes, Problem> {
     let read = Limited::new(body, BODY_LEN_MAX).collect();
     let read = tokio::time::timeout(BODY_TIMEOUT, read).await;
     let body = read.map_err(|_| malformed("the body took too long"))?.map_err(|error| {
         let over = error.downcast_ref::<LengthLimitError>().is_some();
         if over { too_large() } else { malformed("the body was cut off") }
     })?;
-    parse(&body.to_bytes())
+    Ok(body.to_bytes())
 }
 
 fn too_large() -> Problem {
     Problem::new(Code::TooLarge, format!("the body must be at most {BODY_LEN_MAX} bytes"))
 }
 
-fn malformed(why: &str) -> Problem {
+pub(crate) fn malformed(why: &str) -> Problem {
     Problem::new(Code::Malformed, why)
 }
 
@@ -112,31 +118,31 @@ fn reply_to(raw: Option<&RawValue>) -> Result<Option<CommentId>, FieldError> {
 
 /// A JSON string as text; `None` when it isn't one, or has lone surrogates.
 fn string(raw: &RawValue) -> Option<String> {
-    let Bytes(bytes) = serde_json::from_str(raw.get()).ok()?;
+    let Raw(bytes) = serde_json::from_str(raw.get()).ok()?;
     String::from_utf8(bytes).ok()
 }
 
 /// A JSON string as bytes: the one way serde_json lets a lone surrogate through (as three bytes
 /// that are not UTF-8), so that it can be told from broken JSON.
-struct Bytes(Vec<u8>);
+struct Raw(Vec<u8>);
 
-impl<'de> Deserialize<'de> for Bytes {
+impl<'de> Deserialize<'de> for Raw {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_byte_buf(BytesVisitor)
+        deserializer.deserialize_byte_buf(RawVisitor)
     }
 }
 
-struct BytesVisitor;
+struct RawVisitor;
 
-impl Visitor<'_> for BytesVisitor {
-    type Value = Bytes;
+impl Visitor<'_> for RawVisitor {
+    type Value = Raw;
 
     fn expecting(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         out.write_str("a string")
     }
 
-    fn visit_bytes<E: de::Error>(self, bytes: &[u8]) -> Result<Bytes, E> {
-        Ok(Bytes(bytes.to_vec()))
+    fn visit_bytes<E: de::Error>(self, bytes: &[u8]) -> Result<Raw, E> {
+        Ok(Raw(bytes.to_vec()))
     }
 }
 

@@ -10,6 +10,7 @@ use std::{
 };
 
 use common::{
+    event::EventId,
     ids::VideoId,
     live_log::{LiveLog, LiveLogError},
     position::Epoch,
@@ -30,6 +31,12 @@ const HELD_AGAIN: Duration = Duration::from_secs(3);
 const WATCHED_MAX: usize = 16_384;
 /// Announced again at once.
 const AT_ONCE: usize = 64;
+
+/// What was deleted, as the vigil knows it.
+pub(crate) trait Deletions: Sync {
+    /// Whether an event is a comment's that was deleted; `None`: nobody can tell for now.
+    fn has(&self, video: &VideoId, event: EventId) -> impl Future<Output = Option<bool>> + Send;
+}
 
 /// What was accepted lately.
 #[derive(Default)]
@@ -66,11 +73,13 @@ impl Vigil {
     }
 
     /// Looks once whether the logs are still those that took what is watched over, and has announced
-    /// again what they lost. What that fails for is tried again by the next look.
+    /// again what they lost, unless it was deleted meanwhile. What that fails for, and what nobody can
+    /// tell that of, is tried again by the next look.
     pub(crate) async fn look(
         &self,
         live_log: &dyn LiveLog,
         announcer: &impl Announce,
+        deletions: &impl Deletions,
     ) -> Result<(), LiveLogError> {
         let watched = std::mem::take(&mut *self.lock());
         let epochs = match epochs(live_log, &watched).await {
@@ -89,8 +98,13 @@ impl Vigil {
             tracing::warn!(comments = lost.len(), "a live log was lost: announcing them again");
         }
         let announced = stream::iter(lost).map(async |lost| {
-            let is_over = lost.announcement.until.is_past();
-            let is_done = is_over || announcer.announce_once(lost.again()).await;
+            let Announcement { video, event, until, .. } = &lost.announcement;
+            let is_done = match deletions.has(video, event.id).await {
+                _ if until.is_past() => true,
+                Some(false) => announcer.announce_once(lost.again()).await,
+                Some(true) => true,
+                None => false,
+            };
             (!is_done).then_some(lost)
         });
         let still_lost: Vec<_> =

@@ -43,3 +43,4 @@ mod store_nodes;
 mod store_trouble;
 mod stream;
 mod tls;
+mod tokens;

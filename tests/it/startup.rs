@@ -103,6 +103,12 @@ async fn a_certificate_that_is_not_there() {
     fails_with(&args, &["can't read no.pem", "`tls.cert`"]).await;
 }
 
+#[tokio::test]
+async fn keys_that_are_not_there() {
+    let args = [&ANY_PORTS[..], &["--auth.jwks", "no.json"]].concat();
+    fails_with(&args, &["can't read no.json", "`auth.jwks`"]).await;
+}
+
 fn dispatcher_on(url: &str) -> Vec<&str> {
     let live = ["dispatcher", "--live.kind", "redis", "--live.url", url];
     [&live[..], &["--internal.secret", "s"], &ANY_PORTS[2..]].concat()

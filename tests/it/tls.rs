@@ -21,13 +21,13 @@ use crate::{
 };
 
 /// A certificate of this machine and its key, in files; and how to reach who shows it.
-struct Identity {
+pub(crate) struct Identity {
     certificate: CertificateDer<'static>,
-    files: [String; 2],
+    pub(crate) files: [String; 2],
 }
 
 impl Identity {
-    fn in_folder(folder: &Path) -> Self {
+    pub(crate) fn in_folder(folder: &Path) -> Self {
         let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
         let pair = generate_simple_self_signed(names).unwrap();
         let files = ["cert.pem", "key.pem"].map(|name| folder.join(name));

@@ -12,6 +12,7 @@ use axum::{
     middleware,
 };
 use common::{
+    auth::Authenticator,
     config::{self, Config, Role, Sources},
     link::Dispatch,
     live_log::Retention,
@@ -134,6 +135,7 @@ impl Cluster {
         match node {
             Node::Ingest(_) => {
                 let deps = ingest::Deps {
+                    authenticator: Authenticator::development(),
                     comments: Arc::new(ToStore { cluster: self.clone(), from: node }),
                     live_log: redis,
                     dispatchers: Dispatchers::fixed((0..PROCESSES).map(|n| self.way(node, n))),
@@ -149,8 +151,9 @@ impl Cluster {
                 Running::Dispatcher(Dispatcher::start(deps, stop).0)
             }
             Node::Gateway(n) => {
+                let authenticator = Authenticator::development();
                 let (live_log, rooms) = (redis.clone(), redis.clone());
-                let deps = gateway::Deps { live_log, rooms, endpoints: redis };
+                let deps = gateway::Deps { authenticator, live_log, rooms, endpoints: redis };
                 let mut config = self.config.clone();
                 config.gateway.advertise = format!("http://gateway:{n}");
                 Running::Gateway(Gateway::start(&config, deps, stop).unwrap().0)

@@ -1,104 +1,242 @@
-//! Every malformed token is refused, in a table.
+//! Who is let in: tokens of every kind, and development mode.
+
+use std::{fs, slice::from_ref, time::Duration};
 
 use axum::http::HeaderValue;
-use serde_json::json;
+use serde_json::{Value, json};
+use tempfile::NamedTempFile;
 
 use super::*;
+use crate::config::{Role as ProcessRole, Sources, load};
 
+mod confusion;
+mod documents;
+mod issuer;
+mod rotation;
+mod signer;
+mod silence;
+
+use signer::Signer;
+
+/// Of HS256 tokens.
 const SECRET: &str = "a secret of tests";
+/// Longer than anything here takes: a test that hangs fails.
+const GUARD: Duration = Duration::from_secs(30);
 
-fn authenticator(key: Option<&str>, development: bool) -> Authenticator {
-    let mut validation = Validation::new(Algorithm::HS256);
-    validation.set_required_spec_claims(&["exp", "sub"]);
-    validation.leeway = LEEWAY_S;
-    validation.validate_nbf = true;
-    validation.validate_aud = false;
-    let key = key.map(|key| DecodingKey::from_secret(key.as_bytes()));
-    Authenticator { key, validation, development }
+fn config(text: &str) -> Config {
+    let sources = Sources::default().with_file_text("c.toml", text);
+    load(ProcessRole::All, sources).config.unwrap()
 }
 
-fn token(header: &Header, claims: &serde_json::Value, secret: &str) -> String {
-    let key = EncodingKey::from_secret(secret.as_bytes());
-    jsonwebtoken::encode(header, claims, &key).unwrap()
+/// Of a configuration that is read once: nothing looks again within the test.
+async fn authenticator(text: &str) -> Arc<Authenticator> {
+    let config = config(text);
+    tokio::time::timeout(GUARD, Authenticator::start(&config, &CancellationToken::new()))
+        .await
+        .unwrap()
+        .unwrap()
+}
+
+/// A document with these keys.
+fn document(keys: &[Value]) -> String {
+    json!({ "keys": keys }).to_string()
+}
+
+/// A file with these keys, and the configuration that names it.
+fn file_of(keys: &[Value]) -> (NamedTempFile, String) {
+    let file = NamedTempFile::new().unwrap();
+    fs::write(file.path(), document(keys)).unwrap();
+    let named = format!("auth.jwks = {:?}\n", file.path().to_str().unwrap());
+    (file, named)
 }
 
 fn with(name: &'static str, value: &str) -> HeaderMap {
     HeaderMap::from_iter([(name.parse().unwrap(), HeaderValue::from_str(value).unwrap())])
 }
 
-fn identify(token: &str) -> Result<Option<Principal>, Problem> {
-    authenticator(Some(SECRET), false).identify(&with("authorization", &format!("Bearer {token}")))
+impl Authenticator {
+    /// What becomes of a token.
+    async fn told(&self, token: &str) -> Result<Principal, Code> {
+        let headers = with("authorization", &format!("Bearer {token}"));
+        let identified = tokio::time::timeout(GUARD, self.identify(&headers)).await.unwrap();
+        identified.map(Option::unwrap).map_err(|problem| problem.code())
+    }
 }
 
-#[test]
-fn a_good_token_names_its_bearer() {
+fn now_s() -> u64 {
+    ambient::since_1970().as_secs()
+}
+
+fn good() -> Value {
+    json!({"sub": "u", "exp": now_s() + 60})
+}
+
+#[tokio::test]
+async fn a_good_token_names_its_bearer() {
     let mut claims = Claims::new("u1", Duration::from_secs(60));
     claims.role = Some(Role::Moderator);
     claims.videos = Some(vec!["v".into()]);
-    let principal = identify(&sign(SECRET, &claims).unwrap()).unwrap().unwrap();
+    let ours = authenticator(&format!("auth.hs256_secret = {SECRET:?}")).await;
+    let principal = ours.told(&sign(SECRET, &claims).unwrap()).await.unwrap();
     assert_eq!(principal.author.name, "u1");
     assert_eq!(principal.author.role.as_deref(), Some("moderator"));
-    assert!(principal.check_commenter(&"v".parse().unwrap()).is_ok());
-    let refusal = principal.check_commenter(&"w".parse().unwrap()).unwrap_err();
-    assert_eq!(refusal.code(), Code::Forbidden);
+    assert_eq!(principal.expires_at(), Some(claims.exp));
+    assert!(principal.check_moderator(&"v".parse().unwrap()).is_ok());
+    assert!(principal.check_moderator(&"w".parse().unwrap()).is_err());
 }
 
-#[test]
-fn a_viewer_token_cannot_comment() {
-    let mut claims = Claims::new("u1", Duration::from_secs(60));
-    claims.role = Some(Role::Viewer);
-    let principal = identify(&sign(SECRET, &claims).unwrap()).unwrap().unwrap();
-    let refusal = principal.check_commenter(&"v".parse().unwrap()).unwrap_err();
-    assert_eq!(refusal.code(), Code::Forbidden);
+#[tokio::test]
+async fn what_we_sign_others_can_read() {
+    let claims = Claims::new("u1", Duration::from_secs(60));
+    let token = sign(SECRET, &claims).unwrap();
+    let key = jsonwebtoken::DecodingKey::from_secret(SECRET.as_bytes());
+    let validation = jsonwebtoken::Validation::new(jsonwebtoken::Algorithm::HS256);
+    let read = jsonwebtoken::decode::<Claims>(&token, &key, &validation).unwrap();
+    assert_eq!(read.claims, claims);
 }
 
-#[test]
-fn bad_tokens_are_refused() {
-    let now = jsonwebtoken::get_current_timestamp();
-    let hs256 = Header::new(Algorithm::HS256);
-    let good = json!({"sub": "u", "exp": now + 60});
-    let cases = [
-        ("another secret", token(&hs256, &good, "wrong")),
-        ("HS512", token(&Header::new(Algorithm::HS512), &good, SECRET)),
-        ("expired", token(&hs256, &json!({"sub": "u", "exp": now - 60}), SECRET)),
-        ("no exp", token(&hs256, &json!({"sub": "u"}), SECRET)),
-        ("no sub", token(&hs256, &json!({"exp": now + 60}), SECRET)),
-        ("exp as text", token(&hs256, &json!({"sub": "u", "exp": "9999999999"}), SECRET)),
-        ("not yet", token(&hs256, &json!({"sub": "u", "exp": now + 60, "nbf": now + 50}), SECRET)),
-        (
-            "unknown role",
-            token(&hs256, &json!({"sub": "u", "exp": now + 60, "role": "king"}), SECRET),
-        ),
-        (
-            "http avatar",
-            token(&hs256, &json!({"sub": "u", "exp": now + 60, "avatar": "http://x"}), SECRET),
-        ),
-        (
-            "line end in name",
-            token(&hs256, &json!({"sub": "u", "exp": now + 60, "name": "a\nb"}), SECRET),
-        ),
-        ("alg none", "eyJhbGciOiJub25lIn0.eyJzdWIiOiJ1IiwiZXhwIjo5OTk5OTk5OTk5fQ.".into()),
-        ("not a token", "abc".into()),
-        ("empty", String::new()),
-    ];
-    for (what, token) in cases {
-        assert_eq!(identify(&token).unwrap_err().code(), Code::Unauthorized, "{what}");
+#[tokio::test]
+async fn tokens_of_every_kind_are_taken_side_by_side() {
+    let signers = [Signer::eddsa("d"), Signer::es256("e"), Signer::rs256("r")];
+    let (_file, named) = file_of(&signers.each_ref().map(|signer| signer.jwk.clone()));
+    let ours = authenticator(&format!("{named}auth.hs256_secret = {SECRET:?}")).await;
+    for signer in signers.iter().chain([&Signer::hs256(SECRET)]) {
+        for kid in [true, false] {
+            let token = signer.token(&good(), kid);
+            assert_eq!(ours.told(&token).await.unwrap().author.id.as_str(), "u", "{signer:?}");
+        }
     }
-    assert!(identify(&token(&hs256, &good, SECRET)).unwrap().is_some(), "negative control");
 }
 
-#[test]
-fn development_users_only_in_development() {
+#[tokio::test]
+async fn without_a_kid_the_first_eight_of_its_algorithm_are_tried() {
+    let signers: Vec<_> = (0..10).map(|n| Signer::eddsa(&n.to_string())).collect();
+    let keys: Vec<_> = signers.iter().map(|signer| signer.jwk.clone()).collect();
+    let (_file, named) = file_of(&keys);
+    let ours = authenticator(&named).await;
+    for (nth, signer) in signers.iter().enumerate() {
+        let taken = ours.told(&signer.token(&good(), false)).await.is_ok();
+        assert_eq!(taken, nth < 8, "{nth}");
+        assert!(ours.told(&signer.token(&good(), true)).await.is_ok(), "by its name");
+    }
+}
+
+#[tokio::test]
+async fn claims_that_are_no_good_are_refused() {
+    let now = now_s();
+    let hs256 = Signer::hs256(SECRET);
+    let ed = Signer::eddsa("d");
+    let (_file, named) = file_of(from_ref(&ed.jwk));
+    let ours = authenticator(&format!("{named}auth.hs256_secret = {SECRET:?}")).await;
+    for (what, claims) in [
+        ("expired", json!({"sub": "u", "exp": now - 60})),
+        ("no exp", json!({"sub": "u"})),
+        ("no sub", json!({"exp": now + 60})),
+        ("exp as text", json!({"sub": "u", "exp": "9999999999"})),
+        ("sub as number", json!({"sub": 5, "exp": now + 60})),
+        ("empty sub", json!({"sub": "", "exp": now + 60})),
+        ("long sub", json!({"sub": "u".repeat(129), "exp": now + 60})),
+        ("not yet", json!({"sub": "u", "exp": now + 60, "nbf": now + 50})),
+        ("nbf as text", json!({"sub": "u", "exp": now + 60, "nbf": "0"})),
+        ("unknown role", json!({"sub": "u", "exp": now + 60, "role": "king"})),
+        ("roles", json!({"sub": "u", "exp": now + 60, "role": ["admin"]})),
+        ("http avatar", json!({"sub": "u", "exp": now + 60, "avatar": "http://x"})),
+        ("line end in name", json!({"sub": "u", "exp": now + 60, "name": "a\nb"})),
+        ("videos as text", json!({"sub": "u", "exp": now + 60, "videos": "v"})),
+        ("no videos known", json!({"sub": "u", "exp": now + 60, "videos": null})),
+        ("aud as number", json!({"sub": "u", "exp": now + 60, "aud": 5})),
+        ("iss as list", json!({"sub": "u", "exp": now + 60, "iss": ["i"]})),
+        ("a list", json!([])),
+        ("a list of the right values", json!(["u", now + 60])),
+        ("a text", json!("u")),
+    ] {
+        for signer in [&hs256, &ed] {
+            let told = ours.told(&signer.token(&claims, true)).await;
+            assert_eq!(told, Err(Code::Unauthorized), "{what}");
+        }
+    }
+    let doubled = format!(r#"{{"sub":"u","sub":"w","exp":{}}}"#, now + 60);
+    let told = ours.told(&hs256.sign(&json!({"alg": "HS256"}).to_string(), &doubled)).await;
+    assert_eq!(told, Err(Code::Unauthorized), "who is it?");
+    assert!(ours.told(&hs256.token(&good(), true)).await.is_ok(), "negative control");
+}
+
+#[tokio::test]
+async fn audience_and_issuer_count_once_they_are_configured() {
+    let hs256 = Signer::hs256(SECRET);
+    let secret = format!("auth.hs256_secret = {SECRET:?}\n");
+    let anybody = authenticator(&secret).await;
+    let ours =
+        authenticator(&format!("{secret}auth.audience = ['a', 'b']\nauth.issuer = 'i'")).await;
+    for (more, good) in [
+        (json!({"aud": "a", "iss": "i"}), true),
+        (json!({"aud": ["x", "b"], "iss": "i"}), true),
+        (json!({"aud": "x", "iss": "i"}), false),
+        (json!({"aud": ["x"], "iss": "i"}), false),
+        (json!({"aud": [], "iss": "i"}), false),
+        (json!({"aud": "", "iss": "i"}), false),
+        (json!({"aud": null, "iss": "i"}), false),
+        (json!({"iss": "i"}), false),
+        (json!({"aud": "a", "iss": "I"}), false),
+        (json!({"aud": "a", "iss": "i/"}), false),
+        (json!({"aud": "a", "iss": null}), false),
+        (json!({"aud": "a"}), false),
+        (json!({}), false),
+    ] {
+        let mut claims = more.clone();
+        claims["sub"] = "u".into();
+        claims["exp"] = (now_s() + 60).into();
+        let token = hs256.token(&claims, false);
+        assert_eq!(ours.told(&token).await.is_ok(), good, "{more}");
+        assert!(anybody.told(&token).await.is_ok(), "{more}");
+    }
+}
+
+#[tokio::test]
+async fn development_users_only_in_development() {
     let headers = with(DEVELOPMENT_USER, "uma");
-    let named = authenticator(None, true).require(&headers, None).unwrap();
-    assert_eq!(named.author.id.as_str(), "uma");
-    assert!(authenticator(Some(SECRET), false).require(&headers, None).is_err());
+    let open = authenticator("").await;
+    let named = open.require(&headers, None).await.unwrap();
+    assert_eq!((named.author.id.as_str(), named.is_guest()), ("uma", false));
+    assert!(open.require(&with(DEVELOPMENT_USER, " "), None).await.is_err());
+    assert_eq!(open.told(&Signer::hs256("").token(&good(), false)).await, Err(Code::Unauthorized));
+    let (_file, named) = file_of(&[Signer::eddsa("d").jwk]);
+    for closed in [format!("auth.hs256_secret = {SECRET:?}"), named] {
+        let closed = authenticator(&closed).await;
+        assert!(closed.require(&headers, None).await.is_err());
+        assert_eq!(closed.identify(&headers).await.unwrap(), None);
+    }
 }
 
-#[test]
-fn a_guest_who_repeats_a_request_is_the_same_guest() {
-    let guests = authenticator(None, true);
-    let guest = |seed: &[u8]| guests.require(&HeaderMap::new(), Some(seed)).unwrap();
-    assert_eq!(guest(b"key"), guest(b"key"));
-    assert_ne!(guest(b"key"), guest(b"other"));
+#[tokio::test]
+async fn a_guest_who_repeats_a_request_is_the_same_guest() {
+    let guests = Authenticator::development();
+    let guest = async |seed: &[u8]| {
+        let guest = guests.require(&HeaderMap::new(), Some(seed)).await.unwrap();
+        assert!(guest.is_guest());
+        guest
+    };
+    assert_eq!(guest(b"key").await, guest(b"key").await);
+    assert_ne!(guest(b"key").await, guest(b"other").await);
+}
+
+#[tokio::test]
+async fn the_header_is_a_bearers() {
+    let token = Signer::hs256(SECRET).token(&good(), false);
+    let ours = authenticator(&format!("auth.hs256_secret = {SECRET:?}")).await;
+    for (value, good) in [
+        (format!("Bearer {token}"), true),
+        (format!("bearer  {token} "), true),
+        (format!("Basic {token}"), false),
+        (format!("Bearer{token}"), false),
+        (format!("Bearer {token} {token}"), false),
+        (format!("Bearer {token},"), false),
+        (token, false),
+        ("Bearer".into(), false),
+        ("Bearer ".into(), false),
+        (String::new(), false),
+    ] {
+        let told = ours.identify(&with("authorization", &value)).await;
+        assert_eq!(told.is_ok(), good, "{value}");
+    }
 }

@@ -2,8 +2,9 @@
 
 use super::key::{Fallback, Key, Kind};
 use super::shape::{
-    ANY, CQL_DC, DC_NAME, HTTP_ORIGIN, HTTP_PEER, INTERNAL_SECRET, KEYSPACE, NETWORK, NODE,
-    NOT_EMPTY, OPTIONAL_ORIGIN, OPTIONAL_SOCKET, REDIS_URL, SIGNING_SECRET, SOCKET,
+    ANY, CLAIM, CQL_DC, DC_NAME, HTTP_ORIGIN, HTTP_PEER, INTERNAL_SECRET, JWKS, KEYSPACE, NETWORK,
+    NODE, NOT_EMPTY, OPTIONAL_CLAIM, OPTIONAL_ORIGIN, OPTIONAL_SOCKET, REDIS_URL, SIGNING_SECRET,
+    SOCKET,
 };
 
 const YEAR_S: i64 = 365 * 24 * 3_600;
@@ -216,10 +217,29 @@ pub const KEYS: &[Key] = &[
         "auth.hs256_secret",
         Kind::Text(&SIGNING_SECRET),
         "",
-        "secret of HS256 tokens; empty = development mode in `all`",
+        "secret of HS256 tokens; without it and auth.jwks `all` is in development mode",
     )
     .secret(),
-    text("auth.jwks", Kind::Text(&ANY), "", "file or URL of the public keys of tokens").unbuilt(),
+    text(
+        "auth.jwks",
+        Kind::Text(&JWKS),
+        "",
+        "file or http(s) URL of the public keys of tokens (JSON Web Key Set: EdDSA, RS256, ES256), \
+         read again every minute, and when a token names another key; https trusts the system's \
+         certificates or those in SSL_CERT_FILE; empty = none",
+    ),
+    list(
+        "auth.audience",
+        Kind::List(&CLAIM),
+        &[],
+        "whom tokens must be for, at least one of these (claim aud); empty = not looked at",
+    ),
+    text(
+        "auth.issuer",
+        Kind::Text(&OPTIONAL_CLAIM),
+        "",
+        "who must have made tokens (claim iss); empty = not looked at",
+    ),
     text(
         "auth.viewers",
         Kind::Choice(&["optional", "required"]),
@@ -257,8 +277,7 @@ pub const KEYS: &[Key] = &[
         Kind::Choice(&["open", "registered"]),
         "open",
         "a video exists by its first use, or must be PUT first",
-    )
-    .unbuilt(),
+    ),
     text("dc.name", Kind::Text(&DC_NAME), "dc1", "name of this data centre"),
     list("dc.peers", Kind::List(&HTTP_PEER), &[], "dispatchers of other data centres").unbuilt(),
 ];

@@ -45,6 +45,11 @@ impl Kind {
                 .map_err(|wrong| wrong.at(item.span().start))
             }))
             .map(Value::List),
+            // One alone may stand without a list.
+            (Self::List(shape), DeValue::String(text)) => {
+                let one = Some(text).filter(|text| !text.is_empty()).into_iter();
+                all(one.map(|text| fitting(text, shape, secret))).map(Value::List)
+            }
             (Self::Table { names, min, max }, DeValue::Table(entries)) => {
                 table(entries, names, min, max)
             }

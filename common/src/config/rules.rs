@@ -178,14 +178,15 @@ fn no_token(merged: &Merged) -> bool {
 }
 
 fn no_way_to_post(merged: &Merged) -> Option<Wrong> {
-    let why = "is empty, so that nobody could post";
-    when(no_token(merged), why, "set a secret; development mode is only in `all`")
+    let why = "and auth.jwks are empty, so that nobody could post";
+    when(no_token(merged), why, "set one of them; development mode is only in `all`")
 }
 
 fn no_way_to_watch(merged: &Merged) -> Option<Wrong> {
     let broken = merged.text("auth.viewers") == "required" && no_token(merged);
-    let why = "is \"required\", and without auth.hs256_secret no token could be checked";
-    when(broken, why, "set auth.hs256_secret, or auth.viewers = \"optional\"")
+    let why =
+        "is \"required\", and without auth.hs256_secret or auth.jwks no token could be checked";
+    when(broken, why, "set one of them, or auth.viewers = \"optional\"")
 }
 
 fn development_in_public(merged: &Merged) -> Option<Wrong> {
@@ -194,7 +195,8 @@ fn development_in_public(merged: &Merged) -> Option<Wrong> {
         IpAddr::V6(ip) => ip.to_canonical().is_loopback(),
         IpAddr::V4(ip) => ip.is_loopback(),
     };
-    let why =
-        format!("is {socket}, and development mode (no auth.hs256_secret) is for loopback only");
-    when(no_token(merged) && !loopback, &why, "set auth.hs256_secret, or listen on 127.0.0.1")
+    let why = format!(
+        "is {socket}, and development mode (no auth.hs256_secret or auth.jwks) is for loopback only"
+    );
+    when(no_token(merged) && !loopback, &why, "set one of them, or listen on 127.0.0.1")
 }

@@ -171,6 +171,10 @@ pub struct Auth {
     pub hs256_secret: Secret,
     /// File or URL of the JWKS with public keys; empty = none.
     pub jwks: String,
+    /// A token must be for one of these; empty = not looked at.
+    pub audience: Vec<String>,
+    /// Who must have made a token; empty = not looked at.
+    pub issuer: String,
     /// Whether streams need a token.
     pub viewers: ViewerAuth,
 }

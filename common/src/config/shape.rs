@@ -58,10 +58,22 @@ pub(super) const INTERNAL_SECRET: Shape = Shape {
     fits: |text| text.bytes().all(|byte| byte.is_ascii_graphic()),
 };
 
-pub(super) const SIGNING_SECRET: Shape = Shape {
-    right: "a text without line breaks, and without spaces at its ends",
-    fits: |text| text.trim() == text && !text.contains(char::is_control),
+pub(super) const SIGNING_SECRET: Shape =
+    Shape { right: "a text without line breaks, and without spaces at its ends", fits: is_plain };
+
+pub(super) const JWKS: Shape = Shape {
+    right: "a file, or an address like https://id.example/keys without a user in it",
+    fits: |text| if text.contains("://") { is_url(text) } else { !text.contains('\0') },
 };
+
+/// What a token says is compared with it as it stands.
+pub(super) const CLAIM: Shape = Shape {
+    right: "a text that is not empty, without line breaks and without spaces at its ends",
+    fits: |text| !text.is_empty() && is_plain(text),
+};
+
+pub(super) const OPTIONAL_CLAIM: Shape =
+    Shape { right: "a text without line breaks, and without spaces at its ends", fits: is_plain };
 
 /// Unquoted in CQL, hence lower case.
 pub(super) const KEYSPACE: Shape = Shape {
@@ -97,6 +109,16 @@ pub fn is_public_url(text: &str) -> bool {
     is_origin(text, &["http", "https"])
 }
 
+/// Whether `text` begins like an address of HTTP, and so is no file.
+#[must_use]
+pub fn is_http_url(text: &str) -> bool {
+    text.starts_with("http://") || text.starts_with("https://")
+}
+
+fn is_plain(text: &str) -> bool {
+    text.trim() == text && !text.contains(char::is_control)
+}
+
 fn made_of(text: &str, len_max: usize, allowed: fn(char) -> bool) -> bool {
     !text.is_empty() && text.len() <= len_max && text.chars().all(allowed)
 }
@@ -119,6 +141,16 @@ fn is_origin(text: &str, schemes: &[&str]) -> bool {
     // What the parser took as host and port is all there is, so nothing follows them.
     let nothing_else = authority == parsed.as_str() && !authority.contains('@');
     schemes.contains(&scheme) && !host.is_empty() && port_good && nothing_else
+}
+
+/// An address of HTTP with whatever path and query. A user would be left out without a word.
+fn is_url(text: &str) -> bool {
+    let Ok(uri) = text.parse::<Uri>() else { return false };
+    let host_good = uri.host().is_some_and(|host| is_origin_of(host, "http"));
+    let port_good = uri.authority().is_some_and(|authority| {
+        !authority.as_str().contains('@') && is_origin_of(authority.as_str(), "http")
+    });
+    is_http_url(text) && host_good && port_good && !text.contains('#')
 }
 
 /// One host, or several before the name of a master that sentinels know; the rest is for whoever
@@ -220,5 +252,34 @@ mod tests {
         table(&CQL_DC, &["datacenter1", "AWS_US.EAST-1"], &["", "a'b", "a b"]);
         table(&INTERNAL_SECRET, &["", "s3cr!t"], &["a b", "a\n", "ä"]);
         table(&SIGNING_SECRET, &["", "a b", "ä"], &["a\n", " a"]);
+        table(&CLAIM, &["chorus", "https://id.example/"], &["", " a", "a\n"]);
+        table(&OPTIONAL_CLAIM, &["", "https://id.example/"], &["a ", "a\tb"]);
+    }
+
+    #[test]
+    fn files_and_urls_of_keys() {
+        table(
+            &JWKS,
+            &[
+                "",
+                "keys.json",
+                "/etc/chorus/my keys.json",
+                "http://127.0.0.1:8000/keys",
+                "https://id.example/.well-known/jwks.json?v=1",
+                "https://[::1]:8443",
+            ],
+            &[
+                "a\0b",
+                "ftp://h/keys",
+                "file:///keys.json",
+                "HTTPS://h/keys",
+                "http://",
+                "https:///keys",
+                "http://u:p@h/keys",
+                "http://h:99999/keys",
+                "http://h/a b",
+                "https://h/keys#1",
+            ],
+        );
     }
 }

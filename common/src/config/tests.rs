@@ -65,6 +65,8 @@ fn every_key_of_the_interface_is_known_with_its_default() {
     let known: BTreeSet<_> = KEYS.iter().map(|key| key.path).collect();
     // "More are welcome": those that the interface leaves to us.
     let ours = [
+        "auth.audience",
+        "auth.issuer",
         "gateway.max_connections_per_address",
         "gateway.stream_max_age_s",
         "limits.comments_per_address_per_minute",
@@ -167,17 +169,17 @@ fn values_that_do_not_go_together() {
         (
             Role::Ingest,
             "internal.secret = 'i'\nlive.kind = 'redis'",
-            "default: `auth.hs256_secret` is empty, so that nobody could post; set a secret; development mode is only in `all`",
+            "default: `auth.hs256_secret` and auth.jwks are empty, so that nobody could post; set one of them; development mode is only in `all`",
         ),
         (
             Role::Gateway,
             "internal.secret = 'i'\nlive.kind = 'redis'\nauth.viewers = 'required'",
-            "c.toml:3: `auth.viewers` is \"required\", and without auth.hs256_secret no token could be checked; set auth.hs256_secret, or auth.viewers = \"optional\"",
+            "c.toml:3: `auth.viewers` is \"required\", and without auth.hs256_secret or auth.jwks no token could be checked; set one of them, or auth.viewers = \"optional\"",
         ),
         (
             Role::All,
             "listen = '0.0.0.0:8080'",
-            "c.toml:1: `listen` is 0.0.0.0:8080, and development mode (no auth.hs256_secret) is for loopback only; set auth.hs256_secret, or listen on 127.0.0.1",
+            "c.toml:1: `listen` is 0.0.0.0:8080, and development mode (no auth.hs256_secret or auth.jwks) is for loopback only; set one of them, or listen on 127.0.0.1",
         ),
         (
             Role::All,
@@ -207,9 +209,19 @@ fn values_that_do_not_go_together() {
     ] {
         assert_eq!(file(text).mistakes(role), [line], "{role}: {text}");
     }
+}
+
+#[test]
+fn values_that_go_together() {
     for (role, text) in [
         (Role::All, "listen = '[::ffff:127.0.0.1]:8080'"),
         (Role::All, "listen = '0.0.0.0:8080'\nauth.hs256_secret = 's'"),
+        (Role::All, "listen = '0.0.0.0:8080'\nauth.jwks = 'keys.json'"),
+        (
+            Role::Gateway,
+            "internal.secret = 'i'\nlive.kind = 'redis'\nauth.viewers = 'required'\nauth.jwks = 'k'",
+        ),
+        (Role::Ingest, "internal.secret = 'i'\nlive.kind = 'redis'\nauth.jwks = 'http://h/k'"),
         (Role::All, "listen = '127.0.0.1:0'\ninternal_listen = '127.0.0.1:0'"),
         (Role::All, "live.kind = 'redis'"),
         (Role::Dispatcher, "internal.secret = 'i'\nlive.kind = 'redis'\nlisten = ''"),
@@ -227,8 +239,6 @@ fn keys_that_are_not_built_take_their_default_or_nothing() {
             "limits.reactions_per_user_per_minute = 601",
             "leave it at its default 600 or set it to 0",
         ),
-        ("auth.jwks = 'keys.json'", "leave it at its default \"\""),
-        ("videos.create = 'registered'", "leave it at its default \"open\""),
         ("dc.peers = ['http://h:1']", "leave it at its default []"),
     ] {
         let key = text.split(" = ").next().unwrap_or_default();
@@ -245,7 +255,7 @@ fn keys_that_are_not_built_take_their_default_or_nothing() {
         "gateway.drain_window_s = 0",
         "gateway.compression = 'off'",
         "gateway.compression = 'gzip'",
-        "videos.create = 'open'",
+        "videos.create = 'registered'",
         "tls.cert = ''",
         "cors.allowed_origins = ['https://a.example']",
     ] {
@@ -313,6 +323,25 @@ fn secrets_are_masked_and_the_rest_can_be_pasted_back() {
     for (first, second) in loaded.effective.0.iter().zip(&again.effective.0) {
         assert_eq!(first.shown, second.shown, "{}", first.key.path);
     }
+}
+
+#[test]
+fn an_audience_is_a_text_or_a_list() -> Result<(), Mistakes> {
+    for (text, expected) in [
+        ("", &[][..]),
+        ("auth.audience = ''", &[]),
+        ("auth.audience = 'a,b'", &["a,b"]),
+        ("auth.audience = ['a', 'b']", &["a", "b"]),
+    ] {
+        assert_eq!(file(text).load(Role::All).config?.auth.audience, expected, "{text}");
+    }
+    let env = &[("CHORUS_AUTH__AUDIENCE", "a, b"), ("CHORUS_AUTH__ISSUER", "https://id.example")];
+    let auth = Given { env, ..Given::default() }.load(Role::All).config?.auth;
+    assert_eq!(
+        (auth.audience, &*auth.issuer),
+        (vec!["a".into(), "b".into()], "https://id.example")
+    );
+    Ok(())
 }
 
 #[test]

@@ -14,7 +14,7 @@ use crate::plain_text::plain;
 
 /// A limit of posting, by what it counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Limit {
+pub(crate) enum Limit {
     /// What one author posts, wherever.
     Author,
     /// Slow mode: what one author posts to a video.
@@ -73,21 +73,21 @@ impl Rates {
 
 /// A comment that somebody wants to post.
 #[derive(Debug, Clone, Copy)]
-pub struct Attempt<'a> {
+pub(crate) struct Attempt<'a> {
     /// Who.
-    pub author: &'a UserId,
+    pub(crate) author: &'a UserId,
     /// Where.
-    pub video: &'a VideoId,
+    pub(crate) video: &'a VideoId,
     /// From which address.
-    pub address: IpAddr,
+    pub(crate) address: IpAddr,
     /// Under which Idempotency-Key: a repeat is charged once.
-    pub key: Option<&'a IdempotencyKey>,
+    pub(crate) key: Option<&'a IdempotencyKey>,
     /// What.
-    pub text: &'a Text,
+    pub(crate) text: &'a Text,
     /// The video's setting for this author, seconds; 0 = no slow mode.
-    pub slow_mode_s: u64,
+    pub(crate) slow_mode_s: u64,
     /// The video's setting for this author, seconds; 0 = the same text may come at any time.
-    pub unique_s: u64,
+    pub(crate) unique_s: u64,
 }
 
 impl Attempt<'_> {

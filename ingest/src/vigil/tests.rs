@@ -18,12 +18,13 @@ use super::*;
 use crate::window::Window;
 
 /// Logs of one epoch, and dispatchers that may not be reached.
-#[derive(Default)]
 struct World {
     vigil: Vigil,
     epoch: AtomicU64,
     is_away: AtomicBool,
     announced: Mutex<Vec<EventId>>,
+    /// `None`: nobody can tell.
+    deleted: Mutex<Option<Vec<EventId>>>,
 }
 
 #[async_trait]
@@ -57,6 +58,10 @@ impl Announce for World {
         unimplemented!("once is enough")
     }
 
+    async fn erase(&self, _: &VideoId, _: EventId) -> bool {
+        unimplemented!("nothing is taken away")
+    }
+
     async fn announce_once(&self, announcement: Announcement) -> bool {
         self.announced.lock().unwrap().push(announcement.event.id);
         let is_reached = !self.is_away.load(Relaxed);
@@ -67,7 +72,24 @@ impl Announce for World {
     }
 }
 
+impl Deletions for World {
+    async fn has(&self, _: &VideoId, event: EventId) -> Option<bool> {
+        let deleted = self.deleted.lock().unwrap();
+        deleted.as_ref().map(|deleted| deleted.contains(&event))
+    }
+}
+
 impl World {
+    fn new() -> Self {
+        Self {
+            vigil: Vigil::default(),
+            epoch: AtomicU64::new(0),
+            is_away: AtomicBool::new(false),
+            announced: Mutex::default(),
+            deleted: Mutex::new(Some(Vec::new())),
+        }
+    }
+
     /// Accepts a comment.
     fn accept(&self, video: &str) -> EventId {
         let event = Event::of_skipped(CommentId::now());
@@ -80,7 +102,7 @@ impl World {
     /// A second passes, and the logs are looked at.
     async fn look(&self) -> Vec<EventId> {
         advance(PERIOD).await;
-        let _ = self.vigil.look(self, self).await; // it may be away
+        let _ = self.vigil.look(self, self, self).await; // it may be away
         std::mem::take(&mut self.announced.lock().unwrap())
     }
 
@@ -91,7 +113,7 @@ impl World {
 
 #[tokio::test(start_paused = true)]
 async fn what_stays_is_let_go_of_after_a_while() {
-    let world = World::default();
+    let world = World::new();
     world.accept("a");
     for _ in 0..9 {
         assert_eq!(world.look().await, []);
@@ -103,7 +125,7 @@ async fn what_stays_is_let_go_of_after_a_while() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_lost_is_announced_again_until_that_succeeds_and_no_longer() {
-    let world = World::default();
+    let world = World::new();
     let ids = ["a", "b", "a"].map(|video| world.accept(video));
     assert_eq!(world.look().await, []);
     world.epoch.store(1, Relaxed);
@@ -123,7 +145,7 @@ async fn what_is_lost_is_announced_again_until_that_succeeds_and_no_longer() {
 
 #[tokio::test(start_paused = true)]
 async fn of_too_many_the_oldest_are_let_go_of() {
-    let world = Arc::new(World::default());
+    let world = Arc::new(World::new());
     let first = world.accept("a");
     for _ in 0..WATCHED_MAX {
         world.accept("a");
@@ -132,4 +154,17 @@ async fn of_too_many_the_oldest_are_let_go_of() {
     let again = world.look().await;
     assert_eq!(again.len(), WATCHED_MAX);
     assert!(!again.contains(&first));
+}
+
+/// What a moderator took away does not come back because Redis has lost it.
+#[tokio::test(start_paused = true)]
+async fn what_was_deleted_is_not_announced_again() {
+    let world = World::new();
+    let [deleted, kept] = ["a", "a"].map(|video| world.accept(video));
+    *world.deleted.lock().unwrap() = None;
+    world.epoch.store(1, Relaxed);
+    assert_eq!(world.look().await, [], "nobody can tell which");
+    *world.deleted.lock().unwrap() = Some(vec![deleted]);
+    assert_eq!(world.look().await, [kept]);
+    assert_eq!(world.look().await, []);
 }

@@ -7,7 +7,10 @@ use axum::{
     http::{Request, StatusCode, header},
     response::Response,
 };
-use common::config::{Config, Role, Sources, load};
+use common::{
+    auth::Authenticator,
+    config::{Config, Role, Sources, load},
+};
 use ingest::{Deps, Dispatchers, Ingest};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
@@ -35,6 +38,7 @@ pub(crate) fn rig() -> Rig {
     let named = ["a", "b"].into_iter().zip(dispatchers.clone());
     let named = named.map(|(name, dispatcher)| (name.to_owned(), dispatcher as _));
     let deps = Deps {
+        authenticator: Authenticator::development(),
         comments: store.clone(),
         live_log: log.clone(),
         dispatchers: Dispatchers::fixed(named),

@@ -1,0 +1,93 @@
+//! How something is done: recorded, then told. A moderator who is answered 200 can rely on it; what
+//! could not be told at once is on record, and any node tells it later.
+
+use common::{
+    auth::Principal,
+    comment_store::{Pending, StoreError},
+    ids::{CommentId, VideoId},
+    problem::{Code, Problem},
+    room_store::Journal,
+    task,
+};
+
+use super::action::{Action, Record};
+use crate::{
+    Ingest,
+    announce::{Announce, Announcement},
+    intake::Intake,
+};
+
+impl Ingest {
+    /// Does it in the name of somebody who may. Goes on when the client leaves.
+    pub(crate) async fn act(
+        &self,
+        video: &VideoId,
+        principal: &Principal,
+        action: Action,
+    ) -> Result<Told, Problem> {
+        let _place = self.posts.enter().await?;
+        let record = Record::new(principal, action);
+        let (intake, video) = (self.intake.clone(), video.clone());
+        let acting = task::spawn("ingest.act", async move { intake.act(&video, &record).await });
+        let done = acting.await.map_err(|_| Problem::new(Code::Internal, "it may not be done"))?;
+        self.refusals.of(done)
+    }
+}
+
+/// What viewers and gateways know of something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Told {
+    /// The live log has it, and what is to be gone is gone everywhere.
+    Everybody,
+    /// It is on record, and still being tried.
+    Later,
+}
+
+impl<A: Announce> Intake<A> {
+    /// Does what the record says, in the store first. Once it is there it is told, if not by this
+    /// process then by another: it is put on record before.
+    pub(crate) async fn act(&self, video: &VideoId, record: &Record) -> Result<Told, StoreError> {
+        for slot in record.slots() {
+            self.rooms.set(video, &slot).await?;
+        }
+        self.rooms.note(video, Journal::Moderation, &record.note()).await?;
+        let Some(pending) = pending(video, record) else { return Ok(Told::Everybody) };
+        self.comments.add_pending(&pending).await?;
+        for event in record.events() {
+            let until = self.window.endless();
+            if !self.announcer.announce(Announcement::of(video.clone(), event, until)).await {
+                return Ok(Told::Later);
+            }
+        }
+        if !self.is_gone(video, record).await {
+            return Ok(Told::Later);
+        }
+        self.comments.remove_pending(&pending).await?;
+        Ok(Told::Everybody)
+    }
+
+    /// Tells once more what is on record; whether everybody knows then.
+    pub(crate) async fn tell_again(&self, video: &VideoId, record: &Record) -> bool {
+        for event in record.events() {
+            let until = self.window.endless();
+            if !self.announcer.announce_once(Announcement::of(video.clone(), event, until)).await {
+                return false;
+            }
+        }
+        self.is_gone(video, record).await
+    }
+
+    /// Whether what was to be taken away is gone from all gateways.
+    async fn is_gone(&self, video: &VideoId, record: &Record) -> bool {
+        match record.action {
+            Action::Delete { comment } => self.announcer.erase(video, comment.into()).await,
+            _ => true,
+        }
+    }
+}
+
+/// An action's record among those that wait to be told. (Both are UUIDv7.)
+fn pending(video: &VideoId, record: &Record) -> Option<Pending> {
+    let comment = CommentId::try_from(record.id.as_uuid()).ok()?;
+    Some(Pending { video: video.clone(), comment })
+}

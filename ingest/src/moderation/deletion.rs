@@ -1,0 +1,79 @@
+//! `DELETE …/comments/{id}`: by its author or a moderator.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::State,
+    http::{HeaderMap, StatusCode},
+};
+use common::{
+    auth::Principal,
+    comment_store::{Deletion, Stored},
+    ids::{ActionId, CommentId, UserId, VideoId},
+    path::CommentPath,
+    problem::{Code, Problem},
+    room::PinChange,
+    room_store::SlotName,
+};
+
+use super::{act::Told, action::Action};
+use crate::Ingest;
+
+/// 204 when the text is gone from history, replay and every gateway that serves the video; 202 when
+/// it is gone from history and the rest follows. Once more for what is deleted already: whoever lost
+/// the answer learns the same.
+pub(crate) async fn delete(
+    State(ingest): State<Arc<Ingest>>,
+    CommentPath(video, id): CommentPath,
+    headers: HeaderMap,
+) -> Result<StatusCode, Problem> {
+    let principal = ingest.authenticator.require(&headers, None).await?;
+    principal.check_video(&video)?;
+    let unknown = || Problem::new(Code::NotFound, "there is no such comment");
+    let stored = {
+        let _place = ingest.reads.enter().await?;
+        ingest.refusals.of(ingest.comments.get(&video, id).await)?
+    };
+    let author = match stored.ok_or_else(unknown)? {
+        Stored::Comment(comment) => comment.author.id,
+        Stored::Deleted(deletion) => deletion.author,
+    };
+    check_may_delete(&principal, &video, &author)?;
+    let by = principal.author.id.clone();
+    let deletion = Deletion { author, by, action: ActionId::now() };
+    ingest.refusals.of(ingest.comments.delete(&video, id, &deletion).await)?;
+    ingest.unpin_deleted(&video, id, &principal).await?;
+    match ingest.act(&video, &principal, Action::Delete { comment: id }).await? {
+        Told::Everybody => Ok(StatusCode::NO_CONTENT),
+        Told::Later => Ok(StatusCode::ACCEPTED),
+    }
+}
+
+fn check_may_delete(
+    principal: &Principal,
+    video: &VideoId,
+    author: &UserId,
+) -> Result<(), Problem> {
+    if principal.author.id == *author {
+        return principal.check_commenter(video);
+    }
+    principal.check_moderator(video)
+}
+
+impl Ingest {
+    /// A pin that shows nothing any more goes as well.
+    async fn unpin_deleted(
+        &self,
+        video: &VideoId,
+        id: CommentId,
+        principal: &Principal,
+    ) -> Result<(), Problem> {
+        let slots = self.refusals.of(self.rooms.slots(video, &[SlotName::Pin]).await)?;
+        let pin =
+            slots.first().and_then(|slot| serde_json::from_str::<PinChange>(&slot.value).ok());
+        if pin.is_some_and(|pin| pin.comment == Some(id)) {
+            self.act(video, principal, Action::Unpin).await?;
+        }
+        Ok(())
+    }
+}
