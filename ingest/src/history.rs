@@ -8,7 +8,7 @@ use axum::{
 };
 use common::{
     comment::Comment,
-    comment_store::Page,
+    comment_store::{Page, Stored},
     ids::{CommentId, VideoId},
     path::{CommentPath, VideoPath},
     position::Cursor,
@@ -63,7 +63,8 @@ pub(crate) async fn one(
     CommentPath(video, id): CommentPath,
 ) -> Result<Json<Comment>, Problem> {
     let _place = ingest.reads.enter().await?;
-    let comment = ingest.refusals.of(ingest.comments.get(&video, id).await)?;
+    let stored = ingest.refusals.of(ingest.comments.get(&video, id).await)?;
+    let comment = stored.and_then(Stored::into_comment);
     comment.map(Json).ok_or_else(|| Problem::new(Code::NotFound, "there is no such comment"))
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use common::{
     comment::Comment,
-    comment_store::{Claim, CommentStore, Pending, StoreError},
+    comment_store::{Claim, CommentStore, Pending, StoreError, Stored},
     event::Event,
     ids::IdempotencyKey,
     problem::{Code, Problem},
@@ -96,7 +96,8 @@ impl<A: Announce> Intake<A> {
             return Ok(Claimed::of(fresh));
         }
         let (id, since_ms) = (claim.comment, self.window.now_ms());
-        match self.refusals.of(self.comments.get(&fresh.video, id).await)? {
+        let stored = self.refusals.of(self.comments.get(&fresh.video, id).await)?;
+        match stored.and_then(Stored::into_comment) {
             Some(first) => Ok(Claimed::of(first)),
             // Stored before it is announced: it was not, whatever the id's age.
             None => Ok(Claimed { comment: Comment { id, ..fresh }, since_ms }),

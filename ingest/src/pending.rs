@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use common::{
     comment::Comment,
-    comment_store::{Pending, StoreError},
+    comment_store::{Pending, StoreError, Stored},
     event::Event,
 };
 use futures_util::{StreamExt, stream};
@@ -97,8 +97,7 @@ impl<A: Announce> Intake<A> {
             return Ok(None);
         }
         match self.comments.get(&pending.video, pending.comment).await {
-            Ok(Some(comment)) => Ok(Some(comment)),
-            Ok(None) => Ok(None),
+            Ok(stored) => Ok(stored.and_then(Stored::into_comment)),
             Err(StoreError::Damaged(why)) => {
                 tracing::error!(why, "a pending comment can't be read");
                 Ok(None)
