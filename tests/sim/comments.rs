@@ -8,7 +8,7 @@ use std::{
 use async_trait::async_trait;
 use common::{
     comment::Comment,
-    comment_store::{Claim, CommentStore, Page, Pending, StoreError},
+    comment_store::{Claim, CommentStore, Deletion, Page, Pending, StoreError, Stored},
     event::EventId,
     ids::{CommentId, IdempotencyKey, UserId, VideoId},
 };
@@ -23,6 +23,7 @@ pub(crate) struct Comments {
 #[derive(Default)]
 struct Tables {
     comments: BTreeMap<(VideoId, CommentId), Comment>,
+    deletions: BTreeMap<(VideoId, CommentId), Deletion>,
     claims: HashMap<(UserId, IdempotencyKey), Claim>,
     pending: BTreeSet<(CommentId, VideoId)>,
     settled: BTreeSet<(VideoId, CommentId)>,
@@ -61,14 +62,31 @@ impl Comments {
 impl CommentStore for Comments {
     async fn put(&self, comment: &Comment) -> Result<(), StoreError> {
         let key = (comment.video.clone(), comment.id);
-        if self.mutant != Mutant::ForgetsComments {
-            self.tables.lock().unwrap().comments.insert(key, comment.clone());
+        let mut tables = self.tables.lock().unwrap();
+        if self.mutant != Mutant::ForgetsComments && !tables.deletions.contains_key(&key) {
+            tables.comments.insert(key, comment.clone());
         }
         Ok(())
     }
 
-    async fn get(&self, video: &VideoId, id: CommentId) -> Result<Option<Comment>, StoreError> {
-        Ok(self.tables.lock().unwrap().comments.get(&(video.clone(), id)).cloned())
+    async fn get(&self, video: &VideoId, id: CommentId) -> Result<Option<Stored>, StoreError> {
+        let (tables, key) = (self.tables.lock().unwrap(), (video.clone(), id));
+        Ok(match tables.deletions.get(&key) {
+            Some(deletion) => Some(Stored::Deleted(deletion.clone())),
+            None => tables.comments.get(&key).cloned().map(Stored::Comment),
+        })
+    }
+
+    async fn delete(
+        &self,
+        video: &VideoId,
+        id: CommentId,
+        deletion: &Deletion,
+    ) -> Result<(), StoreError> {
+        let (mut tables, key) = (self.tables.lock().unwrap(), (video.clone(), id));
+        tables.comments.remove(&key);
+        tables.deletions.entry(key).or_insert_with(|| deletion.clone());
+        Ok(())
     }
 
     async fn list(
@@ -95,6 +113,15 @@ impl CommentStore for Comments {
         let claimed = (author.clone(), key.clone());
         let first = *self.tables.lock().unwrap().claims.entry(claimed).or_insert(claim);
         Ok(self.mutant.claimed(first, claim))
+    }
+
+    async fn claimed(
+        &self,
+        author: &UserId,
+        key: &IdempotencyKey,
+    ) -> Result<Option<Claim>, StoreError> {
+        let claimed = (author.clone(), key.clone());
+        Ok(self.tables.lock().unwrap().claims.get(&claimed).copied())
     }
 
     async fn add_pending(&self, pending: &Pending) -> Result<(), StoreError> {

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use common::{
     comment::Comment,
-    comment_store::{Claim, CommentStore, Page, Pending, StoreError},
+    comment_store::{Claim, CommentStore, Deletion, Page, Pending, StoreError, Stored},
     ids::{CommentId, IdempotencyKey, UserId, VideoId},
 };
 use tokio::time::timeout;
@@ -48,9 +48,20 @@ impl CommentStore for ToStore {
         self.ask(format!("put {:?}", comment.id), move |store| now(store.put(&comment))).await
     }
 
-    async fn get(&self, video: &VideoId, id: CommentId) -> Result<Option<Comment>, StoreError> {
+    async fn get(&self, video: &VideoId, id: CommentId) -> Result<Option<Stored>, StoreError> {
         let video = video.clone();
         self.ask(format!("get {id:?}"), move |store| now(store.get(&video, id))).await
+    }
+
+    async fn delete(
+        &self,
+        video: &VideoId,
+        id: CommentId,
+        deletion: &Deletion,
+    ) -> Result<(), StoreError> {
+        let (video, deletion) = (video.clone(), deletion.clone());
+        let label = format!("delete {id:?}");
+        self.ask(label, move |store| now(store.delete(&video, id, &deletion))).await
     }
 
     async fn list(
@@ -72,6 +83,16 @@ impl CommentStore for ToStore {
         let (author, key) = (author.clone(), key.clone());
         let label = format!("claim {author:?} {key:?} {:?}", claim.comment);
         self.ask(label, move |store| now(store.claim(&author, &key, claim))).await
+    }
+
+    async fn claimed(
+        &self,
+        author: &UserId,
+        key: &IdempotencyKey,
+    ) -> Result<Option<Claim>, StoreError> {
+        let (author, key) = (author.clone(), key.clone());
+        let label = format!("claimed {author:?} {key:?}");
+        self.ask(label, move |store| now(store.claimed(&author, &key))).await
     }
 
     async fn add_pending(&self, pending: &Pending) -> Result<(), StoreError> {

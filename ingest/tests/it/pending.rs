@@ -37,7 +37,8 @@ async fn on_record(rig: &Rig, count: usize, age_s: u64) -> Vec<CommentId> {
     let (_, comment) = rig.post("hi", "template").await;
     rig.set(Mood::Takes);
     let video = "v".parse().unwrap();
-    let template = rig.store.get(&video, id(&comment)).await.unwrap().unwrap();
+    let template = rig.store.get(&video, id(&comment)).await.unwrap();
+    let template = template.unwrap().into_comment().unwrap();
     rig.store.remove_pending(&Pending { video, comment: template.id }).await.unwrap();
     for _ in 0..count {
         let comment = Comment { id: CommentId::now(), ..template.clone() };

@@ -123,7 +123,7 @@ async fn who_finds_a_claim_without_a_row_writes_that_row() {
     let (status, again) = rig.post("hi", "k").await;
     assert_eq!((status, again), (StatusCode::CREATED, first));
     let stored = rig.store.get(&"v".parse().unwrap(), id).await.unwrap();
-    assert_eq!(stored.unwrap().text.as_str(), "hi");
+    assert_eq!(stored.unwrap().into_comment().unwrap().text.as_str(), "hi");
     let foreign = Claim { comment: CommentId::now(), digest: [0; 32] };
     let (author, key) = ("u".parse().unwrap(), "k".parse().unwrap());
     assert_eq!(rig.store.claim(&author, &key, foreign).await.unwrap().comment, id);

@@ -9,7 +9,7 @@ use std::{
 
 use common::{
     comment::{Author, Comment, Text},
-    comment_store::{Claim, CommentStore, Page, Pending},
+    comment_store::{Claim, CommentStore, Page, Pending, Stored},
     ids::{CommentId, IdempotencyKey, UserId, VideoId},
 };
 use futures_util::future::join_all;
@@ -17,6 +17,10 @@ use store::embedded::EmbeddedStore;
 use uuid::Uuid;
 
 use crate::cql_server;
+
+mod deletions;
+
+use deletions::*;
 
 type Store = Arc<dyn CommentStore>;
 
@@ -57,10 +61,18 @@ suite! {
     videos_do_not_mix
     a_thousand_page_to_the_end
     ages_apart_page_to_the_end
+    any_page_at_any_point_is_what_lies_there
     puts_at_once_are_all_there
     the_first_claim_wins
     claims_of_others_are_others
     of_claims_at_once_one_wins
+    what_is_claimed_is_told_without_claiming
+    a_deleted_comment_is_gone_and_told
+    no_put_brings_a_deleted_comment_back
+    of_puts_and_a_deletion_at_once_the_deletion_holds
+    the_first_deletion_stays
+    of_deletions_at_once_one_stays
+    pages_are_full_among_deleted_comments
     pending_records_wait_oldest_first
     settled_marks_are_of_one_comment
     answers_ping
@@ -90,6 +102,15 @@ pub(crate) fn id_at(unix_ms: u64) -> CommentId {
     let tail: [u8; 10] = random[..10].try_into().unwrap();
     let uuid = uuid::Builder::from_unix_timestamp_millis(unix_ms, &tail).into_uuid();
     CommentId::try_from(uuid).unwrap()
+}
+
+/// The comment, where it is one.
+pub(crate) async fn get(
+    store: &dyn CommentStore,
+    video: &VideoId,
+    id: CommentId,
+) -> Option<Comment> {
+    store.get(video, id).await.unwrap().and_then(Stored::into_comment)
 }
 
 fn now_ms() -> u64 {
@@ -158,7 +179,7 @@ async fn what_was_put_comes_back(store: Store) {
     }
     for comment in &put {
         store.put(comment).await.unwrap();
-        assert_eq!(store.get(&video, comment.id).await.unwrap().as_ref(), Some(comment));
+        assert_eq!(get(&*store, &video, comment.id).await.as_ref(), Some(comment));
     }
     put.reverse();
     assert_eq!(store.list(&video, Page::Newest, 200).await.unwrap(), put);
@@ -228,7 +249,7 @@ async fn videos_do_not_mix(store: Store) {
     for name in &names {
         let video = name.parse().unwrap();
         let there = comment(&video, id, name);
-        assert_eq!(store.get(&video, id).await.unwrap(), Some(there.clone()));
+        assert_eq!(get(&*store, &video, id).await, Some(there.clone()));
         assert_eq!(store.list(&video, Page::Newest, 50).await.unwrap(), vec![there.clone()]);
         assert_eq!(store.list(&video, Page::After(id_at(0)), 50).await.unwrap(), [there]);
     }
@@ -266,6 +287,29 @@ async fn ages_apart_page_to_the_end(store: Store) {
     assert_eq!(nothing, []);
 }
 
+/// A minute full, one comment a minute, nothing for a year: pages that begin anywhere.
+async fn any_page_at_any_point_is_what_lies_there(store: Store) {
+    const YEAR_MS: u64 = 365 * 24 * 3_600_000;
+    let (video, now) = (video(), now_ms());
+    let dense = (0..300).map(|n| now - n * 190);
+    let sparse = (0..300).map(|n| now - 120_000 - n * 60_000);
+    let earlier = (0..100).map(|n| now - YEAR_MS - n * 30_000);
+    let made: Vec<_> = dense.chain(sparse).chain(earlier).map(id_at).collect();
+    let sorted = put_all(&store, &video, &made).await;
+    let between = (0..40).map(|n| id_at(now - (n * n * n * 491_111) % (YEAR_MS + 5_000_000)));
+    let bounds = sorted.iter().copied().step_by(23).chain(between);
+    for (nth, bound) in bounds.chain([id_at(0), id_at(now + 5_000)]).enumerate() {
+        let limit = [1, 50, 200][nth % 3];
+        let (older, newer) = sorted.split_at(sorted.partition_point(|id| *id < bound));
+        let newer = newer.iter().filter(|id| **id != bound).take(limit);
+        let older = older.iter().rev().take(limit);
+        let before = store.list(&video, Page::Before(bound), limit).await.unwrap();
+        let after = store.list(&video, Page::After(bound), limit).await.unwrap();
+        assert!(ids(&before).iter().eq(older), "before {bound}, limit {limit}");
+        assert!(ids(&after).iter().eq(newer), "after {bound}, limit {limit}");
+    }
+}
+
 async fn puts_at_once_are_all_there(store: Store) {
     let videos: Vec<_> = (0..8).map(|_| video()).collect();
     let put = |n: usize| {
@@ -278,7 +322,7 @@ async fn puts_at_once_are_all_there(store: Store) {
     };
     for put in join_all((0..256).map(put)).await {
         let there = put.unwrap();
-        assert_eq!(store.get(&there.video, there.id).await.unwrap(), Some(there));
+        assert_eq!(get(&*store, &there.video, there.id).await, Some(there));
     }
     for video in &videos {
         assert_eq!(store.list(video, Page::Newest, 200).await.unwrap().len(), 32);
@@ -332,6 +376,17 @@ async fn of_claims_at_once_one_wins(store: Store) {
     let winner = answers[0].1;
     assert!(answers.iter().all(|(_, in_force)| *in_force == winner));
     assert_eq!(answers.iter().filter(|(mine, _)| *mine == winner).count(), 1);
+}
+
+async fn what_is_claimed_is_told_without_claiming(store: Store) {
+    let (author, key, mine) = (author(), key("k-1"), claim(1));
+    assert_eq!(store.claimed(&author, &key).await.unwrap(), None);
+    assert_eq!(store.claim(&author, &key, mine).await.unwrap(), mine);
+    assert_eq!(store.claimed(&author, &key).await.unwrap(), Some(mine));
+    assert_eq!(store.claimed(&author, &self::key("K-1")).await.unwrap(), None);
+    assert_eq!(store.claimed(&self::author(), &key).await.unwrap(), None);
+    let other = claim(2);
+    assert_eq!(store.claim(&author, &self::key("K-1"), other).await.unwrap(), other);
 }
 
 async fn pending_records_wait_oldest_first(store: Store) {

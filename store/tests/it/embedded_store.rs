@@ -16,7 +16,7 @@ use common::{
 };
 use store::embedded::{EmbeddedStore, OpenError};
 
-use crate::comment_store::{claim, comment, id_at, video};
+use crate::comment_store::{claim, comment, get, id_at, video};
 
 /// Where the child process of [`what_was_acknowledged_outlives_kill_nine`] keeps its store. Unset
 /// in every other process.
@@ -99,7 +99,7 @@ async fn what_was_written_is_there_after_reopening() {
             store.settle(&there.video, there.id).await.unwrap();
         }
         assert!(store.is_settled(&there.video, there.id).await.unwrap());
-        assert_eq!(store.get(&there.video, there.id).await.unwrap().as_ref(), Some(&there));
+        assert_eq!(get(&store, &there.video, there.id).await.as_ref(), Some(&there));
         assert_eq!(store.claim(&author, &key, claim(2)).await.unwrap(), mine);
     }
 }

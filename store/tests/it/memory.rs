@@ -12,7 +12,7 @@ use std::{
 use async_trait::async_trait;
 use common::{
     comment::{Author, Comment, Text},
-    comment_store::{Claim, CommentStore, Page, Pending, StoreError},
+    comment_store::{Claim, CommentStore, Deletion, Page, Pending, StoreError, Stored},
     endpoint_store::EndpointStore,
     event::{Event, Kind},
     ids::{CommentId, IdempotencyKey, UserId, VideoId},
@@ -39,7 +39,11 @@ impl CommentStore for History {
         Ok(())
     }
 
-    async fn get(&self, _: &VideoId, _: CommentId) -> Result<Option<Comment>, StoreError> {
+    async fn get(&self, _: &VideoId, _: CommentId) -> Result<Option<Stored>, StoreError> {
+        unimplemented!()
+    }
+
+    async fn delete(&self, _: &VideoId, _: CommentId, _: &Deletion) -> Result<(), StoreError> {
         unimplemented!()
     }
 
@@ -61,6 +65,10 @@ impl CommentStore for History {
     }
 
     async fn claim(&self, _: &UserId, _: &IdempotencyKey, _: Claim) -> Result<Claim, StoreError> {
+        unimplemented!()
+    }
+
+    async fn claimed(&self, _: &UserId, _: &IdempotencyKey) -> Result<Option<Claim>, StoreError> {
         unimplemented!()
     }
 

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use common::{
     comment::Comment,
-    comment_store::{Claim, CommentStore, Page, Pending, StoreError},
+    comment_store::{Claim, CommentStore, Deletion, Page, Pending, StoreError, Stored},
     event::{EventId, Kind},
     ids::{CommentId, IdempotencyKey, UserId, VideoId},
 };
@@ -16,6 +16,9 @@ impl CommentStore for World {
     async fn put(&self, comment: &Comment) -> Result<(), StoreError> {
         let comment = comment.clone();
         self.stored(move |state, _| {
+            if state.deletions.contains_key(&comment.id) {
+                return;
+            }
             let earlier = state.rows.insert(comment.id, comment.clone());
             if earlier.is_some_and(|earlier| earlier != comment) {
                 state.broken.push(format!("{} is stored in two forms", comment.id));
@@ -24,8 +27,26 @@ impl CommentStore for World {
         .await
     }
 
-    async fn get(&self, _: &VideoId, id: CommentId) -> Result<Option<Comment>, StoreError> {
-        self.stored(move |state, _| state.rows.get(&id).cloned()).await
+    async fn get(&self, _: &VideoId, id: CommentId) -> Result<Option<Stored>, StoreError> {
+        self.stored(move |state, _| match state.deletions.get(&id) {
+            Some(deletion) => Some(Stored::Deleted(deletion.clone())),
+            None => state.rows.get(&id).cloned().map(Stored::Comment),
+        })
+        .await
+    }
+
+    async fn delete(
+        &self,
+        _: &VideoId,
+        id: CommentId,
+        deletion: &Deletion,
+    ) -> Result<(), StoreError> {
+        let deletion = deletion.clone();
+        self.stored(move |state, _| {
+            state.rows.remove(&id);
+            state.deletions.entry(id).or_insert_with(|| deletion.clone());
+        })
+        .await
     }
 
     async fn list(&self, _: &VideoId, _: Page, _: usize) -> Result<Vec<Comment>, StoreError> {
@@ -46,6 +67,15 @@ impl CommentStore for World {
             *state.claims.entry(key).or_insert(claim)
         })
         .await
+    }
+
+    async fn claimed(
+        &self,
+        author: &UserId,
+        key: &IdempotencyKey,
+    ) -> Result<Option<Claim>, StoreError> {
+        let key = (author.clone(), key.clone());
+        self.stored(move |state, _| state.claims.get(&key).copied()).await
     }
 
     async fn add_pending(&self, pending: &Pending) -> Result<(), StoreError> {

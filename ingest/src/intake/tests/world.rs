@@ -9,7 +9,7 @@ use std::{
 
 use common::{
     comment::Comment,
-    comment_store::{Claim, StoreError},
+    comment_store::{Claim, Deletion, StoreError},
     event::{Event, EventId, Kind},
     ids::{CommentId, IdempotencyKey, UserId, VideoId},
 };
@@ -69,6 +69,7 @@ pub(super) enum Mutant {
 #[derive(Default)]
 pub(super) struct State {
     pub(super) rows: BTreeMap<CommentId, Comment>,
+    pub(super) deletions: BTreeMap<CommentId, Deletion>,
     pub(super) claims: BTreeMap<(UserId, IdempotencyKey), Claim>,
     pub(super) pending: BTreeSet<CommentId>,
     pub(super) settled: BTreeSet<CommentId>,

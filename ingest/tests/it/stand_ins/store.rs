@@ -12,7 +12,7 @@ use std::{
 use async_trait::async_trait;
 use common::{
     comment::Comment,
-    comment_store::{Claim, CommentStore, Page, Pending, StoreError},
+    comment_store::{Claim, CommentStore, Deletion, Page, Pending, StoreError, Stored},
     ids::{CommentId, IdempotencyKey, UserId, VideoId},
 };
 
@@ -23,6 +23,7 @@ pub(crate) const SLOWNESS: Duration = Duration::from_millis(500);
 #[derive(Default)]
 pub(crate) struct Store {
     comments: Mutex<BTreeMap<CommentId, Comment>>,
+    deletions: Mutex<BTreeMap<CommentId, Deletion>>,
     claims: Mutex<BTreeMap<(UserId, IdempotencyKey), Claim>>,
     pending: Mutex<Vec<Pending>>,
     settled: Mutex<Vec<CommentId>>,
@@ -115,12 +116,15 @@ impl CommentStore for Store {
         if !slowness.is_zero() {
             tokio::time::sleep(slowness).await;
         }
-        self.comments.lock().unwrap().insert(comment.id, comment.clone());
+        let deletions = self.deletions.lock().unwrap();
+        if !deletions.contains_key(&comment.id) {
+            self.comments.lock().unwrap().insert(comment.id, comment.clone());
+        }
         Ok(())
     }
 
     /// Each takes another time, as with a real one.
-    async fn get(&self, _: &VideoId, id: CommentId) -> Result<Option<Comment>, StoreError> {
+    async fn get(&self, _: &VideoId, id: CommentId) -> Result<Option<Stored>, StoreError> {
         tokio::time::sleep(Duration::from_millis(u64::from(id.as_uuid().as_bytes()[15] % 3))).await;
         if self.damaged.lock().unwrap().contains(&id) {
             return Err(StoreError::Damaged("told to be".into()));
@@ -128,7 +132,22 @@ impl CommentStore for Store {
         if self.unread.lock().unwrap().contains(&id) {
             return Err(StoreError::Unavailable("told to be".into()));
         }
-        self.checked(self.comments.lock().unwrap().get(&id).cloned())
+        let deletion = self.deletions.lock().unwrap().get(&id).cloned();
+        let comment = self.comments.lock().unwrap().get(&id).cloned();
+        self.checked(deletion.map(Stored::Deleted).or(comment.map(Stored::Comment)))
+    }
+
+    async fn delete(
+        &self,
+        _: &VideoId,
+        id: CommentId,
+        deletion: &Deletion,
+    ) -> Result<(), StoreError> {
+        self.checked(())?;
+        let mut deletions = self.deletions.lock().unwrap();
+        deletions.entry(id).or_insert_with(|| deletion.clone());
+        self.comments.lock().unwrap().remove(&id);
+        Ok(())
     }
 
     async fn list(&self, _: &VideoId, _: Page, _: usize) -> Result<Vec<Comment>, StoreError> {
@@ -147,6 +166,15 @@ impl CommentStore for Store {
         self.checked(())?;
         let mut claims = self.claims.lock().unwrap();
         Ok(*claims.entry((author.clone(), key.clone())).or_insert(claim))
+    }
+
+    async fn claimed(
+        &self,
+        author: &UserId,
+        key: &IdempotencyKey,
+    ) -> Result<Option<Claim>, StoreError> {
+        let claims = self.claims.lock().unwrap();
+        self.checked(claims.get(&(author.clone(), key.clone())).copied())
     }
 
     async fn add_pending(&self, pending: &Pending) -> Result<(), StoreError> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use common::{
-    comment_store::{CommentStore, Page, StoreError},
+    comment_store::{CommentStore, Page, StoreError, Stored},
     ids::CommentId,
 };
 use store::embedded::EmbeddedStore;
@@ -27,7 +27,7 @@ pub(super) async fn judge(store: &EmbeddedStore, known: &Known) -> Verdict {
     let mut verdict = Verdict::default();
     for there in &known.comments {
         match store.get(&there.video, there.id).await {
-            Ok(Some(found)) => assert_eq!(found, *there),
+            Ok(Some(found)) => assert_eq!(found, Stored::Comment(there.clone())),
             Ok(None) => drop(verdict.silently_missing.insert(there.id)),
             Err(why) => verdict.hear(&why),
         }
