@@ -137,9 +137,9 @@ impl Query {
     }
 }
 
-/// A limit as CQL wants it.
+/// A limit as CQL wants it: 1 at least, so that who wants nothing has to take nothing.
 pub(super) fn row_limit(limit: usize) -> i32 {
-    i32::try_from(limit).unwrap_or(i32::MAX)
+    i32::try_from(limit.max(1)).unwrap_or(i32::MAX)
 }
 
 /// Why a request brought nothing.

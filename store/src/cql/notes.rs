@@ -69,7 +69,7 @@ impl Notes {
         let before = before.map_or(LAST, ActionId::as_uuid);
         let values = (video.as_str(), journal.as_str(), before, row_limit(limit));
         let rows = link.rows::<(Uuid, String)>(&self.newest_first, values).await?;
-        rows.into_iter().map(|row| parse(video, row)).collect()
+        rows.into_iter().take(limit).map(|row| parse(video, row)).collect()
     }
 
     pub(super) async fn get(

@@ -91,7 +91,7 @@ impl Slots {
         let from = from.max(kind.prefix().to_owned());
         let values = (video.as_str(), from, end(kind), row_limit(limit));
         let rows = link.rows::<(String, String)>(&self.all, values).await?;
-        rows.into_iter().map(|row| parse(video, &row)).collect()
+        rows.into_iter().take(limit).map(|row| parse(video, &row)).collect()
     }
 }
 

@@ -20,6 +20,7 @@ use crate::cql_server;
 
 mod deletions;
 
+pub(crate) use deletions::deletion;
 use deletions::*;
 
 type Store = Arc<dyn CommentStore>;

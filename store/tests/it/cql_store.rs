@@ -4,13 +4,15 @@ use std::time::{Duration, Instant};
 
 use common::{
     comment_store::{CommentStore, StoreError},
-    ids::CommentId,
+    ids::{ActionId, CommentId},
+    room_store::{Journal, Note, RoomStore, Slot},
 };
 use store::cql::{self, CqlStore, Migrated};
 
 use crate::{
     comment_store::{comment, get, video},
     cql_server::{Keyspace, with_cluster, with_keyspace},
+    room_store::slot,
 };
 
 /// The schema that this chorus works with.
@@ -132,6 +134,7 @@ async fn retention_is_the_rows_ttl_and_can_be_changed() {
         cql::migrate(&config).await.unwrap();
         let ttl = ttl_of_a_new_row(keyspace).await.unwrap();
         assert!((90 * 86_400 - 60..=90 * 86_400).contains(&ttl), "{ttl}");
+        assert_eq!(ttl_of_room(keyspace).await, [None, Some(true), Some(true)]);
         config.retention_days = 10_000;
         let told = cql::migrate(&config).await.unwrap_err().to_string();
         assert!(told.contains("7300 days at most"), "{told}");
@@ -151,6 +154,30 @@ async fn ttl_of_a_new_row(keyspace: &Keyspace) -> Option<i32> {
     let values = (there.video.as_str(), bucket, there.id.as_uuid());
     let answer = keyspace.session.query_unpaged(select, values).await.unwrap();
     answer.into_rows_result().unwrap().single_row::<(Option<i32>,)>().unwrap().0
+}
+
+/// Of a slot, of one that ends in a minute and of a note, whether it lives as long as it should.
+async fn ttl_of_room(keyspace: &Keyspace) -> [Option<bool>; 3] {
+    let (store, video) = (keyspace.connect().await.unwrap(), video());
+    let ends = |until_ms| Slot { until_ms, ..slot("pin", ActionId::now(), "{}") };
+    let note = Note { id: ActionId::now(), value: "{}".into() };
+    store.note(&video, Journal::Reports, &note).await.unwrap();
+    let ttl = async |cell, table| {
+        let keyspace_name = &keyspace.config.keyspace;
+        let select = format!(
+            "SELECT TTL({cell}) FROM {keyspace_name}.{table} WHERE video = ? {}",
+            if table == "room_notes" { "AND journal = 'reports'" } else { "" }
+        );
+        let answer = keyspace.session.query_unpaged(select, (video.as_str(),)).await.unwrap();
+        answer.into_rows_result().unwrap().single_row::<(Option<i32>,)>().unwrap().0
+    };
+    let within = |ttl: Option<i32>, most| ttl.map(|ttl| (most - 60..=most).contains(&ttl));
+    let noted = within(ttl("value", "room_notes").await, 90 * 86_400);
+    store.set(&video, &ends(None)).await.unwrap();
+    let stays = ttl("slot", "room_slots").await.map(|_| false);
+    let in_a_minute = ActionId::now().unix_ms() + 60_000;
+    store.set(&video, &ends(Some(in_a_minute))).await.unwrap();
+    [stays, within(ttl("slot", "room_slots").await, 3_660), noted]
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use std::{
 use common::ids::CommentId;
 use proptest::prelude::*;
 use store::embedded::{self, EmbeddedStore, OpenError};
-use used::{COMMENTS, USED, files, journal};
+use used::{USED, files, journal};
 use verdict::judge;
 
 mod used;
@@ -91,9 +91,12 @@ proptest! {
         journal.set_len(len + zeros).unwrap();
         let store = EmbeddedStore::open(home.path()).unwrap();
         let verdict = block_on(judge(&store, &USED.known));
-        let cut = USED.acknowledged.iter().filter(|(_, end)| *end > len).map(|(id, _)| *id);
-        let cut = cut.collect::<BTreeSet<_>>();
-        prop_assert!(verdict.silently_missing.is_subset(&cut), "cut at {}: {:?}", len, verdict);
+        let cut = |all: &[(CommentId, u64)]| -> BTreeSet<CommentId> {
+            all.iter().filter(|(_, end)| *end > len).map(|(id, _)| *id).collect()
+        };
+        let (puts, deletions) = (cut(&USED.acknowledged), cut(&USED.deleted));
+        prop_assert!(verdict.silently_missing.is_subset(&puts), "cut at {}: {:?}", len, verdict);
+        prop_assert!(verdict.not_deleted.is_subset(&deletions), "cut at {}: {:?}", len, verdict);
         prop_assert_eq!(verdict.told, 0);
     }
 
@@ -230,7 +233,7 @@ fn files_that_are_gone_are_told() {
         assert!(!report.damages.is_empty() && report.aside.is_some(), "{report:?}");
         let store = EmbeddedStore::open(home.path()).unwrap();
         let missing = block_on(judge(&store, &USED.known)).silently_missing.len();
-        assert_eq!(missing, if gone == "0.jnl" { COMMENTS.into() } else { 0 }, "{gone}");
+        assert_eq!(missing, if gone == "0.jnl" { USED.acknowledged.len() } else { 0 }, "{gone}");
     }
 }
 

@@ -11,34 +11,39 @@ use std::{
 };
 
 use common::{
-    comment_store::{Claim, CommentStore, Page, StoreError},
-    ids::CommentId,
+    comment_store::{Claim, CommentStore, Page, StoreError, Stored},
+    ids::{ActionId, CommentId},
+    room_store::{Journal, Note, RoomStore, SlotName},
 };
 use store::embedded::{EmbeddedStore, OpenError};
 
-use crate::comment_store::{claim, comment, get, id_at, video};
+use crate::{
+    comment_store::{claim, comment, deletion, get, id_at, video},
+    room_store::slot,
+};
 
 /// Where the child process of [`what_was_acknowledged_outlives_kill_nine`] keeps its store. Unset
 /// in every other process.
 const CHILD_STORE: &str = "CHORUS_TEST_CHILD_STORE";
 const CHILD_VIDEO: &str = "killed";
-/// What stands before an id that the child says was acknowledged.
-const ACKNOWLEDGED: &str = "acknowledged ";
+/// What stands before an id whose comment the child says is stored.
+const PUT: &str = "put ";
+/// What stands before an id whose comment the child says is deleted.
+const DELETED: &str = "deleted ";
 
 #[tokio::test]
 async fn what_was_acknowledged_outlives_kill_nine() {
     let home = tempfile::tempdir().unwrap();
-    let mut acknowledged = BTreeSet::new();
+    let (mut put, mut deleted) = (BTreeSet::new(), BTreeSet::new());
     for kill in 1..=3 {
         let mut child = start_child(home.path());
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let ids = lines.map_while(Result::ok).filter_map(|line| {
-            line.strip_prefix(ACKNOWLEDGED).map(|id| id.parse::<CommentId>().unwrap())
-        });
         let mut told = 0;
-        for id in ids {
-            acknowledged.insert(id);
-            told += 1;
+        for line in lines.map_while(Result::ok) {
+            let id = |id: &str| id.parse::<CommentId>().unwrap();
+            put.extend(line.strip_prefix(PUT).map(id));
+            deleted.extend(line.strip_prefix(DELETED).map(id));
+            told += usize::from(line.starts_with(PUT));
             if told == 500 * kill {
                 // Goes on reading: what it said before it died counts as well.
                 child.kill().unwrap();
@@ -48,10 +53,20 @@ async fn what_was_acknowledged_outlives_kill_nine() {
         assert!(told >= 500 * kill, "the child died by itself after {told}");
     }
     let store = EmbeddedStore::open(home.path()).unwrap();
-    let found = store.list(&CHILD_VIDEO.parse().unwrap(), Page::Newest, usize::MAX).await.unwrap();
-    let found: BTreeSet<_> = found.into_iter().map(|comment| comment.id).collect();
-    let lost: Vec<_> = acknowledged.difference(&found).collect();
-    assert!(lost.is_empty(), "lost {} of {}: {lost:?}", lost.len(), acknowledged.len());
+    let video = CHILD_VIDEO.parse().unwrap();
+    let listed = store.list(&video, Page::Newest, usize::MAX).await.unwrap();
+    let listed: BTreeSet<_> = listed.into_iter().map(|comment| comment.id).collect();
+    assert!(deleted.len() > 100 && listed.is_disjoint(&deleted));
+    let mut lost = Vec::new();
+    for id in put.union(&deleted) {
+        // A deletion that was under way when the child died may hold or not.
+        match store.get(&video, *id).await.unwrap() {
+            Some(Stored::Deleted(_)) => {}
+            Some(Stored::Comment(_)) if listed.contains(id) && !deleted.contains(id) => {}
+            _ => lost.push(id),
+        }
+    }
+    assert!(lost.is_empty(), "lost {} of {}: {lost:?}", lost.len(), put.len());
 }
 
 /// This test binary once more, running [`child_that_puts`] alone.
@@ -76,13 +91,22 @@ async fn child_that_puts() {
             loop {
                 let there = comment(&CHILD_VIDEO.parse().unwrap(), CommentId::now(), "hi");
                 store.put(&there).await.unwrap();
-                // One write call: the parent never sees half a line of a dead child's.
-                let line = format!("\n{ACKNOWLEDGED}{}\n", there.id);
-                std::io::stdout().lock().write_all(line.as_bytes()).unwrap();
+                tell(PUT, there.id);
+                if there.id.as_bytes()[15].is_multiple_of(4) {
+                    let deletion = deletion("mo", ActionId::now());
+                    store.delete(&there.video, there.id, &deletion).await.unwrap();
+                    tell(DELETED, there.id);
+                }
             }
         })
     });
     futures_util::future::join_all(writers).await;
+}
+
+/// One write call: the parent never sees half a line of a dead child's.
+fn tell(what: &str, id: CommentId) {
+    let line = format!("\n{what}{id}\n");
+    std::io::stdout().lock().write_all(line.as_bytes()).unwrap();
 }
 
 #[tokio::test]
@@ -91,16 +115,69 @@ async fn what_was_written_is_there_after_reopening() {
     let there = comment(&video(), CommentId::now(), "hi");
     let (author, key) = ("uma".parse().unwrap(), "k".parse().unwrap());
     let mine = claim(1);
+    let gone = comment(&there.video, CommentId::now(), "gone");
+    let deletion = deletion("mo", ActionId::now());
+    let pin = slot("pin", ActionId::now(), "{}");
+    let note = Note { id: ActionId::now(), value: "{}".into() };
     for round in 0..3 {
         let store = EmbeddedStore::open(home.path()).unwrap();
         if round == 0 {
             store.put(&there).await.unwrap();
             store.claim(&author, &key, mine).await.unwrap();
             store.settle(&there.video, there.id).await.unwrap();
+            store.put(&gone).await.unwrap();
+            store.delete(&gone.video, gone.id, &deletion).await.unwrap();
+            store.set(&there.video, &pin).await.unwrap();
+            store.note(&there.video, Journal::Reports, &note).await.unwrap();
         }
+        store.put(&gone).await.unwrap();
+        let stored = store.get(&gone.video, gone.id).await.unwrap();
+        assert_eq!(stored, Some(Stored::Deleted(deletion.clone())));
+        let listed = store.list(&there.video, Page::Newest, 9).await.unwrap();
+        assert_eq!(listed, [there.clone()]);
+        let slots = store.slots(&there.video, &[SlotName::Pin]).await.unwrap();
+        assert_eq!(slots, [pin.clone()]);
+        let notes = store.notes(&there.video, Journal::Reports, None, 9).await.unwrap();
+        assert_eq!(notes, [note.clone()]);
         assert!(store.is_settled(&there.video, there.id).await.unwrap());
         assert_eq!(get(&store, &there.video, there.id).await.as_ref(), Some(&there));
         assert_eq!(store.claim(&author, &key, claim(2)).await.unwrap(), mine);
+    }
+}
+
+/// Of the release before deletions and rooms.
+#[tokio::test]
+async fn a_store_of_an_earlier_version_opens_with_all_it_has() {
+    let home = tempfile::tempdir().unwrap();
+    let (there, gone) = (comment(&video(), CommentId::now(), "hi"), CommentId::now());
+    let (author, key, mine) = ("uma".parse().unwrap(), "k".parse().unwrap(), claim(1));
+    let store = EmbeddedStore::open(home.path()).unwrap();
+    store.put(&there).await.unwrap();
+    store.put(&comment(&there.video, gone, "gone")).await.unwrap();
+    store.claim(&author, &key, mine).await.unwrap();
+    drop(store);
+    let db = fjall::Database::builder(home.path()).open().unwrap();
+    for table in ["deleted", "slots", "notes"] {
+        let table = db.keyspace(table, || panic!("the table is there")).unwrap();
+        db.delete_keyspace(table).unwrap();
+    }
+    drop(db);
+    assert!(!home.path().join("keyspaces/5").exists() && home.path().join("keyspaces/4").exists());
+    let pin = slot("pin", ActionId::now(), "{}");
+    for round in 0..3 {
+        let store = EmbeddedStore::open(home.path()).unwrap();
+        if round == 0 {
+            let deletion = deletion("mo", ActionId::now());
+            store.delete(&there.video, gone, &deletion).await.unwrap();
+            store.set(&there.video, &pin).await.unwrap();
+        }
+        let listed = store.list(&there.video, Page::Newest, 9).await.unwrap();
+        assert_eq!(listed, [there.clone()]);
+        assert_eq!(store.claimed(&author, &key).await.unwrap(), Some(mine));
+        let slots = store.slots(&there.video, &[SlotName::Pin]).await.unwrap();
+        assert_eq!(slots, [pin.clone()]);
+        drop(store);
+        assert_eq!(store::embedded::check(home.path()).unwrap(), []);
     }
 }
 

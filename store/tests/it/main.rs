@@ -8,6 +8,8 @@
 
 mod comment_store;
 
+mod cql_earlier;
+
 mod cql_server;
 
 mod cql_store;
@@ -42,5 +44,7 @@ mod redis_sentinel;
 mod redis_server;
 
 mod redis_tls;
+
+mod room_store;
 
 mod sentinels;

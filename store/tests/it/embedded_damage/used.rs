@@ -1,6 +1,7 @@
 //! A store that was used for a while, for tests to damage copies of.
 
 use std::{
+    collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
     sync::LazyLock,
@@ -8,13 +9,17 @@ use std::{
 
 use common::{
     comment::Comment,
-    comment_store::{Claim, CommentStore, Pending},
-    ids::{CommentId, IdempotencyKey, UserId, VideoId},
+    comment_store::{Claim, CommentStore, Deletion, Pending},
+    ids::{ActionId, CommentId, IdempotencyKey, UserId, VideoId},
+    room_store::{Journal, Note, RoomStore, Slot, SlotName},
 };
 use store::embedded::EmbeddedStore;
 use tempfile::TempDir;
 
-use crate::comment_store::{claim, comment};
+use crate::{
+    comment_store::{claim, comment, deletion},
+    room_store::slot,
+};
 
 /// Comments of each of the three ages.
 pub(super) const COMMENTS: u8 = 30;
@@ -29,6 +34,8 @@ pub(super) struct Used {
     pub(super) known: Known,
     /// Length of the journal when a comment was acknowledged, of those that are in the journal.
     pub(super) acknowledged: Vec<(CommentId, u64)>,
+    /// … when a deletion was.
+    pub(super) deleted: Vec<(CommentId, u64)>,
 }
 
 /// What the store has said that it keeps.
@@ -36,6 +43,10 @@ pub(super) struct Used {
 pub(super) struct Known {
     pub(super) comments: Vec<Comment>,
     pub(super) claims: Vec<(UserId, IdempotencyKey, Claim)>,
+    pub(super) deletions: Vec<(CommentId, Deletion)>,
+    /// The latest versions.
+    pub(super) slots: BTreeMap<SlotName, Slot>,
+    pub(super) notes: Vec<Note>,
     /// Pending records that were struck off after they had been written out.
     pub(super) struck_off: Vec<Pending>,
 }
@@ -48,7 +59,8 @@ pub(super) static USED: LazyLock<Used> = LazyLock::new(|| {
 impl Used {
     async fn make() -> Self {
         let home = tempfile::tempdir().unwrap();
-        let mut used = Self { home, known: Known::default(), acknowledged: Vec::new() };
+        let known = Known::default();
+        let mut used = Self { home, known, acknowledged: Vec::new(), deleted: Vec::new() };
         for age in 0..3_u8 {
             let store = EmbeddedStore::open(used.home.path()).unwrap();
             for nth in 0..COMMENTS {
@@ -80,11 +92,37 @@ impl Used {
                 store.remove_pending(pending).await.unwrap();
             }
         }
+        if nth % 6 == 4 {
+            return self.delete(store, &there, is_in_journal).await;
+        }
         if is_in_journal {
-            let len = fs::metadata(journal(self.home.path())).unwrap().len();
-            self.acknowledged.push((there.id, len));
+            self.acknowledged.push((there.id, self.journal_len()));
         }
         self.known.comments.push(there);
+    }
+
+    /// Deletes a comment, and does what else a moderator does.
+    async fn delete(&mut self, store: &EmbeddedStore, gone: &Comment, is_in_journal: bool) {
+        let action = ActionId::now();
+        let deletion = deletion("mo", action);
+        store.delete(&gone.video, gone.id, &deletion).await.unwrap();
+        if is_in_journal {
+            self.deleted.push((gone.id, self.journal_len()));
+        }
+        self.known.deletions.push((gone.id, deletion));
+        let value = format!("{{\"of\":\"{action}\"}}");
+        for name in ["pin", &format!("ban/user {}", gone.id), "settings"] {
+            let slot = slot(name, action, &value);
+            store.set(&gone.video, &slot).await.unwrap();
+            self.known.slots.insert(slot.name.clone(), slot);
+        }
+        let note = Note { id: action, value };
+        store.note(&gone.video, Journal::Moderation, &note).await.unwrap();
+        self.known.notes.push(note);
+    }
+
+    fn journal_len(&self) -> u64 {
+        fs::metadata(journal(self.home.path())).unwrap().len()
     }
 
     pub(super) fn copy(&self) -> TempDir {
@@ -104,7 +142,7 @@ impl Used {
 /// with an empty one once this one is long enough.
 pub(super) fn write_out(home: &Path) {
     let db = fjall::Database::builder(home).open().unwrap();
-    for table in ["comments", "claims", "pending", "settled"] {
+    for table in ["comments", "claims", "pending", "settled", "deleted", "slots", "notes"] {
         let table = db.keyspace(table, || panic!("the table is there")).unwrap();
         table.rotate_memtable_and_wait().unwrap();
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use common::{
     comment_store::{CommentStore, Page, StoreError, Stored},
     ids::CommentId,
+    room_store::{Journal, RoomStore},
 };
 use store::embedded::EmbeddedStore;
 
@@ -19,6 +20,10 @@ pub(super) struct Verdict {
     pub(super) claims_forgotten: usize,
     /// Pending records that are back.
     pub(super) back: usize,
+    /// Comments that were deleted and are not, or of which nobody knows it any more.
+    pub(super) not_deleted: BTreeSet<CommentId>,
+    /// Slots and notes that are not what they should be.
+    pub(super) of_room: usize,
     /// Answered with an error that says what is wrong.
     pub(super) told: usize,
 }
@@ -35,6 +40,8 @@ pub(super) async fn judge(store: &EmbeddedStore, known: &Known) -> Verdict {
     match store.list(&video(), Page::Newest, usize::MAX).await {
         Ok(listed) => {
             let listed: BTreeSet<_> = listed.into_iter().map(|comment| comment.id).collect();
+            let deleted = known.deletions.iter().map(|(id, _)| *id);
+            verdict.not_deleted.extend(deleted.filter(|id| listed.contains(id)));
             let missing = known.comments.iter().map(|there| there.id);
             verdict.silently_missing.extend(missing.filter(|id| !listed.contains(id)));
         }
@@ -53,7 +60,30 @@ pub(super) async fn judge(store: &EmbeddedStore, known: &Known) -> Verdict {
             Err(why) => verdict.hear(&why),
         }
     }
+    judge_moderation(store, known, &mut verdict).await;
     verdict
+}
+
+async fn judge_moderation(store: &EmbeddedStore, known: &Known, verdict: &mut Verdict) {
+    for (id, deletion) in &known.deletions {
+        match store.get(&video(), *id).await {
+            Ok(Some(Stored::Deleted(found))) => assert_eq!(found, *deletion),
+            Ok(_) => drop(verdict.not_deleted.insert(*id)),
+            Err(why) => verdict.hear(&why),
+        }
+    }
+    for (name, slot) in &known.slots {
+        match store.slots(&video(), std::slice::from_ref(name)).await {
+            Ok(found) => verdict.of_room += usize::from(found.first() != Some(slot)),
+            Err(why) => verdict.hear(&why),
+        }
+    }
+    for note in &known.notes {
+        match store.note_of(&video(), Journal::Moderation, note.id).await {
+            Ok(found) => verdict.of_room += usize::from(found.as_ref() != Some(note)),
+            Err(why) => verdict.hear(&why),
+        }
+    }
 }
 
 impl Verdict {
@@ -64,7 +94,8 @@ impl Verdict {
 
     /// How many records are not what they should be, without a word.
     pub(super) fn silent(&self) -> usize {
-        self.silently_missing.len() + self.claims_forgotten + self.back
+        let moderation = self.not_deleted.len() + self.of_room;
+        self.silently_missing.len() + self.claims_forgotten + self.back + moderation
     }
 
     pub(super) fn is_clean(&self) -> bool {
