@@ -8,15 +8,17 @@ use common::{
     config::{Config, LiveKind, StoreKind},
     endpoint_store::EndpointStore,
     health::Probe,
+    limiter::Limiter,
     live_log::{LiveLog, Retention},
     live_rooms::LiveRooms,
+    room_store::RoomStore,
     task,
 };
 use futures_util::future::BoxFuture;
 use store::{
     cql::{CqlStore, Migrated},
     embedded::EmbeddedStore,
-    memory::MemoryStore,
+    memory::{MemoryLimiter, MemoryStore},
     redis::RedisStore,
 };
 use tokio_util::sync::CancellationToken;
@@ -28,18 +30,23 @@ const SWEEP_PERIOD: Duration = Duration::from_secs(10);
 pub struct Comments {
     /// The store.
     pub store: Arc<dyn CommentStore>,
+    /// Its other side: what is known of videos' rooms.
+    pub rooms: Arc<dyn RoomStore>,
     /// Ends with the reason when the store can never acknowledge anything again, and the process
     /// should go.
     pub failed: BoxFuture<'static, String>,
 }
 
-/// The live log, its rooms and the endpoint store in use: three sides of one thing.
+/// The live log, its rooms and the endpoint store in use, three sides of one thing; and who counts
+/// for all processes.
 #[derive(Clone)]
 pub struct Live {
     /// The live log.
     pub log: Arc<dyn LiveLog>,
     /// What its rooms are like.
     pub rooms: Arc<dyn LiveRooms>,
+    /// How often something may be done.
+    pub limiter: Arc<dyn Limiter>,
     /// The endpoint store.
     pub endpoints: Arc<dyn EndpointStore>,
 }
@@ -55,11 +62,13 @@ pub async fn comments(config: &Config) -> Result<Comments> {
             let opened = tokio::task::spawn_blocking(move || EmbeddedStore::open(&path)).await?;
             let store = opened?;
             let failed = Box::pin(store.failed());
-            Ok(Comments { store: Arc::new(store), failed })
+            let store = Arc::new(store);
+            Ok(Comments { store: store.clone(), rooms: store, failed })
         }
         StoreKind::Scylla => {
             let store = Arc::new(CqlStore::connect(&config.store).await?);
-            Ok(Comments { store, failed: Box::pin(std::future::pending()) })
+            let failed = Box::pin(std::future::pending());
+            Ok(Comments { store: store.clone(), rooms: store, failed })
         }
     }
 }
@@ -90,12 +99,14 @@ pub async fn live(
             task::spawn("live.sweep", async move {
                 stop.run_until_cancelled(swept.keep_swept(SWEEP_PERIOD)).await;
             });
-            Ok(Live { log: memory.clone(), rooms: memory.clone(), endpoints: memory })
+            let limiter = Arc::new(MemoryLimiter::new());
+            Ok(Live { log: memory.clone(), rooms: memory.clone(), limiter, endpoints: memory })
         }
         LiveKind::Redis => {
             let redis = RedisStore::connect(config.live.url.expose(), origin, retention).await?;
             let redis = Arc::new(redis);
-            Ok(Live { log: redis.clone(), rooms: redis.clone(), endpoints: redis })
+            let (rooms, limiter) = (redis.clone(), redis.clone());
+            Ok(Live { log: redis.clone(), rooms, limiter, endpoints: redis })
         }
     }
 }

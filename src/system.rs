@@ -11,10 +11,10 @@ use anyhow::{Context, Result};
 use axum::{Router, middleware};
 use common::{
     auth::Authenticator,
-    comment_store::CommentStore,
     config::{Config, Role},
     health::{self, Health, Probe},
     link::{Deliver, Dispatch},
+    pass::Passes,
     peer::{self, HttpDeliver, InternalGuard, PeerClient},
     serve::{self, Audience},
     task,
@@ -24,6 +24,7 @@ use dispatcher::Dispatcher;
 use futures_util::future::BoxFuture;
 use gateway::{Gateway, OwnFirst};
 use ingest::{Dispatchers, Ingest};
+use store::memory::MemoryLimiter;
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
@@ -168,24 +169,28 @@ fn serve_parts(
     Ok(System { public, internal, failed, drained, health, stop, tasks })
 }
 
+/// Who is known, and the passes that they get: in `all` one key signs and checks those.
+type Entrance = (Arc<Authenticator>, Arc<Passes>);
+
 async fn all(config: &Config, stop: &CancellationToken) -> Result<Parts> {
     let authenticator = Authenticator::start(config, stop).await?;
-    let Comments { store, failed } = backends::comments(config).await?;
-    let live = backends::live(config, Some(store.clone()), stop).await?;
-    let (gateway, gateway_tasks) = start_gateway(config, &authenticator, &live, stop)?;
+    let passes = Arc::new(Passes::new(config));
+    let kept = backends::comments(config).await?;
+    let live = backends::live(config, Some(kept.store.clone()), stop).await?;
+    let entrance = (authenticator, passes);
+    let (gateway, gateway_tasks) = start_gateway(config, entrance.clone(), &live, stop)?;
     let others = HttpDeliver::new(peer_client(config)?);
     let deliver = Arc::new(OwnFirst { own: gateway.clone(), others });
     let (dispatcher, dispatcher_task) = start_dispatcher(config, &live, deliver, stop)?;
     let local: Arc<dyn Dispatch> = dispatcher.clone();
     let dispatchers = Dispatchers::fixed([("local".to_owned(), local)]);
-    let (ingest, ingest_task) =
-        start_ingest(config, authenticator, &store, &live, dispatchers, stop)?;
+    let (ingest, ingest_task) = start_ingest(config, entrance, &kept, &live, dispatchers, stop)?;
     let gateway_task = task::spawn("gateway", gateway_tasks.ended());
     Ok(Parts {
         public: ingest.public().merge(gateway.public()),
         internal: gateway.internal().merge(dispatcher.internal()),
-        probes: vec![backends::comments_probe(store), backends::live_probe(live.log)],
-        failed,
+        probes: vec![backends::comments_probe(kept.store), backends::live_probe(live.log)],
+        failed: kept.failed,
         drained: drained(gateway, config),
         tasks: vec![gateway_task, dispatcher_task, ingest_task],
     })
@@ -193,16 +198,18 @@ async fn all(config: &Config, stop: &CancellationToken) -> Result<Parts> {
 
 async fn ingest(config: &Config, stop: &CancellationToken) -> Result<Parts> {
     let authenticator = Authenticator::start(config, stop).await?;
-    let Comments { store, failed } = backends::comments(config).await?;
+    let passes = Arc::new(Passes::new(config));
+    let kept = backends::comments(config).await?;
     let live = backends::live(config, None, stop).await?;
     let urls = config.ingest.dispatchers.clone();
     let dispatchers = Dispatchers::resolve(urls, peer_client(config)?, stop.clone()).await;
-    let (ingest, task) = start_ingest(config, authenticator, &store, &live, dispatchers, stop)?;
+    let entrance = (authenticator, passes);
+    let (ingest, task) = start_ingest(config, entrance, &kept, &live, dispatchers, stop)?;
     Ok(Parts {
         public: ingest.public(),
         internal: Router::new(),
-        probes: vec![backends::comments_probe(store), backends::live_probe(live.log)],
-        failed,
+        probes: vec![backends::comments_probe(kept.store), backends::live_probe(live.log)],
+        failed: kept.failed,
         drained: Box::pin(ready(())),
         tasks: vec![task],
     })
@@ -225,7 +232,8 @@ async fn dispatcher(config: &Config, stop: &CancellationToken) -> Result<Parts> 
 async fn gateway(config: &Config, stop: &CancellationToken) -> Result<Parts> {
     let authenticator = Authenticator::start(config, stop).await?;
     let live = backends::live(config, None, stop).await?;
-    let (gateway, tasks) = start_gateway(config, &authenticator, &live, stop)?;
+    let entrance = (authenticator, Arc::new(Passes::new(config)));
+    let (gateway, tasks) = start_gateway(config, entrance, &live, stop)?;
     Ok(Parts {
         public: gateway.public(),
         internal: gateway.internal(),
@@ -238,13 +246,12 @@ async fn gateway(config: &Config, stop: &CancellationToken) -> Result<Parts> {
 
 fn start_gateway(
     config: &Config,
-    authenticator: &Arc<Authenticator>,
+    (authenticator, passes): Entrance,
     live: &Live,
     stop: &CancellationToken,
 ) -> Result<(Arc<Gateway>, gateway::Tasks)> {
-    let Live { log: live_log, rooms, endpoints } = live.clone();
-    let authenticator = authenticator.clone();
-    let deps = gateway::Deps { authenticator, live_log, rooms, endpoints };
+    let Live { log: live_log, rooms, limiter, endpoints } = live.clone();
+    let deps = gateway::Deps { authenticator, passes, limiter, live_log, rooms, endpoints };
     Ok(Gateway::start(config, deps, stop.clone())?)
 }
 
@@ -267,14 +274,24 @@ fn start_dispatcher(
 
 fn start_ingest(
     config: &Config,
-    authenticator: Arc<Authenticator>,
-    store: &Arc<dyn CommentStore>,
+    (authenticator, passes): Entrance,
+    kept: &Comments,
     live: &Live,
     dispatchers: Dispatchers,
     stop: &CancellationToken,
 ) -> Result<(Arc<Ingest>, JoinHandle<()>)> {
-    let (comments, live_log) = (store.clone(), live.log.clone());
-    let deps = ingest::Deps { authenticator, comments, live_log, dispatchers };
+    let Live { log: live_log, rooms: live_rooms, limiter, .. } = live.clone();
+    let deps = ingest::Deps {
+        authenticator,
+        passes,
+        comments: kept.store.clone(),
+        rooms: kept.rooms.clone(),
+        live_log,
+        live_rooms,
+        limiter,
+        local_limiter: Arc::new(MemoryLimiter::new()),
+        dispatchers,
+    };
     Ok(Ingest::start(config, deps, stop.clone())?)
 }
 

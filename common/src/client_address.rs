@@ -2,9 +2,10 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use axum::http::{HeaderMap, HeaderName};
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use ipnet::IpNet;
 
+const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// The proxies whose word on a client's address is taken.
@@ -32,6 +33,13 @@ impl TrustedProxies {
             client = address.to_canonical();
         }
         client
+    }
+
+    /// Whether the request reached a proxy that we trust over TLS.
+    #[must_use]
+    pub fn is_https(&self, peer: IpAddr, headers: &HeaderMap) -> bool {
+        let scheme = headers.get(FORWARDED_PROTO).map(HeaderValue::as_bytes);
+        scheme == Some(b"https") && self.trusts(peer.to_canonical())
     }
 
     fn trusts(&self, address: IpAddr) -> bool {
@@ -69,6 +77,18 @@ mod tests {
         assert_eq!(client(&[], "10.0.0.1", &["1.1.1.1"]), "10.0.0.1");
         assert_eq!(client(&["10.0.0.2"], "10.0.0.1", &["1.1.1.1"]), "10.0.0.1");
         assert_eq!(client(&["127.0.0.1"], "::ffff:127.0.0.1", &["1.1.1.1"]), "1.1.1.1");
+    }
+
+    #[test]
+    fn who_came_over_tls() {
+        let proxies = TrustedProxies::new(&["10.0.0.0/8".to_owned()]);
+        let is_https = |peer: &str, scheme: &str| {
+            let headers = HeaderMap::from_iter([(FORWARDED_PROTO, scheme.parse().unwrap())]);
+            proxies.is_https(peer.parse().unwrap(), &headers)
+        };
+        assert!(is_https("10.0.0.1", "https") && is_https("::ffff:10.0.0.1", "https"));
+        assert!(!is_https("11.0.0.1", "https") && !is_https("10.0.0.1", "http"));
+        assert!(!proxies.is_https("10.0.0.1".parse().unwrap(), &HeaderMap::new()));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! In reading order: [`video`] is one video's actor, [`video::order`] its decisions, [`byte_log`]
 //! what they produce, [`frame`] the bytes; [`registry`] holds the actors; [`stream`] is the viewers'
-//! side, [`viewer`] one of them, [`crowd`] all of a video's, [`reading`] what they read next, [`tier`]
+//! side, [`entrance`] who is let in, [`viewer`] one of them, [`crowd`] all of a video's, [`reading`] what they read next, [`tier`]
 //! what a sampled stream shows, [`pages`] what is older than the byte log; [`house`] counts and ends
 //! them, [`ending`] for good; [`lease`] keeps the gateway known, [`changes`] heals what no push told of,
 //! [`rooms`] asks for what is not known of a video's room; [`deliver`] is the dispatchers' side, [`page`] the web page. [`inbox`] and [`timer`] are why idle tasks are small. The
@@ -16,17 +16,18 @@ use std::{
     time::Duration,
 };
 
-use axum::{Router, http::HeaderMap, routing::get};
+use axum::{Router, routing::get};
 use common::{
     auth::Authenticator,
     client_address::TrustedProxies,
-    config::{Config, SlowViewer, ViewerAuth},
+    config::{Config, SlowViewer},
     endpoint_store::EndpointStore,
     ids::VideoId,
+    limiter::Limiter,
     live_log::LiveLog,
     live_rooms::LiveRooms,
     outage::Outage,
-    problem::{Code, Problem},
+    pass::Passes,
     task,
 };
 use tokio::{task::JoinHandle, time::Instant};
@@ -34,7 +35,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use changes::Watcher;
 pub use deliver::OwnFirst;
-use ending::Who;
+use entrance::Entrance;
 use frame::Encoder;
 use house::{House, Rules};
 use lease::Lease;
@@ -48,6 +49,7 @@ mod chunked;
 mod crowd;
 mod deliver;
 mod ending;
+mod entrance;
 mod frame;
 mod house;
 mod inbox;
@@ -77,6 +79,10 @@ const PLACELESS_MAX: usize = 524_288;
 pub struct Deps {
     /// Who knows viewers.
     pub authenticator: Arc<Authenticator>,
+    /// And the tickets that they were given.
+    pub passes: Arc<Passes>,
+    /// Who remembers which were used.
+    pub limiter: Arc<dyn Limiter>,
     /// The data centre's live log.
     pub live_log: Arc<dyn LiveLog>,
     /// What its rooms are like.
@@ -91,8 +97,8 @@ pub struct Gateway {
     pages: Pages,
     encoder: Encoder,
     lease: Arc<Lease>,
-    authenticator: Arc<Authenticator>,
-    viewers: ViewerAuth,
+    entrance: Entrance,
+    is_tls: bool,
     slow_viewer: SlowViewer,
     proxies: TrustedProxies,
     house: Arc<House>,
@@ -150,8 +156,13 @@ impl Gateway {
             pages: Pages::new(deps.live_log.clone(), encoder.clone()),
             encoder,
             lease: lease.clone(),
-            authenticator: deps.authenticator,
-            viewers: config.auth.viewers,
+            entrance: Entrance {
+                authenticator: deps.authenticator,
+                passes: deps.passes,
+                limiter: deps.limiter,
+                viewers: config.auth.viewers,
+            },
+            is_tls: !config.tls.cert.as_os_str().is_empty(),
             slow_viewer: config.gateway.slow_viewer,
             proxies: TrustedProxies::new(&config.trusted_proxies),
             house,
@@ -189,20 +200,6 @@ impl Gateway {
     /// What dispatchers call; to be put behind [`common::peer::guard`].
     pub fn internal(self: &Arc<Self>) -> Router {
         deliver::router(self.clone())
-    }
-
-    /// Who asks for the video's stream, if they say so and may watch it.
-    async fn admit(&self, video: &VideoId, headers: &HeaderMap) -> Result<Option<Who>, Problem> {
-        match self.authenticator.identify(headers).await? {
-            Some(principal) => {
-                principal.check_video(video)?;
-                Ok(Some(Who { user: principal.author.id, until: None }))
-            }
-            None if self.viewers == ViewerAuth::Required => {
-                Err(Problem::new(Code::Unauthorized, "this stream needs a token"))
-            }
-            None => Ok(None),
-        }
     }
 }
 

@@ -19,7 +19,9 @@ use common::{
 use tokio::time::timeout;
 
 use crate::{
-    Gateway, frame,
+    Gateway,
+    entrance::{Admitted, Shown},
+    frame,
     house::Shed,
     tier::Tier,
     video::order::Start,
@@ -45,6 +47,7 @@ struct Params {
     recent: Option<String>,
     poll: Option<String>,
     rate: Option<String>,
+    ticket: Option<String>,
 }
 
 impl From<Vec<(String, String)>> for Params {
@@ -58,6 +61,7 @@ impl From<Vec<(String, String)>> for Params {
                 "recent" => params.recent = Some(value),
                 "poll" => params.poll = Some(value),
                 "rate" => params.rate = Some(value),
+                "ticket" => params.ticket = Some(value),
                 _ => {}
             }
         }
@@ -111,33 +115,44 @@ pub(crate) async fn stream(
     handover: Option<Extension<Handover>>,
     farewell: Option<Extension<Farewell>>,
 ) -> Result<Response, Problem> {
-    let who = gateway.admit(&video, &headers).await?;
-    let wanted = Wanted::parse(Params::from(pairs), &headers)?;
+    let params = Params::from(pairs);
+    let shown = Shown {
+        headers: &headers,
+        ticket: params.ticket.as_deref(),
+        is_secure: gateway.is_tls || gateway.proxies.is_https(peer.ip(), &headers),
+    };
+    let Admitted { who, cookie } = gateway.entrance.admit(&video, shown).await?;
+    let wanted = Wanted::parse(params, &headers)?;
     let from = gateway.proxies.client(peer.ip(), &headers);
     // A long poll's connection is kept for the next one; a stream has one for itself.
     let may_take_over = wanted.poll.is_none();
     let viewer = timeout(JOIN_TIMEOUT, Viewer::begin(gateway, video, from, who, wanted)).await;
-    let viewer = match viewer.unwrap_or(Err(NotServed::Now(Shed::Late))) {
-        Ok(viewer) => viewer,
+    let served = viewer.unwrap_or(Err(NotServed::Now(Shed::Late)));
+    let mut response = match served {
+        Ok(viewer) if may_take_over && handover.is_some_and(|offered| offered.is_possible()) => {
+            let mut response = event_stream(Body::empty());
+            response.extensions_mut().insert(Taker::new(|socket, head| {
+                task::spawn("gateway.opening", viewer.move_in(socket, head));
+            }));
+            response
+        }
+        Ok(viewer) => {
+            let farewell = farewell.filter(|_| may_take_over).map(|Extension(farewell)| farewell);
+            let response = event_stream(Body::from_stream(viewer.frames(farewell)));
+            if may_take_over { closing(version, response) } else { response }
+        }
         // Tells an EventSource not to come back.
-        Err(NotServed::Ever(_)) => return Ok(StatusCode::NO_CONTENT.into_response()),
+        Err(NotServed::Ever(_)) => StatusCode::NO_CONTENT.into_response(),
         Err(NotServed::Now(shed)) => {
             metrics::counter!("chorus_gateway_shed_total", "why" => shed.as_str()).increment(1);
             // It should come to another gateway, and its descriptor may be needed.
             farewell.inspect(|farewell| farewell.say());
-            return Ok(closing(version, event_stream(Body::from(frame::come_back().freeze()))));
+            closing(version, event_stream(Body::from(frame::come_back().freeze())))
         }
     };
-    let takes_over = may_take_over && handover.is_some_and(|offered| offered.is_possible());
-    if !takes_over {
-        let farewell = farewell.filter(|_| may_take_over).map(|Extension(farewell)| farewell);
-        let response = event_stream(Body::from_stream(viewer.frames(farewell)));
-        return Ok(if may_take_over { closing(version, response) } else { response });
+    if let Some(cookie) = cookie {
+        response.headers_mut().insert(header::SET_COOKIE, cookie);
     }
-    let mut response = event_stream(Body::empty());
-    response.extensions_mut().insert(Taker::new(|socket, head| {
-        task::spawn("gateway.opening", viewer.move_in(socket, head));
-    }));
     Ok(response)
 }
 

@@ -92,6 +92,8 @@ const FILLING_PERIOD: Duration = Duration::from_millis(500);
 pub struct Deps {
     /// Who knows commenters.
     pub authenticator: Arc<Authenticator>,
+    /// What lets viewers' browsers in.
+    pub passes: Arc<Passes>,
     /// The durable truth.
     pub comments: Arc<dyn CommentStore>,
     /// And that about videos' rooms.
@@ -116,7 +118,7 @@ pub struct Ingest {
     intake: Arc<Intake>,
     gate: Arc<Gate>,
     limits: Arc<Limits>,
-    passes: Passes,
+    passes: Arc<Passes>,
     proxies: TrustedProxies,
     viewers: ViewerAuth,
     refusals: Arc<Refusals>,
@@ -163,7 +165,7 @@ impl Ingest {
             intake: intake.clone(),
             gate,
             limits,
-            passes: Passes::new(config),
+            passes: deps.passes,
             proxies: TrustedProxies::new(&config.trusted_proxies),
             viewers: config.auth.viewers,
             refusals,

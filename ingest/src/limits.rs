@@ -56,7 +56,11 @@ pub(crate) struct Limited {
 impl Limits {
     /// With the rates of `config`; `shared` is all nodes', `local` is this process's.
     #[must_use]
-    pub(crate) fn new(config: &config::Limits, shared: Arc<dyn Limiter>, local: Arc<dyn Limiter>) -> Self {
+    pub(crate) fn new(
+        config: &config::Limits,
+        shared: Arc<dyn Limiter>,
+        local: Arc<dyn Limiter>,
+    ) -> Self {
         let outage = Outage::new("limit posts together with other nodes");
         let away_until = Mutex::new(None);
         Self { rates: Rates::new(config), shared, local, away_until, outage }
