@@ -16,11 +16,13 @@ use common::{
     config::{self, Config, Role, Sources},
     link::Dispatch,
     live_log::Retention,
+    pass::Passes,
     problem,
 };
 use dispatcher::Dispatcher;
 use gateway::Gateway;
 use ingest::{Dispatchers, Ingest};
+use store::memory::MemoryLimiter;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
@@ -67,6 +69,8 @@ pub(crate) struct Cluster {
     pub(crate) mutant: Mutant,
     /// Where Redis and the store run; it stays up.
     backend: Arc<Process>,
+    passes: Arc<Passes>,
+    limiter: Arc<MemoryLimiter>,
     config: Config,
     instances: Mutex<BTreeMap<Node, Instance>>,
     starts: Mutex<u64>,
@@ -85,6 +89,8 @@ impl Cluster {
         let redis = backend.within(|| Redis::new(retention, mutant));
         let mut config = loaded.config.unwrap_or_else(|mistakes| panic!("{mistakes}"));
         config.live.dedup_s = retention.dedup_s;
+        config.limits.comments_per_user_per_minute = 0;
+        let passes = Arc::new(Passes::new(&config));
         Arc::new(Self {
             seed,
             began,
@@ -93,6 +99,8 @@ impl Cluster {
             comments: Arc::new(Comments::new(mutant)),
             mutant,
             backend,
+            passes,
+            limiter: Arc::new(MemoryLimiter::new()),
             config,
             instances: Mutex::default(),
             starts: Mutex::default(),
@@ -134,9 +142,15 @@ impl Cluster {
         let redis = Arc::new(ToRedis { cluster: self.clone(), from: node });
         match node {
             Node::Ingest(_) => {
+                let store = Arc::new(ToStore { cluster: self.clone(), from: node });
                 let deps = ingest::Deps {
                     authenticator: Authenticator::development(),
-                    comments: Arc::new(ToStore { cluster: self.clone(), from: node }),
+                    passes: self.passes.clone(),
+                    comments: store.clone(),
+                    rooms: store,
+                    live_rooms: redis.clone(),
+                    limiter: self.limiter.clone(),
+                    local_limiter: Arc::new(MemoryLimiter::new()),
                     live_log: redis,
                     dispatchers: Dispatchers::fixed((0..PROCESSES).map(|n| self.way(node, n))),
                 };
@@ -153,7 +167,10 @@ impl Cluster {
             Node::Gateway(n) => {
                 let authenticator = Authenticator::development();
                 let (live_log, rooms) = (redis.clone(), redis.clone());
-                let deps = gateway::Deps { authenticator, live_log, rooms, endpoints: redis };
+                let (passes, limiter) = (self.passes.clone(), self.limiter.clone());
+                let endpoints = redis;
+                let deps =
+                    gateway::Deps { authenticator, passes, limiter, live_log, rooms, endpoints };
                 let mut config = self.config.clone();
                 config.gateway.advertise = format!("http://gateway:{n}");
                 Running::Gateway(Gateway::start(&config, deps, stop).unwrap().0)

@@ -13,9 +13,10 @@ use common::{
     ids::{CommentId, IdempotencyKey, UserId, VideoId},
 };
 
-use crate::mutant::Mutant;
+use crate::{mutant::Mutant, rooms::Rooms};
 
 pub(crate) struct Comments {
+    pub(crate) rooms: Rooms,
     tables: Mutex<Tables>,
     mutant: Mutant,
 }
@@ -31,7 +32,7 @@ struct Tables {
 
 impl Comments {
     pub(crate) fn new(mutant: Mutant) -> Self {
-        Self { tables: Mutex::default(), mutant }
+        Self { rooms: Rooms::default(), tables: Mutex::default(), mutant }
     }
 
     pub(crate) fn has(&self, video: &VideoId, id: CommentId) -> bool {

@@ -41,6 +41,8 @@ mod mutant;
 mod network;
 mod process;
 mod redis;
+#[path = "../../ingest/tests/it/stand_ins/rooms.rs"]
+mod rooms;
 mod run;
 mod to_peers;
 mod to_redis;

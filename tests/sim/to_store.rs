@@ -6,7 +6,8 @@ use async_trait::async_trait;
 use common::{
     comment::Comment,
     comment_store::{Claim, CommentStore, Deletion, Page, Pending, StoreError, Stored},
-    ids::{CommentId, IdempotencyKey, UserId, VideoId},
+    ids::{ActionId, CommentId, IdempotencyKey, UserId, VideoId},
+    room_store::{Journal, Note, RoomStore, Slot, SlotKind, SlotName},
 };
 use tokio::time::timeout;
 
@@ -126,5 +127,61 @@ impl CommentStore for ToStore {
 
     async fn ping(&self) -> Result<(), StoreError> {
         Ok(())
+    }
+}
+
+#[async_trait]
+impl RoomStore for ToStore {
+    async fn set(&self, video: &VideoId, slot: &Slot) -> Result<(), StoreError> {
+        let (video, slot) = (video.clone(), slot.clone());
+        self.ask(format!("set {}", slot.name), move |store| now(store.rooms.set(&video, &slot)))
+            .await
+    }
+
+    async fn slots(&self, video: &VideoId, names: &[SlotName]) -> Result<Vec<Slot>, StoreError> {
+        let (video, names) = (video.clone(), names.to_vec());
+        self.ask("slots".into(), move |store| now(store.rooms.slots(&video, &names))).await
+    }
+
+    async fn all(
+        &self,
+        video: &VideoId,
+        kind: SlotKind,
+        after: Option<&SlotName>,
+        limit: usize,
+    ) -> Result<Vec<Slot>, StoreError> {
+        let (video, after) = (video.clone(), after.cloned());
+        let work =
+            move |store: &Comments| now(store.rooms.all(&video, kind, after.as_ref(), limit));
+        self.ask("all slots".into(), work).await
+    }
+
+    async fn note(&self, video: &VideoId, journal: Journal, note: &Note) -> Result<(), StoreError> {
+        let (video, note) = (video.clone(), note.clone());
+        let label = format!("note {:?}", note.id);
+        self.ask(label, move |store| now(store.rooms.note(&video, journal, &note))).await
+    }
+
+    async fn notes(
+        &self,
+        video: &VideoId,
+        journal: Journal,
+        before: Option<ActionId>,
+        limit: usize,
+    ) -> Result<Vec<Note>, StoreError> {
+        let video = video.clone();
+        let work = move |store: &Comments| now(store.rooms.notes(&video, journal, before, limit));
+        self.ask("notes".into(), work).await
+    }
+
+    async fn note_of(
+        &self,
+        video: &VideoId,
+        journal: Journal,
+        id: ActionId,
+    ) -> Result<Option<Note>, StoreError> {
+        let video = video.clone();
+        let work = move |store: &Comments| now(store.rooms.note_of(&video, journal, id));
+        self.ask(format!("note {id:?}"), work).await
     }
 }

@@ -6,6 +6,8 @@
 
 mod away;
 mod dispatchers;
+
+mod moderation;
 mod overload;
 mod pending;
 mod posts;

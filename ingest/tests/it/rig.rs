@@ -4,24 +4,26 @@ use std::sync::Arc;
 
 use axum::{
     body::Body,
-    http::{Request, StatusCode, header},
+    http::{Request, StatusCode, header, request::Builder},
     response::Response,
 };
 use common::{
     auth::Authenticator,
     config::{Config, Role, Sources, load},
+    pass::Passes,
 };
 use ingest::{Deps, Dispatchers, Ingest};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-use crate::stand_ins::{Dispatcher, Log, Mood, Store};
+use crate::stand_ins::{Dispatcher, LiveRoomBook, Log, Mood, Rooms, Store, Unlimited};
 
 /// An ingest and what it stands on.
 pub(crate) struct Rig {
     pub(crate) ingest: Arc<Ingest>,
     pub(crate) store: Arc<Store>,
+    pub(crate) live_rooms: Arc<LiveRoomBook>,
     pub(crate) log: Arc<Log>,
     pub(crate) dispatchers: [Arc<Dispatcher>; 2],
     pub(crate) drain: tokio::task::JoinHandle<()>,
@@ -37,15 +39,22 @@ pub(crate) fn rig() -> Rig {
     let dispatchers = [Arc::new(Dispatcher::default()), Arc::new(Dispatcher::default())];
     let named = ["a", "b"].into_iter().zip(dispatchers.clone());
     let named = named.map(|(name, dispatcher)| (name.to_owned(), dispatcher as _));
+    let live_rooms = Arc::new(LiveRoomBook::default());
+    let config = config();
     let deps = Deps {
         authenticator: Authenticator::development(),
+        passes: Arc::new(Passes::new(&config)),
         comments: store.clone(),
+        rooms: Arc::new(Rooms::default()),
+        live_rooms: live_rooms.clone(),
+        limiter: Arc::new(Unlimited),
+        local_limiter: Arc::new(Unlimited),
         live_log: log.clone(),
         dispatchers: Dispatchers::fixed(named),
     };
     let stop = CancellationToken::new();
-    let (ingest, drain) = Ingest::start(&config(), deps, stop.clone()).unwrap();
-    Rig { ingest, store, log, dispatchers, drain, stop }
+    let (ingest, drain) = Ingest::start(&config, deps, stop.clone()).unwrap();
+    Rig { ingest, store, live_rooms, log, dispatchers, drain, stop }
 }
 
 impl Rig {
@@ -54,13 +63,21 @@ impl Rig {
     }
 
     pub(crate) async fn post(&self, text: &str, key: &str) -> (StatusCode, Value) {
-        let request = Request::post("/v1/videos/v/comments")
-            .header(header::CONTENT_TYPE, "application/json")
-            .header("x-chorus-user", "u")
-            .header("idempotency-key", key)
-            .body(Body::from(serde_json::json!({ "text": text }).to_string()))
-            .unwrap();
-        let response = self.send(request).await;
+        let body = serde_json::json!({ "text": text });
+        let request = Request::post("/v1/videos/v/comments").header("idempotency-key", key);
+        self.ask(request, body).await
+    }
+
+    /// A request of `u`, with a body unless that is null.
+    pub(crate) async fn ask(&self, request: Builder, body: Value) -> (StatusCode, Value) {
+        let request = request.header("x-chorus-user", "u");
+        let request = if body.is_null() {
+            request.body(Body::empty())
+        } else {
+            let request = request.header(header::CONTENT_TYPE, "application/json");
+            request.body(Body::from(body.to_string()))
+        };
+        let response = self.send(request.unwrap()).await;
         let status = response.status();
         let body = axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap();
         (status, serde_json::from_slice(&body).unwrap_or(Value::Null))

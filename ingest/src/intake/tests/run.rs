@@ -49,7 +49,8 @@ impl Run {
         let node = || {
             let comments = Arc::new(world.clone());
             let refusals = Arc::new(Refusals::new());
-            Arc::new(Intake { comments, announcer: world.clone(), window, refusals })
+            let rooms = Arc::new(world.clone());
+            Arc::new(Intake { comments, rooms, announcer: world.clone(), window, refusals })
         };
         let nodes = [node(), node()];
         let (tasks, acknowledged) = (Vec::new(), Vec::new());
@@ -80,7 +81,8 @@ impl Run {
         let fresh = self.fresh(node, &text);
         let (intake, (reply, answer)) = (self.nodes[node].clone(), oneshot::channel());
         let named = (key < KEYS).then(|| text.parse().unwrap());
-        let future = Box::pin(async move { intake.post(fresh, named, reply).await });
+        let future =
+            Box::pin(async move { intake.post(fresh, named, async { Ok(()) }, reply).await });
         self.tasks.push(Task { node, future, answer: Some((key, answer)) });
     }
 
@@ -158,6 +160,7 @@ impl Run {
             Announced::Accepted => prop_assert!(state.has_shown(id), "201, but not shown"),
             Announced::Settled => prop_assert!(is_settled && state.has_told(id), "201 untold"),
             Announced::Pending => prop_assert!(is_pending || is_settled, "202 without a record"),
+            Announced::Deleted => prop_assert!(false, "nobody deletes"),
         }
         drop(state);
         self.acknowledged.push(id);

@@ -5,7 +5,8 @@ use common::{
     comment::Comment,
     comment_store::{Claim, CommentStore, Deletion, Page, Pending, StoreError, Stored},
     event::{EventId, Kind},
-    ids::{CommentId, IdempotencyKey, UserId, VideoId},
+    ids::{ActionId, CommentId, IdempotencyKey, UserId, VideoId},
+    room_store::{Journal, Note, RoomStore, Slot, SlotKind, SlotName},
 };
 
 use super::world::{DEDUP_S, Mutant, World, now_ms, video};
@@ -134,12 +135,61 @@ impl CommentStore for World {
     }
 }
 
+/// No moderator does anything here.
+#[async_trait]
+impl RoomStore for World {
+    async fn set(&self, _: &VideoId, _: &Slot) -> Result<(), StoreError> {
+        unimplemented!("nobody moderates")
+    }
+
+    async fn slots(&self, _: &VideoId, _: &[SlotName]) -> Result<Vec<Slot>, StoreError> {
+        unimplemented!("nobody moderates")
+    }
+
+    async fn all(
+        &self,
+        _: &VideoId,
+        _: SlotKind,
+        _: Option<&SlotName>,
+        _: usize,
+    ) -> Result<Vec<Slot>, StoreError> {
+        unimplemented!("nobody moderates")
+    }
+
+    async fn note(&self, _: &VideoId, _: Journal, _: &Note) -> Result<(), StoreError> {
+        unimplemented!("nobody moderates")
+    }
+
+    async fn notes(
+        &self,
+        _: &VideoId,
+        _: Journal,
+        _: Option<ActionId>,
+        _: usize,
+    ) -> Result<Vec<Note>, StoreError> {
+        unimplemented!("nobody moderates")
+    }
+
+    async fn note_of(
+        &self,
+        _: &VideoId,
+        _: Journal,
+        _: ActionId,
+    ) -> Result<Option<Note>, StoreError> {
+        Ok(None)
+    }
+}
+
 impl Announce for World {
     /// The announcement's window is looked at when it leaves, as the outbox does.
     async fn announce(&self, Announcement { event, until, .. }: Announcement) -> bool {
         let fate = self.turn().await;
         !until.is_past()
             && self.act(fate, move |state, mutant| state.append(&event, mutant)).is_some()
+    }
+
+    async fn erase(&self, _: &VideoId, _: EventId) -> bool {
+        unimplemented!("nobody deletes")
     }
 
     /// Only the drain announces like this: never a comment that is too old.
