@@ -32,6 +32,7 @@ use rooms::Rooms;
 
 pub(crate) mod endpoints;
 pub(crate) mod log;
+pub(crate) mod once;
 pub(crate) mod rooms;
 
 /// Where viewers come from.

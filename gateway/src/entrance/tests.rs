@@ -4,35 +4,9 @@ use common::{
     auth::{Claims, sign},
     config::{Config, Role, Sources, load},
 };
-use store_stand_in::Once;
 
 use super::*;
-
-/// Remembers what was asked for, or is away.
-mod store_stand_in {
-    use std::{collections::HashSet, sync::Mutex};
-
-    use async_trait::async_trait;
-    use common::limiter::{Ask, Key, Limiter, LimiterError, Verdict};
-
-    #[derive(Default)]
-    pub(super) struct Once {
-        used: Mutex<HashSet<Key>>,
-        pub(super) is_away: bool,
-    }
-
-    #[async_trait]
-    impl Limiter for Once {
-        async fn admit(&self, ask: &Ask) -> Result<Verdict, LimiterError> {
-            if self.is_away {
-                return Err(LimiterError::Unavailable("told to be".into()));
-            }
-            let retry_after = std::time::Duration::from_secs(1);
-            let is_first = self.used.lock().unwrap().insert(ask.own[0].key);
-            Ok(if is_first { Verdict::Admitted } else { Verdict::Refused { nth: 0, retry_after } })
-        }
-    }
-}
+use crate::test_support::once::Once;
 
 const SECRET: &str = "a secret of at least thirty-two bytes";
 
