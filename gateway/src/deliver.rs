@@ -111,6 +111,7 @@ mod tests {
     use common::{
         auth::Authenticator,
         config::{Role, Sources, load},
+        pass::Passes,
         position::Position,
     };
     use tokio_util::sync::CancellationToken;
@@ -118,7 +119,9 @@ mod tests {
     use super::*;
     use crate::{
         Deps,
-        test_support::{endpoints::Endpoints, entry, log::CountingLog, position, rooms::Rooms},
+        test_support::{
+            endpoints::Endpoints, entry, log::CountingLog, once::Once, position, rooms::Rooms,
+        },
         video::order::Start,
     };
 
@@ -130,7 +133,8 @@ mod tests {
         let (live_log, endpoints) =
             (Arc::new(CountingLog::new(1, 0)), Arc::new(Endpoints::default()));
         let (authenticator, rooms) = (Authenticator::development(), Arc::new(Rooms));
-        let deps = Deps { authenticator, live_log, rooms, endpoints };
+        let (passes, limiter) = (Arc::new(Passes::new(&config)), Arc::new(Once::default()));
+        let deps = Deps { authenticator, passes, limiter, live_log, rooms, endpoints };
         let (gateway, _) = Gateway::start(&config, deps, CancellationToken::new()).unwrap();
         let placed = entry(1, 1);
         let placeless = Entry { position: Position::NONE, ..entry(1, 2) };
