@@ -7,7 +7,7 @@ use common::limiter::{Ask, Key, Limiter, LimiterError, Verdict};
 
 #[derive(Default)]
 pub(crate) struct Once {
-    used: Mutex<HashSet<Key>>,
+    pub(crate) used: Mutex<HashSet<Key>>,
     pub(crate) is_away: bool,
 }
 
