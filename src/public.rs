@@ -14,7 +14,7 @@ use common::{
     config::{Config, Cors},
     problem::{self, Code, Problem},
 };
-use tower_http::cors::{AllowOrigin, CorsLayer};
+use tower_http::cors::{AllowCredentials, AllowOrigin, CorsLayer};
 
 /// How long browsers may remember a preflight's answer.
 const PREFLIGHT_MAX_AGE: std::time::Duration = std::time::Duration::from_secs(600);
@@ -33,11 +33,17 @@ pub fn layered(routes: Router, config: &Config) -> Router {
 
 fn cors(allowed: Cors) -> CorsLayer {
     let header = HeaderName::from_static;
+    // A stream's cookie is sent only where pages of named origins are let read answers.
+    let credentials = AllowCredentials::predicate({
+        let allowed = allowed.clone();
+        move |origin, _| origin.to_str().is_ok_and(|origin| allowed.names(origin))
+    });
     let origin = AllowOrigin::predicate(move |origin, _| {
         origin.to_str().is_ok_and(|origin| allowed.allows(origin))
     });
     CorsLayer::new()
         .allow_origin(origin)
+        .allow_credentials(credentials)
         .allow_methods([Method::GET, Method::POST, Method::PUT, Method::DELETE])
         .allow_headers([
             header::AUTHORIZATION,

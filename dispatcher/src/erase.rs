@@ -7,7 +7,7 @@ use common::{
     ids::VideoId,
     link::{Endpoint, Incarnation},
 };
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::Dispatcher;
@@ -22,13 +22,27 @@ const PAUSE: Duration = Duration::from_millis(100);
 impl Dispatcher {
     /// Whether no gateway holds anything of the event any more. Who subscribes from now on reads a
     /// live log that it is gone from.
+    ///
+    /// All others that lived lately are told as well, once: a store that was lost has forgotten for a
+    /// while who is subscribed.
     pub(crate) async fn erase_everywhere(&self, video: &VideoId, event: EventId) -> bool {
-        let Ok(subscribed) = self.gateways.subscribed(video).await else {
-            // Nobody knows who has viewers: all are told, and it is not known whether that is all.
-            let told = self.gateways.lately_alive();
-            join_all(told.iter().map(|endpoint| self.erase_at(endpoint, video, event))).await;
-            return false;
-        };
+        let subscribed = self.gateways.subscribed(video).await;
+        let is_known = subscribed.is_ok();
+        let subscribed = subscribed.unwrap_or_default();
+        let mut others = self.gateways.lately_alive();
+        others.retain(|endpoint| !subscribed.contains(&endpoint.incarnation));
+        let others = others.iter().map(|endpoint| self.erase_at(endpoint, video, event));
+        let (are_gone, _) =
+            join(self.erase_by_all(&subscribed, video, event), join_all(others)).await;
+        is_known && are_gone
+    }
+
+    async fn erase_by_all(
+        &self,
+        subscribed: &[Incarnation],
+        video: &VideoId,
+        event: EventId,
+    ) -> bool {
         let deadline = Instant::now() + DEADLINE;
         let erased = subscribed.iter().map(async |incarnation| {
             let is_gone = self.erase_by(incarnation, (video, event), deadline).await;

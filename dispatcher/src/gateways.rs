@@ -1,7 +1,7 @@
 //! Which gateways live, and where: a list looked up once a second, not once a comment.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     sync::{Arc, PoisonError, RwLock},
     time::Duration,
 };
@@ -26,7 +26,7 @@ pub(crate) struct Gateways {
     store: Arc<dyn EndpointStore>,
     live: RwLock<HashMap<Incarnation, Endpoint>>,
     /// By address: who lives or lived a while ago, and when that was last seen.
-    lately: RwLock<HashMap<String, (Endpoint, Instant)>>,
+    lately: RwLock<BTreeMap<String, (Endpoint, Instant)>>,
     last_look: Mutex<Option<Instant>>,
 }
 

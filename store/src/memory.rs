@@ -14,7 +14,7 @@ mod live_rooms;
 mod video_log;
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicU64},
     time::Duration,
 };
@@ -49,7 +49,7 @@ pub struct MemoryStore {
     /// Locked before a slot where both are needed.
     gateways: Mutex<BTreeMap<Incarnation, Gateway>>,
     /// Videos whose rooms are to be filled.
-    wanted: Mutex<HashSet<VideoId>>,
+    wanted: Mutex<BTreeSet<VideoId>>,
 }
 
 struct Slot {

@@ -22,6 +22,7 @@ use common::{
 use dispatcher::Dispatcher;
 use gateway::Gateway;
 use ingest::{Dispatchers, Ingest};
+use serde_json::Value;
 use store::memory::MemoryLimiter;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -60,6 +61,14 @@ struct Instance {
     generation: u64,
 }
 
+/// A time in which a life of a gateway was stopped, milliseconds since the simulation began.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Frozen {
+    pub(crate) gateway: u64,
+    pub(crate) from_ms: u64,
+    pub(crate) until_ms: u64,
+}
+
 pub(crate) struct Cluster {
     seed: u64,
     pub(crate) began: Instant,
@@ -73,6 +82,7 @@ pub(crate) struct Cluster {
     limiter: Arc<MemoryLimiter>,
     config: Config,
     instances: Mutex<BTreeMap<Node, Instance>>,
+    frozen: Mutex<Vec<Frozen>>,
     starts: Mutex<u64>,
 }
 
@@ -103,8 +113,19 @@ impl Cluster {
             limiter: Arc::new(MemoryLimiter::new()),
             config,
             instances: Mutex::default(),
+            frozen: Mutex::default(),
             starts: Mutex::default(),
         })
+    }
+
+    /// A gateway is stopped from now on.
+    pub(crate) fn freezes(&self, node: Node, until_ms: u64) {
+        let (gateway, from_ms) = (self.generation(node), self.now_ms());
+        self.frozen.lock().unwrap().push(Frozen { gateway, from_ms, until_ms });
+    }
+
+    pub(crate) fn frozen(&self) -> Vec<Frozen> {
+        self.frozen.lock().unwrap().clone()
     }
 
     /// Since the simulation began.
@@ -233,7 +254,7 @@ impl Cluster {
         to: Node,
         label: &str,
         request: impl Fn() -> Request<Body> + Send + Sync + 'static,
-    ) -> Option<(u16, serde_json::Value)> {
+    ) -> Option<(u16, Value)> {
         let there = self.clone();
         let serve = move || -> Service<_> {
             let (process, router) = there.ingest(to)?;
@@ -243,7 +264,8 @@ impl Cluster {
         let response = self.network.call((from, to), label, serve).await.ok()?;
         let status = response.status().as_u16();
         let body = to_bytes(response.into_body(), ANSWER_LEN_MAX).await.unwrap();
-        Some((status, serde_json::from_slice(&body).unwrap()))
+        let json = if body.is_empty() { Ok(Value::Null) } else { serde_json::from_slice(&body) };
+        Some((status, json.unwrap()))
     }
 
     /// kill -9.

@@ -32,6 +32,15 @@ pub(crate) struct Posted {
     pub(crate) sent_ms: u64,
     /// All answers that acknowledged it; several where it was posted several times under one key.
     pub(crate) acknowledged: Vec<Acknowledged>,
+    pub(crate) deleted: Option<Deleted>,
+}
+
+/// A comment that its author deletes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Deleted {
+    pub(crate) id: CommentId,
+    /// When it was told that it is gone everywhere, milliseconds since the simulation began.
+    pub(crate) gone_ms: Option<u64>,
 }
 
 #[derive(Clone)]
@@ -58,9 +67,43 @@ impl Commenter {
             }
             let which = self.dice.within(0..videos.len() as u64);
             let video = videos[usize::try_from(which).unwrap()].clone();
-            posted.push(self.post(video, serial).await);
+            let mut comment = self.post(video, serial).await;
+            if self.dice.happens(100)
+                && let Some(answer) = comment.acknowledged.first()
+            {
+                sleep(Duration::from_millis(self.dice.within(0..1_000))).await;
+                let deleted = self.delete(&comment.video, answer.id).await;
+                comment.deleted = Some(deleted);
+            }
+            posted.push(comment);
         }
         posted
+    }
+
+    /// Deletes a comment, at any node, until somebody says that it is done, or is being done.
+    async fn delete(&mut self, video: &VideoId, id: CommentId) -> Deleted {
+        let (uri, user) = (format!("/v1/videos/{}/comments/{id}", video.as_str()), self.number);
+        for attempt in self.dice.within(0..2).. {
+            let node = Node::Ingest(u8::try_from(attempt % u64::from(PROCESSES)).unwrap());
+            let uri = uri.clone();
+            let request = move || {
+                let request = Request::delete(&uri).header("x-chorus-user", format!("u{user}"));
+                request.body(Body::empty()).unwrap()
+            };
+            let label = format!("delete {id:?}");
+            let answer = self.cluster.ask(Node::Commenters, node, &label, request);
+            match timeout(2 * PATIENCE, answer).await {
+                Ok(Some((204, _))) => {
+                    return Deleted { id, gone_ms: Some(self.cluster.now_ms()) };
+                }
+                // 404: it was acknowledged and isn't stored, which is the judge's business.
+                Ok(Some((202 | 404, _))) => break,
+                Ok(Some((503, _)) | None) | Err(_) => {}
+                Ok(Some((status, why))) => panic!("{status} {why}"),
+            }
+            sleep(Duration::from_millis(300)).await;
+        }
+        Deleted { id, gone_ms: None }
     }
 
     async fn post(&mut self, video: VideoId, serial: u64) -> Posted {
@@ -70,7 +113,7 @@ impl Commenter {
         if self.dice.happens(200) {
             // Without a key nobody may try again.
             acknowledged.extend(self.ask(0, &video, &text, None).await);
-            return Posted { video, sent_ms, acknowledged };
+            return Posted { video, sent_ms, acknowledged, deleted: None };
         }
         let key = format!("key-{serial}");
         if self.dice.happens(100) {
@@ -93,7 +136,7 @@ impl Commenter {
             let again = self.ask(0, &video, &text, Some(&key)).await;
             acknowledged.extend(again);
         }
-        Posted { video, sent_ms, acknowledged }
+        Posted { video, sent_ms, acknowledged, deleted: None }
     }
 
     async fn ask(

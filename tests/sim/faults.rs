@@ -188,6 +188,11 @@ fn down(cluster: &Arc<Cluster>, node: Node, ends: Instant, how: impl FnOnce(&Clu
 
 fn stopped(cluster: &Arc<Cluster>, node: Node, ends: Instant) {
     let Some(process) = cluster.process(node) else { return };
+    if matches!(node, Node::Gateway(_)) {
+        let until_ms =
+            cluster.now_ms() + u64::try_from((ends - Instant::now()).as_millis()).unwrap();
+        cluster.freezes(node, until_ms);
+    }
     process.stop(true);
     later(cluster, ends, move |_| process.stop(false));
 }

@@ -11,7 +11,8 @@ use common::{
 use serde_json::Value;
 
 use crate::{
-    commenter::{Acknowledged, Posted},
+    cluster::Frozen,
+    commenter::{Acknowledged, Deleted, Posted},
     comments::Comments,
     redis::{Order, Orders},
     viewer::{Notes, Seen},
@@ -26,6 +27,8 @@ pub(crate) struct Evidence<'a> {
     pub(crate) comments: &'a Comments,
     pub(crate) posted: &'a [Posted],
     pub(crate) notes: &'a [Notes],
+    /// Gateways that were stopped, and when.
+    pub(crate) frozen: &'a [Frozen],
     /// The live log kept everything: a position that was given can always be continued.
     pub(crate) keeps_all: bool,
     /// Redis was there all the time.
@@ -37,6 +40,7 @@ pub(crate) fn broken(evidence: &Evidence<'_>) -> Vec<String> {
     let mut broken = posts(evidence);
     let nothing = Order::new();
     let placeless = placeless(evidence.notes);
+    broken.extend(shown_after_all(evidence));
     for notes in evidence.notes {
         let order = evidence.orders.get(&notes.video).unwrap_or(&nothing);
         let viewer = Viewer::new(evidence, order, &placeless, notes);
@@ -55,17 +59,26 @@ fn posts(Evidence { orders, comments, posted, .. }: &Evidence<'_>) -> Vec<String
     let mut in_epoch = HashSet::new();
     for (video, order) in *orders {
         for (Position { epoch, .. }, placed) in order {
-            if !in_epoch.insert((video, *epoch, placed.event)) {
+            // A deletion may be told at any time, also when the log has forgotten that it was: it is
+            // as true then.
+            let is_first = in_epoch.insert((video, *epoch, placed.event));
+            if !is_first && !is_deletion(placed.event) {
                 broken.push(format!("{} of {} has two places", placed.event, video.as_str()));
             }
             let first_ms = placed_ms.entry((video, placed.event)).or_insert(placed.at_ms);
             *first_ms = placed.at_ms.min(*first_ms);
         }
     }
-    for Posted { video, acknowledged, .. } in *posted {
+    for Posted { video, acknowledged, deleted, .. } in *posted {
         let ids: HashSet<CommentId> = acknowledged.iter().map(|answer| answer.id).collect();
         if ids.len() > 1 {
             broken.push(format!("one key, several comments: {acknowledged:?}"));
+        }
+        if let Some(Deleted { id, .. }) = deleted {
+            if comments.has(video, *id) {
+                broken.push(format!("{id} was deleted and is stored"));
+            }
+            continue; // nobody needs to hear of it
         }
         for Acknowledged { at_ms, status, id } in acknowledged {
             if !comments.has(video, *id) {
@@ -86,16 +99,50 @@ fn posts(Evidence { orders, comments, posted, .. }: &Evidence<'_>) -> Vec<String
     broken
 }
 
+/// For how long a gateway that was stopped may hand out what it had, until it has heard.
+const THAW_MS: u64 = 2_000;
+
+/// A comment of which its author was told that it is gone is shown to nobody from then on, but by a
+/// gateway that was stopped and taken for dead.
+fn shown_after_all(Evidence { posted, notes, frozen, .. }: &Evidence<'_>) -> Vec<String> {
+    let gone = posted.iter().filter_map(|posted| {
+        let Deleted { id, gone_ms } = posted.deleted?;
+        Some((EventId::from(id), gone_ms?))
+    });
+    let gone: HashMap<EventId, u64> = gone.collect();
+    let mut broken = Vec::new();
+    for notes in *notes {
+        let comments = notes.seen.iter().filter(|seen| seen.event.name == "comment");
+        for Seen { at_ms, gateway, event } in comments {
+            let data = serde_json::from_str(&event.data).unwrap_or_default();
+            let gone_ms = comment(&data).ok().and_then(|id| gone.get(&id));
+            let Some(gone_ms) = gone_ms.filter(|gone_ms| at_ms > gone_ms) else { continue };
+            let was_dead = frozen.iter().any(|frozen| {
+                let is_then = (frozen.from_ms..=frozen.until_ms).contains(gone_ms);
+                frozen.gateway == *gateway && is_then && *at_ms <= frozen.until_ms + THAW_MS
+            });
+            if !was_dead {
+                let (viewer, data) = (notes.viewer, &event.data);
+                broken.push(format!("viewer {viewer} got {data} at {at_ms} ms, gone at {gone_ms}"));
+            }
+        }
+    }
+    broken
+}
+
 /// What anybody was shown without a place, and when that began.
 fn placeless(notes: &[Notes]) -> HashMap<EventId, u64> {
     let mut since_ms = HashMap::new();
     for Seen { at_ms, event, .. } in notes.iter().flat_map(|notes| &notes.seen) {
-        if event.name == "comment" && !event.gives_id {
-            let data = serde_json::from_str(&event.data).unwrap_or_default();
-            if let Ok(id) = comment(&data) {
-                let first_ms = since_ms.entry(id).or_insert(*at_ms);
-                *first_ms = (*at_ms).min(*first_ms);
-            }
+        let data = serde_json::from_str(&event.data).unwrap_or_default();
+        let id = match &*event.name {
+            "comment" => comment(&data),
+            "delete" => deletion(&data),
+            _ => continue,
+        };
+        if let (false, Ok(id)) = (event.gives_id, id) {
+            let first_ms = since_ms.entry(id).or_insert(*at_ms);
+            *first_ms = (*at_ms).min(*first_ms);
         }
     }
     since_ms
@@ -108,6 +155,19 @@ fn position(cursor: &str) -> Result<Position, String> {
 }
 
 fn comment(data: &Value) -> Result<EventId, String> {
-    let id: Option<CommentId> = data["id"].as_str().and_then(|id| id.parse().ok());
-    id.map(EventId::from).ok_or_else(|| "a comment without id".into())
+    comment_id(data).map(EventId::from)
+}
+
+fn deletion(data: &Value) -> Result<EventId, String> {
+    comment_id(data).map(EventId::of_deletion)
+}
+
+/// Whether the event takes a comment away: UUIDv9.
+fn is_deletion(event: EventId) -> bool {
+    event.as_bytes()[6] >> 4 == 9
+}
+
+fn comment_id(data: &Value) -> Result<CommentId, String> {
+    let id = data["id"].as_str().and_then(|id| id.parse().ok());
+    id.ok_or_else(|| "a comment without id".into())
 }

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use common::{
     comment_store::Claim,
-    event::{EventId, VideoEvents},
+    event::{EventId, VideoEntries, VideoEvents},
     live_log::{Changes, LogPage},
     position::Position,
 };
@@ -20,6 +20,8 @@ pub(crate) enum Mutant {
     DoublesFrames,
     /// … that swaps two.
     SwapsFrames,
+    /// … that keeps what is deleted.
+    KeepsDeleted,
     /// A live log that doesn't know again what it has.
     ForgetsIds,
     /// … that tells nobody what changed.
@@ -33,10 +35,11 @@ pub(crate) enum Mutant {
 }
 
 impl Mutant {
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::DropsFrames,
         Self::DoublesFrames,
         Self::SwapsFrames,
+        Self::KeepsDeleted,
         Self::ForgetsIds,
         Self::HidesChanges,
         Self::MixesReads,
@@ -53,6 +56,16 @@ impl Mutant {
         if self == Self::ForgetsIds {
             for event in batches.iter_mut().flat_map(|batch| &mut batch.events) {
                 event.id = EventId::from_bytes(*common::ambient::uuid_v7().as_bytes());
+            }
+        }
+        batches
+    }
+
+    /// What a gateway is sent.
+    pub(crate) fn delivered(self, mut batches: Vec<VideoEntries>) -> Vec<VideoEntries> {
+        if self == Self::KeepsDeleted {
+            for batch in &mut batches {
+                batch.entries.retain(|entry| entry.event.erases().is_none());
             }
         }
         batches

@@ -12,6 +12,7 @@ use tokio::time::timeout;
 
 use crate::{
     cluster::Cluster,
+    mutant::Mutant,
     network::{Broken, Node, Service},
 };
 
@@ -66,7 +67,8 @@ impl Deliver for ToGateways {
         let incarnation = to.incarnation.clone();
         let serve = move || -> Service<_> {
             let (process, gateway) = there.gateway(node)?;
-            let (incarnation, batches) = (incarnation.clone(), batches.to_vec());
+            let (incarnation, batches) =
+                (incarnation.clone(), there.mutant.delivered(batches.to_vec()));
             Some((process, Box::pin(async move { gateway.take(&incarnation, batches) })))
         };
         call(cluster, (*from, node), &format!("deliver {ids:?}"), serve).await
@@ -79,7 +81,13 @@ impl Deliver for ToGateways {
         let serve = move || -> Service<_> {
             let (process, gateway) = there.gateway(node)?;
             let video = video.clone();
-            Some((process, Box::pin(async move { gateway.erase(&video, event).await })))
+            let keeps = there.mutant == Mutant::KeepsDeleted;
+            Some((
+                process,
+                Box::pin(
+                    async move { if keeps { Ok(()) } else { gateway.erase(&video, event).await } },
+                ),
+            ))
         };
         call(cluster, (*from, node), &format!("erase {event}"), serve).await
     }

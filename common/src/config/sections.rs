@@ -162,6 +162,12 @@ impl Cors {
             .iter()
             .any(|allowed| allowed == "*" || allowed.eq_ignore_ascii_case(origin))
     }
+
+    /// Whether that origin is named, so that its pages may send cookies as well.
+    #[must_use]
+    pub fn names(&self, origin: &str) -> bool {
+        self.allowed_origins.iter().any(|allowed| allowed.eq_ignore_ascii_case(origin))
+    }
 }
 
 /// `[auth]`: who may do what.

@@ -2,7 +2,7 @@
 
 use std::{
     cmp::Reverse,
-    collections::HashSet,
+    collections::BTreeSet,
     pin::pin,
     slice,
     sync::{Arc, Mutex, PoisonError},
@@ -52,7 +52,7 @@ pub(crate) struct Surroundings {
     pub(crate) live_log: Arc<dyn LiveLog>,
     pub(crate) rooms: Arc<dyn LiveRooms>,
     /// Videos whose rooms are not known, or may have changed unnoticed.
-    pub(crate) unknown: Mutex<HashSet<VideoId>>,
+    pub(crate) unknown: Mutex<BTreeSet<VideoId>>,
     pub(crate) endpoints: Arc<dyn EndpointStore>,
     pub(crate) lease: Arc<Lease>,
     pub(crate) started: Instant,

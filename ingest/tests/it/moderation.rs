@@ -118,7 +118,7 @@ async fn a_deleted_comment_is_unpinned() {
 }
 
 /// Rooms that gateways don't know are filled with what holds now.
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn rooms_that_are_wanted_are_filled() {
     let rig = rig();
     for (path, body) in [
@@ -132,8 +132,7 @@ async fn rooms_that_are_wanted_are_filled() {
     }
     assert_eq!(rig.delete("/bans/lifted").await, StatusCode::NO_CONTENT);
     assert_eq!(rig.delete("/pin").await, StatusCode::NO_CONTENT);
-    // The ban's time is the calendar's, which is not paused.
-    std::thread::sleep(Duration::from_millis(1_100));
+    sleep(Duration::from_millis(1_100)).await; // the ban's time
     rig.live_rooms.want("v");
     rig.live_rooms.want("quiet");
     sleep(Duration::from_secs(1)).await;

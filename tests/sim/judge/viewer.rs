@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use common::{event::EventId, position::Position};
 use serde_json::Value;
 
-use super::{Evidence, comment, position};
+use super::{Evidence, comment, deletion, position};
 use crate::{
     event_source::Event,
     faults::SKEW_MS_MAX,
@@ -32,6 +32,8 @@ pub(super) struct Viewer<'a> {
     placeless: &'a HashMap<EventId, u64>,
     at: Option<Position>,
     beginning: Option<Beginning>,
+    /// Comments that their authors deleted, or tried to.
+    deleted: HashSet<EventId>,
     /// Since then.
     shown: HashSet<EventId>,
     /// Places of which it was told that they are left out: after one, up to another.
@@ -65,6 +67,7 @@ impl<'a> Viewer<'a> {
             placeless,
             at,
             beginning: at.map(|from| Beginning { from, at_ms: 0 }),
+            deleted: evidence.posted.iter().filter_map(|p| Some(p.deleted?.id.into())).collect(),
             shown: HashSet::new(),
             told: Vec::new(),
             gateway: None,
@@ -100,7 +103,8 @@ impl<'a> Viewer<'a> {
                 self.gateway = Some(*gateway);
                 self.resume(&data, Beginning { from: position(&event.last_id)?, at_ms: *at_ms })
             }
-            "comment" => self.comment(&data, event),
+            "comment" => self.shown(comment(&data)?, event),
+            "delete" => self.shown(deletion(&data)?, event),
             "skipped" => self.skipped(&data),
             _ => Err("unexpected".into()),
         }
@@ -125,8 +129,8 @@ impl<'a> Viewer<'a> {
         self.told.clear();
     }
 
-    fn comment(&mut self, data: &Value, event: &Event) -> Result<(), String> {
-        let (id, at) = (comment(data)?, position(&event.last_id)?);
+    fn shown(&mut self, id: EventId, event: &Event) -> Result<(), String> {
+        let at = position(&event.last_id)?;
         if event.gives_id {
             if self.order.get(&at).map(|placed| placed.event) != Some(id) {
                 return Err("not what the log has there".into());
@@ -176,7 +180,13 @@ impl<'a> Viewer<'a> {
         // What was sent before it came may have been shown to others without a place, before as well.
         let came_ms = self.beginning.map_or(0, |beginning| beginning.at_ms);
         let was_sent = !self.evidence.has_redis && sent_ms(event) <= came_ms + SKEW_MS_MAX / 2;
-        self.shown.contains(&event) || was_before || was_sent || self.told.iter().any(is_told)
+        // Who has not seen it before its deletion does not get it after that.
+        let is_deleted = self.deleted.contains(&event);
+        self.shown.contains(&event)
+            || is_deleted
+            || was_before
+            || was_sent
+            || self.told.iter().any(is_told)
     }
 
     fn skipped(&mut self, data: &Value) -> Result<(), String> {

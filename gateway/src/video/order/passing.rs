@@ -114,14 +114,15 @@ impl Order {
         self.head = start;
         let newer = self.held.split_off(&Position { epoch: start.epoch, seq: 0 });
         let stranded = std::mem::replace(&mut self.held, newer);
-        for entry in stranded.values() {
-            self.pass_late(entry, now);
-        }
         let is_heard = self.known.epoch == old.epoch;
         let heard = if is_heard { self.known.seq.saturating_sub(old.seq) } else { 0 };
         let unseen = heard.saturating_sub(stranded.len() as u64);
-        // What the new log has had and trimmed already is before its start.
+        // What the new log has had and trimmed already is before its start. This comes first: what
+        // has no position is shown at the new one.
         self.tell_skipped(unseen + start.seq, old, start);
+        for entry in stranded.values() {
+            self.pass_late(entry, now);
+        }
     }
 
     /// The live log was trimmed past the hole: said, never hidden. What is held of it is shown.
