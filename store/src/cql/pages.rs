@@ -18,7 +18,9 @@ use super::{
 /// Buckets asked of the table of buckets at a time.
 const BUCKETS_MAX: usize = 256;
 /// Partitions read at a time for one page.
-const FAN_OUT_MAX: usize = 16;
+const FAN_OUT_MAX: usize = 32;
+/// How many times as many are read next, at most.
+const FAN_OUT_GROWTH: usize = 4;
 /// Rows asked of a partition at a time, when deleted ones turn out to lie in the way.
 const ROWS_MAX: usize = 500;
 
@@ -106,14 +108,15 @@ impl<'a> Walk<'a> {
     }
 
     /// Adds what the buckets hold, in order, until there are `limit` comments. A busy video's page
-    /// is in the first bucket; the more buckets a page turns out to need, the more are read at once.
+    /// is in the first bucket; a calm one's is in as many as those before let expect, and these are
+    /// read more and more at once.
     async fn read(
         &self,
         mut buckets: &[i64],
         limit: usize,
         comments: &mut Vec<Comment>,
     ) -> Result<(), StoreError> {
-        let mut fan_out = 1;
+        let (mut fan_out, mut read, before) = (1, 0, comments.len());
         while !buckets.is_empty() && comments.len() < limit {
             let (now, later) = buckets.split_at(fan_out.min(buckets.len()));
             let missing = limit - comments.len();
@@ -122,7 +125,10 @@ impl<'a> Walk<'a> {
                 comments.extend(row.parse(self.video)?.into_comment());
             }
             buckets = later;
-            fan_out = (fan_out * 2).min(FAN_OUT_MAX);
+            read += now.len();
+            let (found, missing) = (comments.len() - before, limit - comments.len());
+            let expected = (missing * read).div_ceil(found.max(1));
+            fan_out = expected.clamp(1, FAN_OUT_MAX).min(fan_out * FAN_OUT_GROWTH);
         }
         Ok(())
     }

@@ -134,11 +134,11 @@ async fn what_was_written_is_there_after_reopening() {
         let stored = store.get(&gone.video, gone.id).await.unwrap();
         assert_eq!(stored, Some(Stored::Deleted(deletion.clone())));
         let listed = store.list(&there.video, Page::Newest, 9).await.unwrap();
-        assert_eq!(listed, [there.clone()]);
+        assert_eq!(listed, std::slice::from_ref(&there));
         let slots = store.slots(&there.video, &[SlotName::Pin]).await.unwrap();
-        assert_eq!(slots, [pin.clone()]);
+        assert_eq!(slots, std::slice::from_ref(&pin));
         let notes = store.notes(&there.video, Journal::Reports, None, 9).await.unwrap();
-        assert_eq!(notes, [note.clone()]);
+        assert_eq!(notes, std::slice::from_ref(&note));
         assert!(store.is_settled(&there.video, there.id).await.unwrap());
         assert_eq!(get(&store, &there.video, there.id).await.as_ref(), Some(&there));
         assert_eq!(store.claim(&author, &key, claim(2)).await.unwrap(), mine);
@@ -172,10 +172,10 @@ async fn a_store_of_an_earlier_version_opens_with_all_it_has() {
             store.set(&there.video, &pin).await.unwrap();
         }
         let listed = store.list(&there.video, Page::Newest, 9).await.unwrap();
-        assert_eq!(listed, [there.clone()]);
+        assert_eq!(listed, std::slice::from_ref(&there));
         assert_eq!(store.claimed(&author, &key).await.unwrap(), Some(mine));
         let slots = store.slots(&there.video, &[SlotName::Pin]).await.unwrap();
-        assert_eq!(slots, [pin.clone()]);
+        assert_eq!(slots, std::slice::from_ref(&pin));
         drop(store);
         assert_eq!(store::embedded::check(home.path()).unwrap(), []);
     }

@@ -261,7 +261,10 @@ async fn journals_stay_apart(store: Store) {
     store.note(&video, Journal::Reports, &note("reports")).await.unwrap();
     for journal in [Journal::Moderation, Journal::Reports] {
         let noted = note(journal.as_str());
-        assert_eq!(store.notes(&video, journal, None, 9).await.unwrap(), [noted.clone()]);
+        assert_eq!(
+            store.notes(&video, journal, None, 9).await.unwrap(),
+            std::slice::from_ref(&noted)
+        );
         assert_eq!(store.note_of(&video, journal, id).await.unwrap(), Some(noted));
     }
     // Neither is a slot.
