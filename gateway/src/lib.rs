@@ -146,6 +146,7 @@ impl Gateway {
             pause_max: Duration::from_millis(config.gateway.flush_interval_ms_max),
             slow_viewer: config.gateway.slow_viewer,
             house: house.clone(),
+            create: config.videos.create,
             placeless: Spares::new(PLACELESS_MAX),
             tasks: TaskTracker::new(),
             stop: stop.clone(),

@@ -3,6 +3,7 @@
 use std::sync::{Arc, PoisonError};
 
 use common::{
+    config::VideoCreate,
     event::{Event, EventId, VideoEntries},
     ids::{UserId, VideoId},
     position::Position,
@@ -40,7 +41,9 @@ impl Registry {
     ) -> Option<Joined> {
         while !self.around.stop.is_cancelled() {
             let (reply, joined) = oneshot::channel();
-            let join = Join { start: start.clone(), recent, user: user.cloned(), reply };
+            let must_be_registered = self.around.create == VideoCreate::Registered;
+            let (start, user) = (start.clone(), user.cloned());
+            let join = Join { start, recent, user, must_be_registered, reply };
             let handle = self.actor(video);
             if handle.send(Message::Join(Box::new(join))).await.is_ok()
                 && let Ok(joined) = joined.await

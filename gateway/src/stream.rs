@@ -12,7 +12,7 @@ use axum::{
 use common::{
     handover::{Handover, Taker},
     path::VideoPath,
-    problem::{FieldError, Problem},
+    problem::{Code, FieldError, Problem},
     serve::Farewell,
     task,
 };
@@ -24,7 +24,7 @@ use crate::{
     frame,
     house::Shed,
     tier::Tier,
-    video::order::Start,
+    video::{KeptOut, order::Start},
     viewer::{NotServed, Viewer},
 };
 
@@ -142,7 +142,10 @@ pub(crate) async fn stream(
             if may_take_over { closing(version, response) } else { response }
         }
         // Tells an EventSource not to come back.
-        Err(NotServed::Ever(_)) => StatusCode::NO_CONTENT.into_response(),
+        Err(NotServed::Ever(KeptOut::End(_))) => StatusCode::NO_CONTENT.into_response(),
+        Err(NotServed::Ever(KeptOut::Unregistered)) => {
+            return Err(Problem::new(Code::NotFound, "there is no such video"));
+        }
         Err(NotServed::Now(shed)) => {
             metrics::counter!("chorus_gateway_shed_total", "why" => shed.as_str()).increment(1);
             // It should come to another gateway, and its descriptor may be needed.

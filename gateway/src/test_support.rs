@@ -8,7 +8,7 @@ use std::{
 
 use bytes::Bytes;
 use common::{
-    config::SlowViewer,
+    config::{SlowViewer, VideoCreate},
     event::{Entry, Event, EventId, Kind, Stamp},
     live_log::{LiveLog, LogPage},
     position::{Epoch, Origin, Position, Seq},
@@ -86,6 +86,7 @@ pub(crate) fn around(live_log: Arc<dyn LiveLog>) -> Surroundings {
         pause_max: Duration::from_millis(50),
         slow_viewer: SlowViewer::Skip,
         house: House::new(Rules::default()),
+        create: VideoCreate::Open,
         placeless: spares(),
         tasks: TaskTracker::new(),
         stop: CancellationToken::new(),

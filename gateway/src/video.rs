@@ -52,11 +52,21 @@ pub(crate) struct Join {
     pub(crate) start: Start,
     pub(crate) recent: u64,
     pub(crate) user: Option<UserId>,
+    pub(crate) must_be_registered: bool,
     pub(crate) reply: oneshot::Sender<Joined>,
 }
 
 /// Where a viewer begins, and its place among those who read the same; or why it may not watch.
-pub(crate) type Joined = Result<(Opening, Seat), End>;
+pub(crate) type Joined = Result<(Opening, Seat), KeptOut>;
+
+/// Why a viewer may not watch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum KeptOut {
+    /// As those are told who watched before.
+    End(End),
+    /// Videos have to be registered, and this one is not.
+    Unregistered,
+}
 
 /// An event was taken away, and the crowd has to let go of what its first so many lost frames had.
 #[derive(Debug)]

@@ -36,7 +36,10 @@ use crate::{
     reading::{Next, Reader, read_on},
     stream::Wanted,
     tier::Tier,
-    video::order::{Erasures, Opening, Order},
+    video::{
+        KeptOut,
+        order::{Erasures, Opening, Order},
+    },
 };
 
 /// How long a part of the opening may take to be written.
@@ -106,7 +109,7 @@ pub(crate) enum NotServed {
     /// It is to come back.
     Now(Shed),
     /// It is not.
-    Ever(End),
+    Ever(KeptOut),
 }
 
 impl From<Shed> for NotServed {

@@ -15,9 +15,9 @@ use crate::{
     server::Server,
 };
 
-/// Comments of 4 KiB: five times what the byte log keeps, so that what the kernel takes in for the
-/// viewer does not hide that it is slow.
-const COMMENTS: usize = 6000;
+/// Comments of 4 KiB: three times what the byte log keeps, so that what the kernel takes in for the
+/// viewer does not hide that it is slow; and no more, for it is taken for gone after ten seconds.
+const COMMENTS: usize = 3000;
 /// A quarter of what the byte log keeps.
 const WAVE: usize = 250;
 const LAST: &str = "the last one";

@@ -11,7 +11,7 @@ use std::{
 
 use common::{
     ambient,
-    config::SlowViewer,
+    config::{SlowViewer, VideoCreate},
     endpoint_store::{EndpointStore, EndpointStoreError},
     event::Event,
     ids::VideoId,
@@ -43,6 +43,9 @@ const READ_LEN_MAX: usize = 512;
 /// Wait between attempts to subscribe, twice as long after each, at most; and to unsubscribe.
 const RETRY: Duration = Duration::from_millis(200);
 const RETRY_MAX: Duration = Duration::from_millis(800);
+/// How often a room that decides is asked for, and how long between that.
+const ROOM_READS_MAX: u32 = 15;
+const ROOM_RETRY: Duration = Duration::from_millis(100);
 /// How often a video that nobody watches any more is tried to be unsubscribed.
 const UNSUBSCRIBE_ATTEMPTS: u32 = 5;
 
@@ -60,6 +63,8 @@ pub(crate) struct Surroundings {
     pub(crate) pause_max: Duration,
     pub(crate) slow_viewer: SlowViewer,
     pub(crate) house: Arc<House>,
+    /// Which videos there are.
+    pub(crate) create: VideoCreate,
     /// For events shown without a position.
     pub(crate) placeless: Arc<Spares>,
     /// What has to end before the gateway has.
@@ -180,10 +185,20 @@ impl Actor {
         (subscribed_as, order)
     }
 
-    /// What the room is like, if somebody knows.
+    /// What the room is like, if somebody knows. Where that decides whether there is such a video, who
+    /// can fill the room is given the time to.
     async fn read_room(&self) -> Option<Vec<Event>> {
-        let rooms = self.around.rooms.rooms(slice::from_ref(&self.video)).await;
-        rooms.ok()?.pop().flatten()
+        let is_decisive = self.around.create == VideoCreate::Registered;
+        let mut reads = 0;
+        loop {
+            let rooms = self.around.rooms.rooms(slice::from_ref(&self.video)).await;
+            let room = rooms.ok()?.pop().flatten();
+            reads += 1;
+            if room.is_some() || !is_decisive || reads == ROOM_READS_MAX {
+                return room;
+            }
+            tokio::time::sleep(ROOM_RETRY).await;
+        }
     }
 
     async fn serve(&mut self, pass: &mut Pass, mut subscribed_as: Option<Incarnation>) {

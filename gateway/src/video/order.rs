@@ -152,7 +152,7 @@ impl Order {
 
     /// What set each slot of the room.
     pub(crate) fn on_room(&mut self, events: &[Event]) {
-        events.iter().for_each(|event| self.room.take(event));
+        self.room.fill(events);
     }
 
     /// Whether the room may have changed unnoticed since this was asked last.

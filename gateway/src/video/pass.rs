@@ -9,13 +9,10 @@ use common::{
 use tokio::sync::{oneshot, watch};
 
 use super::{
-    Erased, Join, Joined, Message,
+    Erased, Join, Joined, KeptOut, Message,
     order::{Millis, Opening, Order, Wish},
 };
-use crate::{
-    crowd::{Crowd, Seat},
-    ending::End,
-};
+use crate::crowd::{Crowd, Seat};
 
 /// Ticks without a viewer after which a video goes.
 const LINGER_TICKS: u32 = 2;
@@ -148,8 +145,8 @@ impl Pass {
     }
 
     fn join(&mut self, join: Join, now: Millis) {
-        if let Some(end) = self.end_for(&join) {
-            let _ = join.reply.send(Err(end)); // it may have gone
+        if let Some(why) = self.keeps_out(&join) {
+            let _ = join.reply.send(Err(why)); // it may have gone
             return;
         }
         self.idle_ticks = 0;
@@ -162,8 +159,11 @@ impl Pass {
         }
     }
 
-    fn end_for(&self, join: &Join) -> Option<End> {
-        self.order.borrow().room().end_for(join.user.as_ref(), ambient::unix_ms())
+    fn keeps_out(&self, join: &Join) -> Option<KeptOut> {
+        let order = self.order.borrow();
+        let end = order.room().end_for(join.user.as_ref(), ambient::unix_ms());
+        let is_unregistered = || join.must_be_registered && order.room().is_unregistered();
+        end.map(KeptOut::End).or_else(|| is_unregistered().then_some(KeptOut::Unregistered))
     }
 
     /// Whether the room may have changed unnoticed.
@@ -198,8 +198,8 @@ impl Pass {
     fn settle(&mut self, is_settled: impl Fn(&Waiting) -> bool) {
         let settled: Vec<_> = self.waiting.extract_if(.., |waiting| is_settled(waiting)).collect();
         for Waiting { join, .. } in settled {
-            if let Some(end) = self.end_for(&join) {
-                let _ = join.reply.send(Err(end)); // it may have gone
+            if let Some(why) = self.keeps_out(&join) {
+                let _ = join.reply.send(Err(why)); // it may have gone
                 continue;
             }
             let opening = self.order.borrow().resume_settled(&join.start, join.recent);
@@ -241,7 +241,13 @@ mod tests {
     fn join(pass: &mut Pass, epoch: u64, seq: u64) -> oneshot::Receiver<Joined> {
         let (reply, joined) = oneshot::channel();
         let cursor = Cursor::single(origin(), position(epoch, seq));
-        let join = Join { start: Start::After(Some(cursor)), recent: 0, user: None, reply };
+        let join = Join {
+            start: Start::After(Some(cursor)),
+            recent: 0,
+            user: None,
+            must_be_registered: false,
+            reply,
+        };
         pass.take(vec![Message::Join(Box::new(join))], 0);
         joined
     }

@@ -16,6 +16,8 @@ use crate::{ending::End, frame};
 /// Nothing, for most videos.
 #[derive(Debug, Default)]
 pub(crate) struct Room {
+    /// All of it was told once.
+    is_known: bool,
     any: Option<Box<Any>>,
 }
 
@@ -39,6 +41,17 @@ struct Ban {
 }
 
 impl Room {
+    /// Takes in all that set its slots.
+    pub(crate) fn fill(&mut self, events: &[Event]) {
+        self.is_known = true;
+        events.iter().for_each(|event| self.take(event));
+    }
+
+    /// Whether it is known that nobody has registered the video.
+    pub(crate) fn is_unregistered(&self) -> bool {
+        self.is_known && self.any.as_ref().is_none_or(|any| any.video.is_none())
+    }
+
     /// Takes in what sets a slot, unless a later event has set it.
     pub(crate) fn take(&mut self, event: &Event) {
         let Some(slot) = event.slot() else { return };
@@ -181,6 +194,16 @@ mod tests {
         assert_eq!([99, 100].map(|at| ends(&room, "troll", at)), [Some(End::Banned), None]);
         room.take(&lifted);
         assert_eq!(ends(&room, "troll", 0), None);
+    }
+
+    #[test]
+    fn who_is_registered() {
+        let mut room = Room::default();
+        assert!(!room.is_unregistered(), "nobody knows");
+        room.fill(&[event(Kind::SETTINGS, &json!({}))]);
+        assert!(room.is_unregistered());
+        room.take(&event(Kind::VIDEO, &json!({"state": "live"})));
+        assert!(!room.is_unregistered());
     }
 
     #[test]

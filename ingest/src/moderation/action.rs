@@ -218,8 +218,11 @@ mod tests {
         "0190163d-8694-739b-aea5-000000000001".parse().unwrap()
     }
 
+    /// Values by name.
+    type Named = Vec<(&'static str, Value)>;
+
     /// Every action: what stands in the log, what it sets, what is told.
-    fn all() -> Vec<(Action, Value, Vec<(&'static str, Value)>, Vec<(&'static str, Value)>)> {
+    fn all() -> Vec<(Action, Value, Named, Named)> {
         let settings = Settings { slow_mode_s: 5, ..Settings::default() };
         let (ended, id) = (VideoState::Ended, comment().to_string());
         let all_settings = json!({"slow_mode_s": 5, "who_can_comment": "everyone",
@@ -321,7 +324,7 @@ mod tests {
         fn map_names(self) -> Vec<(String, Value)>;
     }
 
-    impl MapNames for Vec<(&'static str, Value)> {
+    impl MapNames for Named {
         fn map_names(self) -> Vec<(String, Value)> {
             self.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
         }

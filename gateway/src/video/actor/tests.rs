@@ -28,7 +28,7 @@ fn actor(head: Seq) -> (Arc<CountingLog>, VideoHandle, DropGuard) {
 
 async fn join_at(handle: &VideoHandle, start: Start) -> (Opening, Seat) {
     let (reply, joined) = oneshot::channel();
-    let join = Join { start, recent: 200, user: None, reply };
+    let join = Join { start, recent: 200, user: None, must_be_registered: false, reply };
     handle.send(Message::Join(Box::new(join))).await.unwrap();
     joined.await.unwrap().unwrap()
 }
