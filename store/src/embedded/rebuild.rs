@@ -173,3 +173,48 @@ impl Copy<'_> {
         full.commit().map_err(io::Error::other)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use common::{
+        ids::{ActionId, CommentId, VideoId},
+        room_store::{Slot, SlotName},
+    };
+
+    use super::*;
+
+    fn write_out(table: &Keyspace, key: &[u8], payload: &[u8]) {
+        table.insert(key, record::seal(key, payload)).unwrap();
+        table.rotate_memtable_and_wait().unwrap();
+    }
+
+    /// Files may be found in any order: what they say of themselves counts.
+    #[test]
+    fn deletions_and_later_versions_hold_whatever_is_found_last() {
+        let home = tempfile::tempdir().unwrap();
+        let (old, new) = (home.path().join("old"), home.path().join("new"));
+        let (video, name): (VideoId, _) = ("v".parse().unwrap(), SlotName::Pin);
+        let [stays, gone] = [(); 2].map(|()| record::comment_key(&video, CommentId::now()));
+        let slot = room_record::slot_key(&video, &name);
+        let (earlier, later) = (ActionId::now(), ActionId::now());
+        let set = |version: ActionId| {
+            let value = version.to_string();
+            room_record::slot_payload(&Slot { name: name.clone(), version, value, until_ms: None })
+        };
+        let tables = Tables::open(&old).unwrap();
+        write_out(&tables.deleted, &gone, b"D{}");
+        write_out(&tables.comments, &stays, b"{}");
+        write_out(&tables.comments, &gone, b"{}");
+        write_out(&tables.slots, &slot, &set(later));
+        write_out(&tables.slots, &slot, &set(earlier));
+        drop(tables);
+        fs::create_dir(&new).unwrap();
+        assert_eq!(all(&old, &new).unwrap(), []);
+        let tables = Tables::open(&new).unwrap();
+        let has = |key: &[u8]| tables.comments.contains_key(key).unwrap();
+        assert!(has(&stays) && !has(&gone) && tables.deleted.contains_key(&gone).unwrap());
+        let kept = tables.slots.get(&slot).unwrap().unwrap();
+        let kept = record::unseal(&slot, &kept).and_then(room_record::slot_version);
+        assert_eq!(kept, Ok(later));
+    }
+}

@@ -16,8 +16,8 @@ use super::{
     tables::Tables,
 };
 
-/// Writes of one batch, each key at most once per table unless for the same value: the engine
-/// doesn't say which of two stays.
+/// Writes of one batch. Of two for one key the engine keeps the last: so none is added that another
+/// one of the same batch makes void.
 pub(super) struct Staging<'t> {
     tables: &'t Tables,
     pub(super) batch: OwnedWriteBatch,
