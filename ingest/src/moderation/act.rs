@@ -18,17 +18,29 @@ use crate::{
 };
 
 impl Ingest {
-    /// Does it in the name of somebody who may. Goes on when the client leaves.
+    /// Does it in the name of somebody who may.
     pub(crate) async fn act(
         &self,
         video: &VideoId,
         principal: &Principal,
         action: Action,
     ) -> Result<Told, Problem> {
-        let _place = self.posts.enter().await?;
         let record = Record::new(principal, action);
         let (intake, video) = (self.intake.clone(), video.clone());
-        let acting = task::spawn("ingest.act", async move { intake.act(&video, &record).await });
+        self.see_through(async move { intake.act(&video, &record).await }).await
+    }
+
+    /// Sees something through beside the request: a client that leaves leaves nothing half done.
+    pub(super) async fn see_through(
+        &self,
+        doing: impl Future<Output = Result<Told, StoreError>> + Send + 'static,
+    ) -> Result<Told, Problem> {
+        let place = self.posts.enter().await?;
+        let acting = task::spawn("ingest.act", async move {
+            let done = doing.await;
+            drop(place);
+            done
+        });
         let done = acting.await.map_err(|_| Problem::new(Code::Internal, "it may not be done"))?;
         self.refusals.of(done)
     }

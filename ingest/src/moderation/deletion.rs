@@ -8,16 +8,19 @@ use axum::{
 };
 use common::{
     auth::Principal,
-    comment_store::{Deletion, Stored},
-    ids::{ActionId, CommentId, UserId, VideoId},
+    comment_store::{Deletion, StoreError, Stored},
+    ids::{CommentId, UserId, VideoId},
     path::CommentPath,
     problem::{Code, Problem},
     room::PinChange,
     room_store::SlotName,
 };
 
-use super::{act::Told, action::Action};
-use crate::Ingest;
+use super::{
+    act::Told,
+    action::{Action, Record},
+};
+use crate::{Ingest, announce::Announce, intake::Intake};
 
 /// 204 when the text is gone from history, replay and every gateway that serves the video; 202 when
 /// it is gone from history and the rest follows. Once more for what is deleted already: whoever lost
@@ -39,11 +42,9 @@ pub(crate) async fn delete(
         Stored::Deleted(deletion) => deletion.author,
     };
     check_may_delete(&principal, &video, &author)?;
-    let by = principal.author.id.clone();
-    let deletion = Deletion { author, by, action: ActionId::now() };
-    ingest.refusals.of(ingest.comments.delete(&video, id, &deletion).await)?;
-    ingest.unpin_deleted(&video, id, &principal).await?;
-    match ingest.act(&video, &principal, Action::Delete { comment: id }).await? {
+    let intake = ingest.intake.clone();
+    let deleting = async move { intake.delete(&video, id, &author, &principal).await };
+    match ingest.see_through(deleting).await? {
         Told::Everybody => Ok(StatusCode::NO_CONTENT),
         Told::Later => Ok(StatusCode::ACCEPTED),
     }
@@ -60,20 +61,29 @@ fn check_may_delete(
     principal.check_moderator(video)
 }
 
-impl Ingest {
-    /// A pin that shows nothing any more goes as well.
-    async fn unpin_deleted(
+impl<A: Announce> Intake<A> {
+    async fn delete(
         &self,
         video: &VideoId,
         id: CommentId,
+        author: &UserId,
         principal: &Principal,
-    ) -> Result<(), Problem> {
-        let slots = self.refusals.of(self.rooms.slots(video, &[SlotName::Pin]).await)?;
+    ) -> Result<Told, StoreError> {
+        let record = Record::new(principal, Action::Delete { comment: id });
+        let (author, by) = (author.clone(), principal.author.id.clone());
+        let deletion = Deletion { author, by, action: record.id };
+        self.comments.delete(video, id, &deletion).await?;
+        if self.is_pinned(video, id).await? {
+            self.act(video, &Record::new(principal, Action::Unpin)).await?;
+        }
+        self.act(video, &record).await
+    }
+
+    /// A pin that shows nothing any more goes as well.
+    async fn is_pinned(&self, video: &VideoId, id: CommentId) -> Result<bool, StoreError> {
+        let slots = self.rooms.slots(video, &[SlotName::Pin]).await?;
         let pin =
             slots.first().and_then(|slot| serde_json::from_str::<PinChange>(&slot.value).ok());
-        if pin.is_some_and(|pin| pin.comment == Some(id)) {
-            self.act(video, principal, Action::Unpin).await?;
-        }
-        Ok(())
+        Ok(pin.is_some_and(|pin| pin.comment == Some(id)))
     }
 }
