@@ -6,6 +6,30 @@
 //! [`key_set`] are how public keys are written ([`object`] is what they and tokens are made of),
 //! [`key_source`] where, [`keys`] how they stay fresh; [`principal`] is who it was.
 
+use std::sync::Arc;
+
+use axum::http::{HeaderMap, header};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    ambient,
+    config::Config,
+    problem::{Code, Problem},
+};
+
+use bad_token::BadToken;
+pub use claims::Claims;
+use claims::Expected;
+use key::{Algorithm, Key};
+pub use key_set::NoKeySet;
+use key_source::KeySource;
+pub use key_source::KeysError;
+use keys::{Keys, Pace};
+pub use principal::Principal;
+pub use role::Role;
+use token::Token;
+pub use token::sign;
+
 mod bad_token;
 mod claims;
 mod jwk;
@@ -19,31 +43,6 @@ mod role;
 #[cfg(test)]
 mod tests;
 mod token;
-
-use std::sync::Arc;
-
-use axum::http::{HeaderMap, header};
-use tokio_util::sync::CancellationToken;
-
-pub use claims::Claims;
-pub use key_set::NoKeySet;
-pub use key_source::KeysError;
-pub use principal::Principal;
-pub use role::Role;
-pub use token::sign;
-
-use bad_token::BadToken;
-use claims::Expected;
-use key::{Algorithm, Key};
-use key_source::KeySource;
-use keys::{Keys, Pace};
-use token::Token;
-
-use crate::{
-    ambient,
-    config::Config,
-    problem::{Code, Problem},
-};
 
 /// Development mode's header for the author.
 pub const DEVELOPMENT_USER: &str = "x-chorus-user";
@@ -72,6 +71,9 @@ impl Authenticator {
         config: &Config,
         stop: &CancellationToken,
     ) -> Result<Arc<Self>, KeysError> {
+        if config.is_development() {
+            return Ok(Self::development());
+        }
         let auth = &config.auth;
         let keys = match auth.jwks.as_str() {
             "" => None,
@@ -80,10 +82,10 @@ impl Authenticator {
         let secret = auth.hs256_secret.expose();
         let secret = (!secret.is_empty()).then(|| Key::hs256(secret));
         let expected = Expected { audience: auth.audience.clone(), issuer: auth.issuer.clone() };
-        Ok(Arc::new(Self { secret, keys, expected, development: config.is_development() }))
+        Ok(Arc::new(Self { secret, keys, expected, development: false }))
     }
 
-    /// Development mode's, for tests and simulations: it believes whoever asks.
+    /// Development mode's: it believes whoever asks.
     #[must_use]
     pub fn development() -> Arc<Self> {
         let expected = Expected::default();

@@ -7,12 +7,6 @@
 //! what another one gave. That a ticket is used only once is for whoever takes it to see to, by its
 //! id.
 
-mod cookie;
-mod seal;
-#[cfg(test)]
-mod tests;
-mod ticket;
-
 use crate::{
     ambient,
     config::Config,
@@ -21,9 +15,14 @@ use crate::{
 };
 
 pub use cookie::COOKIE;
+use seal::Seal;
 pub use ticket::{Issued, TICKET_TTL_S, Ticket};
 
-use seal::Seal;
+mod cookie;
+mod seal;
+#[cfg(test)]
+mod tests;
+mod ticket;
 
 /// What is signed for one purpose is nothing for the other.
 const TICKETS: &str = "chorus: ticket of a stream, version 1";

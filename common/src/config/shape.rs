@@ -146,11 +146,8 @@ fn is_origin(text: &str, schemes: &[&str]) -> bool {
 /// An address of HTTP with whatever path and query. A user would be left out without a word.
 fn is_url(text: &str) -> bool {
     let Ok(uri) = text.parse::<Uri>() else { return false };
-    let host_good = uri.host().is_some_and(|host| is_origin_of(host, "http"));
-    let port_good = uri.authority().is_some_and(|authority| {
-        !authority.as_str().contains('@') && is_origin_of(authority.as_str(), "http")
-    });
-    is_http_url(text) && host_good && port_good && !text.contains('#')
+    let authority = uri.authority().is_some_and(|found| is_origin_of(found.as_str(), "http"));
+    is_http_url(text) && authority && !text.contains('#')
 }
 
 /// One host, or several before the name of a master that sentinels know; the rest is for whoever

@@ -229,6 +229,11 @@ async fn a_token_has_one_form() {
     assert!(ours.told(&token).await.is_ok(), "negative control");
     let parts: Vec<&str> = token.split('.').collect();
     let [header, body, signature] = parts[..] else { panic!("{token}") };
+    for (len, taken) in [(5_000, true), (6_200, false)] {
+        claims["more"] = "a".repeat(len).into();
+        let token = keys.ec.token(&claims, true);
+        assert_eq!(ours.told(&token).await.is_ok(), taken, "{}", token.len());
+    }
     let other_set = STANDARD_NO_PAD.encode(URL_SAFE_NO_PAD.decode(body).unwrap());
     assert_ne!(other_set, body);
     let long = "a".repeat(8 * 1024);

@@ -16,11 +16,26 @@ const ONCE: Pace = Pace {
 };
 /// Reads whenever it is asked.
 const EAGER: Pace = Pace { period_min: Duration::ZERO, ..ONCE };
+/// Reads all the time while it can't.
+const RESTLESS: Pace = Pace { period_min: SOON, ..ONCE };
+/// Between two looks: where time is paused, and where it is not.
+const SECOND: Duration = Duration::from_secs(1);
+const SOON: Duration = Duration::from_millis(5);
 
 async fn start(pace: Pace, config: &Config) -> Arc<Authenticator> {
     let stop = CancellationToken::new();
     let started = Authenticator::start_at(pace, config, &stop);
     timeout(GUARD, started).await.unwrap().unwrap()
+}
+
+/// Asks with the token every now and then until that becomes of it.
+async fn until(ours: &Authenticator, token: &str, pause: Duration, told: Result<(), Code>) {
+    let asked = async {
+        while ours.told(token).await.map(|_| ()) != told {
+            sleep(pause).await;
+        }
+    };
+    timeout(GUARD.max(pause * 200), asked).await.unwrap();
 }
 
 fn document_of(signer: &Signer) -> Answer {
@@ -51,17 +66,13 @@ async fn a_key_that_is_gone_is_forgotten_within_a_minute() {
     let token = old.token(&good(), true);
     fs::write(file.path(), document(&[new.jwk])).unwrap();
     let began = Instant::now();
-    while ours.told(&token).await.is_ok() {
-        sleep(Duration::from_secs(1)).await;
-    }
+    until(&ours, &token, SECOND, Err(Code::Unauthorized)).await;
     let took = began.elapsed();
     let period = Pace::DEFAULT.period;
     assert!((period..period + Duration::from_secs(5)).contains(&took), "{took:?}");
     fs::write(file.path(), document(&[])).unwrap();
     let last = Signer::rs256("new").token(&good(), true);
-    while ours.told(&last).await.is_ok() {
-        sleep(Duration::from_secs(1)).await;
-    }
+    until(&ours, &last, SECOND, Err(Code::Unauthorized)).await;
     assert!(began.elapsed() < 2 * (period + Duration::from_secs(5)), "none are left");
 }
 
@@ -80,9 +91,7 @@ async fn a_file_that_is_half_written_changes_nothing() {
     sleep(Pace::DEFAULT.period * 3).await;
     assert!(ours.told(&old).await.is_ok());
     fs::write(file.path(), &text).unwrap();
-    while ours.told(&token).await.is_err() {
-        sleep(Duration::from_secs(1)).await;
-    }
+    until(&ours, &token, SECOND, Ok(())).await;
     assert_eq!(ours.told(&old).await, Err(Code::Unauthorized));
 }
 
@@ -97,12 +106,15 @@ async fn one_read_answers_all_who_name_the_new_key() {
     issuer.hold();
     let token = new.token(&good(), true);
     let all = join_all((0..100).map(|_| ours.told(&token)));
-    let answer = async {
+    let late = async {
         issuer.asked(2).await;
-        issuer.go_on();
+        let late = join_all((0..100).map(|_| ours.told(&token)));
+        let go_on = async { issuer.go_on() };
+        tokio::join!(late, go_on).0
     };
-    let (told, ()) = tokio::join!(all, answer);
-    assert!(told.iter().all(Result::is_ok));
+    let (told, late) = tokio::join!(all, late);
+    assert!(told.iter().chain(&late).all(Result::is_ok));
+    sleep(SOON * 10).await;
     assert_eq!(issuer.requests(), 2, "for all of them");
     assert_eq!(ours.told(&old.token(&good(), true)).await, Err(Code::Unauthorized));
     assert_eq!(issuer.requests(), 3, "it is not known any more");
@@ -119,6 +131,7 @@ async fn whatever_tokens_name_the_issuer_is_left_in_peace() {
         assert_eq!(ours.told(&stranger.token(&good(), false)).await, Err(Code::Unauthorized));
     }
     assert!(ours.told(&signer.token(&good(), true)).await.is_ok());
+    sleep(SOON * 10).await;
     assert_eq!(issuer.requests(), 1);
 }
 
@@ -127,28 +140,21 @@ async fn nobody_is_let_in_by_keys_that_were_never_read() {
     let signer = Signer::eddsa("d");
     let issuer = Issuer::start(Answer::Status(503, "")).await;
     let text = format!("auth.jwks = {:?}\nauth.hs256_secret = {SECRET:?}", issuer.url);
-    let pace = Pace { period_min: Duration::from_millis(5), ..ONCE };
-    let ours = start(pace, &config(&text)).await;
+    let ours = start(RESTLESS, &config(&text)).await;
     for kid in [true, false] {
         assert_eq!(ours.told(&signer.token(&good(), kid)).await, Err(Code::Unavailable));
     }
     let secret = Signer::hs256(SECRET).token(&good(), false);
     assert!(ours.told(&secret).await.is_ok(), "the secret is known");
     issuer.set(document_of(&signer));
-    let let_in = async {
-        while ours.told(&signer.token(&good(), false)).await.is_err() {
-            sleep(Duration::from_millis(5)).await;
-        }
-    };
-    timeout(GUARD, let_in).await.unwrap();
+    until(&ours, &signer.token(&good(), false), SOON, Ok(())).await;
 }
 
 #[tokio::test]
 async fn keys_stay_while_their_issuer_is_away() {
     let (old, new) = (Signer::eddsa("old"), Signer::eddsa("new"));
     let issuer = Issuer::start(document_of(&old)).await;
-    let pace = Pace { period_min: Duration::from_millis(5), ..ONCE };
-    let ours = start(pace, &issuer.config()).await;
+    let ours = start(RESTLESS, &issuer.config()).await;
     let (old, token) = (old.token(&good(), true), new.token(&good(), true));
     let address = issuer.url.split('/').nth(2).unwrap().to_owned();
     for answer in [
@@ -161,23 +167,16 @@ async fn keys_stay_while_their_issuer_is_away() {
     ] {
         issuer.set(answer);
         // Until a read has failed it is an unknown key, and nothing is wrong.
-        while ours.told(&token).await != Err(Code::Unavailable) {
-            sleep(Duration::from_millis(5)).await;
-        }
+        until(&ours, &token, SOON, Err(Code::Unavailable)).await;
         assert!(ours.told(&old).await.is_ok());
     }
     drop(issuer);
     // Several reads later.
-    sleep(Duration::from_millis(50)).await;
+    sleep(SOON * 10).await;
     assert!(ours.told(&old).await.is_ok());
     assert_eq!(ours.told(&token).await, Err(Code::Unavailable));
     let issuer = Issuer::start_at(&address, document_of(&new)).await;
-    let back = async {
-        while ours.told(&token).await.is_err() {
-            sleep(Duration::from_millis(5)).await;
-        }
-    };
-    timeout(GUARD, back).await.unwrap();
+    until(&ours, &token, SOON, Ok(())).await;
     assert_eq!(ours.told(&old).await, Err(Code::Unauthorized));
     assert!(issuer.requests() > 0);
 }
