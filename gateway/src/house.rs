@@ -73,6 +73,8 @@ pub(crate) enum Shed {
     Late,
     /// The live log can't be read and may hold what it missed.
     Unread,
+    /// The keys that its token is checked with can't be read.
+    Unknown,
 }
 
 impl Shed {
@@ -86,6 +88,7 @@ impl Shed {
             Self::Draining => "draining",
             Self::Late => "late",
             Self::Unread => "unread",
+            Self::Unknown => "unknown",
         }
     }
 }

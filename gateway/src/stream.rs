@@ -121,7 +121,14 @@ pub(crate) async fn stream(
         ticket: params.ticket.as_deref(),
         is_secure: gateway.is_tls || gateway.proxies.is_https(peer.ip(), &headers),
     };
-    let Admitted { who, cookie } = gateway.entrance.admit(&video, shown).await?;
+    let admitted = gateway.entrance.admit(&video, shown).await;
+    let Admitted { who, cookie } = match admitted {
+        // Any status but 200 would end an EventSource for good.
+        Err(problem) if problem.code() == Code::Unavailable => {
+            return Ok(turned_away(version, Shed::Unknown, farewell));
+        }
+        admitted => admitted?,
+    };
     let wanted = Wanted::parse(params, &headers)?;
     let from = gateway.proxies.client(peer.ip(), &headers);
     // A long poll's connection is kept for the next one; a stream has one for itself.
@@ -146,17 +153,20 @@ pub(crate) async fn stream(
         Err(NotServed::Ever(KeptOut::Unregistered)) => {
             return Err(Problem::new(Code::NotFound, "there is no such video"));
         }
-        Err(NotServed::Now(shed)) => {
-            metrics::counter!("chorus_gateway_shed_total", "why" => shed.as_str()).increment(1);
-            // It should come to another gateway, and its descriptor may be needed.
-            farewell.inspect(|farewell| farewell.say());
-            closing(version, event_stream(Body::from(frame::come_back().freeze())))
-        }
+        Err(NotServed::Now(shed)) => turned_away(version, shed, farewell),
     };
     if let Some(cookie) = cookie {
         response.headers_mut().insert(header::SET_COOKIE, cookie);
     }
     Ok(response)
+}
+
+/// The viewer is to come back after a while.
+fn turned_away(version: Version, shed: Shed, farewell: Option<Extension<Farewell>>) -> Response {
+    metrics::counter!("chorus_gateway_shed_total", "why" => shed.as_str()).increment(1);
+    // It should come to another gateway, and its descriptor may be needed.
+    farewell.inspect(|farewell| farewell.say());
+    closing(version, event_stream(Body::from(frame::come_back().freeze())))
 }
 
 /// The connection is not used again: who comes back may come to another gateway.

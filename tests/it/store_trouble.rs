@@ -148,9 +148,9 @@ async fn an_answer_is_lost(system: &System) {
 }
 
 /// Posts at the far node a comment that is stored and refused: its video, which is its text and key
-/// as well, its id, and a viewer. With a key the store is asked twice, and what is to get lost is the
-/// second answer: the link is cut half a way after the first. A store in no hurry makes that
-/// miss, so it is tried some times.
+/// as well, its id, and a viewer. The store is asked for the room before, and with a key for that as
+/// well and to claim it; what is to get lost is the last answer: the link is cut half a way after the
+/// one before it. A store in no hurry makes that miss, so it is tried some times.
 async fn land_unanswered(system: &System, kind: &str) -> (String, String, Stream) {
     let latency = Duration::from_millis(300);
     let far = system.far.client();
@@ -160,9 +160,9 @@ async fn land_unanswered(system: &System, kind: &str) -> (String, String, Stream
         system.insist("other", &video, None).await; // the link is whole
         system.link.set(Faults { latency, ..Faults::NONE });
         let key = (kind == "keyed").then_some(&*video);
-        let (ways, began) = (if key.is_some() { 5 } else { 1 }, Instant::now());
+        let (answers, began) = (if key.is_some() { 3 } else { 1 }, Instant::now());
         let cut = async {
-            sleep(latency * ways / 2).await;
+            sleep(2 * answers * latency + latency / 2).await;
             system.link.set(Faults { latency, down: Flow::Swallowed, ..Faults::NONE });
         };
         let (answer, ()) = tokio::join!(post(&far, &video, &video, key), cut);
