@@ -2,10 +2,10 @@
 //!
 //! [`Dispatcher`] takes a batch, has the live log append it (which also tells who is subscribed)
 //! and queues the entries for those gateways; [`forward`] holds one queue per gateway, [`gateways`]
-//! knows which of them live, [`erase`] waits for all of them. While the live log is away, what may be shown all the same goes without
-//! a place to every gateway that lived when last heard of: nobody knows who is subscribed, and who
-//! has no viewers of the video ignores it. One that was started meanwhile has heard of none, and
-//! leaves it to others.
+//! knows which of them live, [`mod@erase`] waits for all of them. While the live log is away, what may
+//! be shown all the same goes without a place to every gateway that lived when last heard of: nobody
+//! knows who is subscribed, and who has no viewers of the video ignores it. One that was started
+//! meanwhile has heard of none, and leaves it to others.
 //!
 //! Invariant: it holds nothing that is needed. Kill it at any instant: what it had not forwarded is
 //! in the live log, where gateways find it.
