@@ -27,12 +27,13 @@ use crate::{
 use member::Member;
 use shard::Shard;
 #[cfg(feature = "micro")]
-pub(crate) use shard::micro;
+pub(crate) use writer::micro;
 
 mod member;
 mod shard;
 #[cfg(test)]
 mod tests;
+mod writer;
 
 /// What waking one viewer and writing to it costs, twice over: after a pass to many viewers the next
 /// one gathers for so long, so that half of the processor stays for everything else.

@@ -2,7 +2,7 @@
 
 use common::{
     event::Entry,
-    position::{Cursor, Seq},
+    position::{Cursor, Position, Seq},
 };
 use futures_util::future::join_all;
 use tokio::sync::oneshot;
@@ -13,7 +13,10 @@ use crate::{
     crowd::Seat,
     frame::Status,
     test_support::{around, entry, log::CountingLog, origin, position},
-    video::{Join, order::Opening},
+    video::{
+        Join,
+        order::{Opening, Start},
+    },
 };
 
 /// An actor of a log that ends at `head`; it runs until the guard goes.
