@@ -89,6 +89,24 @@ impl fmt::Display for EventId {
 
 /// How the names begin of what is for gateways alone.
 const INTERNAL: &str = "chorus-";
+/// Names that have a meaning in every stream, and those by which an `EventSource` tells of itself.
+const TAKEN: [&str; 15] = [
+    "comment",
+    "delete",
+    "hide",
+    "pin",
+    "settings",
+    "skipped",
+    "resume",
+    "end",
+    "reactions",
+    "viewers",
+    "leaderboard",
+    "poll",
+    "open",
+    "error",
+    "message",
+];
 
 /// The name an event carries in the stream: `[a-z][a-z0-9-]{0,31}`, or nothing at all for an entry
 /// that only moves the position.
@@ -134,6 +152,14 @@ impl Kind {
             _ if first_ok && rest_ok && name.len() <= 32 => Some(Self(name.to_owned().into())),
             _ => None,
         }
+    }
+
+    /// Checks the name of a producer's event: none that the stream has for something else, or that
+    /// browsers have for events of their own making.
+    #[must_use]
+    pub fn of_producer(name: &str) -> Option<Self> {
+        let is_taken = name.is_empty() || TAKEN.contains(&name) || name.starts_with(INTERNAL);
+        if is_taken { None } else { Self::parse(name) }
     }
 
     /// Whether viewers are shown it.
@@ -302,6 +328,16 @@ mod tests {
         assert!(!["", "chorus-ban", "chorus-video", "chorus-later"].into_iter().any(is_shown));
         for bad in ["1a", "Odds", "a b", "a\n", "-a", &"a".repeat(33)] {
             assert_eq!(Kind::parse(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn producers_have_names_of_their_own() {
+        for good in ["odds", "a", "quiz-2", "polls", "chorus"] {
+            assert_eq!(Kind::of_producer(good).unwrap().as_str(), good);
+        }
+        for bad in TAKEN.into_iter().chain(["", "Odds", "1a", "chorus-ban", "a\n", "é"]) {
+            assert_eq!(Kind::of_producer(bad), None, "{bad}");
         }
     }
 

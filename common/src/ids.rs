@@ -202,6 +202,19 @@ uuid_v7!(
     "an action id"
 );
 
+// Both are UUIDv7, and stand for each other where records and keys are of either.
+impl From<ActionId> for CommentId {
+    fn from(ActionId(id): ActionId) -> Self {
+        Self(id)
+    }
+}
+
+impl From<CommentId> for ActionId {
+    fn from(CommentId(id): CommentId) -> Self {
+        Self(id)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

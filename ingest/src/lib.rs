@@ -6,7 +6,8 @@
 //! what happens to a comment on it, [`announce`] the way to a dispatcher ([`budget`] how often, [`away`]
 //! what when none reaches the log, [`dispatchers`] who they are, [`standing`] whom to ask first,
 //! [`outbox`] the batches, [`window`] until when, [`vigil`] whether it stays), [`pending`] what is
-//! announced later, [`moderation`] what is done to a video's room, [`history`] what readers get and
+//! announced later, [`moderation`] what is done to a video's room, [`posted`] what goes that way besides comments
+//! ([`events`]), [`history`] what readers get and
 //! [`export`] all of it, [`tickets`] how browsers get in; [`refusals`] is what all get when the store fails.
 //!
 //! Invariant: nothing is acknowledged before it is stored; 201 only when a dispatcher said that the
@@ -52,6 +53,7 @@ mod away;
 mod budget;
 mod client;
 mod dispatchers;
+mod events;
 mod export;
 mod fields;
 mod gate;
@@ -64,6 +66,7 @@ mod pending;
 mod places;
 mod plain_text;
 mod post;
+mod posted;
 mod refusals;
 mod request;
 mod standing;
@@ -187,6 +190,7 @@ impl Ingest {
         Router::new()
             .route("/v1/videos/{video}/comments", post_route(post::post).get(history::list))
             .route("/v1/videos/{video}/comments/{id}", get(history::one).delete(deletion::delete))
+            .route("/v1/videos/{video}/events", post_route(events::post))
             .route("/v1/videos/{video}/tickets", post_route(tickets::post))
             .merge(moderation::router())
             .with_state(self.clone())

@@ -96,14 +96,8 @@ impl RoomForPost {
         text: &Text,
         create: VideoCreate,
     ) -> Result<(), Problem> {
+        self.check_going_on(create)?;
         let forbidden = |why: &str| Err(Problem::new(Code::Forbidden, why));
-        match &self.video {
-            None if create == VideoCreate::Registered => return Err(unregistered()),
-            Some(video) if video.state == VideoState::Ended => {
-                return forbidden("the video has ended");
-            }
-            _ => {}
-        }
         if self.ban.as_ref().is_some_and(|ban| ban.is_in_force(ambient::unix_ms())) {
             return forbidden("you are banned from commenting on this video");
         }
@@ -122,6 +116,17 @@ impl RoomForPost {
             return Err(Problem::invalid(vec![FieldError { field: "text", why }]));
         }
         Ok(())
+    }
+
+    /// Whether the video is there, and goes on.
+    pub(crate) fn check_going_on(&self, create: VideoCreate) -> Result<(), Problem> {
+        match &self.video {
+            None if create == VideoCreate::Registered => Err(unregistered()),
+            Some(video) if video.state == VideoState::Ended => {
+                Err(Problem::new(Code::Forbidden, "the video has ended"))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// How long this author has to wait between two comments, and between two of the same text, in
