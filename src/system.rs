@@ -30,6 +30,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     backends::{self, Comments, Live},
+    demo::{Caller, Demo},
     public,
 };
 
@@ -46,6 +47,8 @@ pub struct System {
     pub failed: BoxFuture<'static, String>,
     /// What is to be done before the stop, so that nobody misses anything.
     drained: BoxFuture<'static, ()>,
+    /// The public routes with all that is around them.
+    routes: Option<Router>,
     health: Arc<Health>,
     stop: CancellationToken,
     tasks: Vec<JoinHandle<()>>,
@@ -97,6 +100,20 @@ impl System {
     pub async fn drain(&mut self) {
         self.health.set_ready(false);
         std::mem::replace(&mut self.drained, Box::pin(ready(()))).await;
+    }
+
+    /// Has the room of the demo live until the stop.
+    ///
+    /// # Errors
+    /// When its people could not show who they are.
+    pub fn start_demo(&mut self, config: &Config) -> Result<()> {
+        let routes = self.routes.clone().context("a role without a public socket has no demo")?;
+        let demo = Demo::new(Caller::new(routes), config)?;
+        let stop = self.stop.clone();
+        self.tasks.push(task::spawn("demo", async move {
+            stop.run_until_cancelled(demo.run()).await;
+        }));
+        Ok(())
     }
 
     /// Not ready, streams told to come back at once, requests under way ended, the endpoint store
@@ -151,13 +168,14 @@ fn serve_parts(
         "internal",
         serve::serve(sockets.internal, internal, Audience::Internal, None, stop.clone()),
     ));
-    let mut public_address = None;
+    let (mut public_address, mut public_routes) = (None, None);
     if let Some(listener) = sockets.public {
         let address = listener.local_addr().context("public socket")?;
         if config.role == Role::All && address.ip().is_loopback() {
             routes = routes.merge(health::router(health.clone()));
         }
         let routes = public::layered(routes, config);
+        public_routes = Some(routes.clone());
         tasks.push(task::spawn(
             "public",
             serve::serve(listener, routes, Audience::Public, sockets.tls, stop.clone()),
@@ -165,8 +183,8 @@ fn serve_parts(
         public_address = Some(address);
     }
     health.set_ready(true);
-    let (public, internal) = (public_address, internal_address);
-    Ok(System { public, internal, failed, drained, health, stop, tasks })
+    let (public, internal, routes) = (public_address, internal_address, public_routes);
+    Ok(System { public, internal, failed, drained, routes, health, stop, tasks })
 }
 
 /// Who is known, and the passes that they get: in `all` one key signs and checks those.

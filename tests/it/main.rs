@@ -16,6 +16,7 @@ mod client;
 mod comments;
 mod crash;
 mod damage;
+mod demo;
 mod descriptors;
 mod disk;
 mod drain;
