@@ -5,6 +5,7 @@ use std::{borrow::Cow, fmt, sync::Arc};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::{
@@ -199,9 +200,11 @@ impl Event {
 }
 
 /// The data of [`Kind::DELETE`].
-#[derive(Serialize, Deserialize)]
-struct Deleted {
-    id: CommentId,
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = Delete, description = "Takes a comment away.")]
+pub struct Deleted {
+    /// Of the comment.
+    pub id: CommentId,
 }
 
 /// Events of one video, in the order in which they are to be appended.

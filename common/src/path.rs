@@ -5,22 +5,33 @@ use axum::{
     http::request::Parts,
 };
 
+use utoipa::{IntoParams, PartialSchema};
+
 use crate::{
     ids::{CommentId, UserId, VideoId},
     problem::{Code, Problem},
 };
 
 /// `/v1/videos/{video}…`
-#[derive(Debug, Clone)]
-pub struct VideoPath(pub VideoId);
+#[derive(Debug, Clone, IntoParams)]
+#[into_params(names("video"), parameter_in = Path)]
+pub struct VideoPath(#[param(schema_with = VideoId::schema)] pub VideoId);
 
 /// `/v1/videos/{video}/comments/{id}`
-#[derive(Debug, Clone)]
-pub struct CommentPath(pub VideoId, pub CommentId);
+#[derive(Debug, Clone, IntoParams)]
+#[into_params(names("video", "id"), parameter_in = Path)]
+pub struct CommentPath(
+    #[param(schema_with = VideoId::schema)] pub VideoId,
+    #[param(schema_with = CommentId::schema)] pub CommentId,
+);
 
 /// `/v1/videos/{video}/bans/{user}`
-#[derive(Debug, Clone)]
-pub struct UserPath(pub VideoId, pub UserId);
+#[derive(Debug, Clone, IntoParams)]
+#[into_params(names("video", "user"), parameter_in = Path)]
+pub struct UserPath(
+    #[param(schema_with = VideoId::schema)] pub VideoId,
+    #[param(schema_with = UserId::schema)] pub UserId,
+);
 
 impl<S: Send + Sync> FromRequestParts<S> for VideoPath {
     type Rejection = Problem;

@@ -2,6 +2,13 @@
 
 use std::{fmt, str::FromStr, sync::Arc};
 
+use utoipa::{
+    PartialSchema,
+    openapi::{RefOr, Schema},
+};
+
+use crate::openapi::shape;
+
 /// Place in an epoch: 1 for its first entry, 0 before it.
 pub type Seq = u64;
 
@@ -112,6 +119,13 @@ impl Cursor {
     #[must_use]
     pub fn mark(&self) -> Option<Mark> {
         self.mark
+    }
+}
+
+/// What clients may know of a cursor's form.
+impl PartialSchema for Cursor {
+    fn schema() -> RefOr<Schema> {
+        shape::text("^[A-Za-z0-9._:~-]{1,256}$", "1~dc1:6279a3d9f2b60:2a").into()
     }
 }
 

@@ -63,9 +63,16 @@ impl Fields {
         value
     }
 
-    /// Whether the field was sent, be it as null.
-    pub(crate) fn has(&self, field: &str) -> bool {
-        self.sent.contains_key(field)
+    /// The same of a field that must be there.
+    pub(crate) fn need<T: DeserializeOwned>(
+        &mut self,
+        field: &'static str,
+        expected: &str,
+    ) -> Option<T> {
+        if self.sent.get(field).is_none_or(|raw| raw.get() == "null") {
+            self.note(field, format!("is missing: {expected}"));
+        }
+        self.take(field, expected)
     }
 
     /// Notes why a field won't do.

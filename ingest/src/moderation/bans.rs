@@ -12,15 +12,21 @@ use common::{
     ambient,
     comment::rfc3339,
     ids::UserId,
+    openapi::{
+        MODERATION,
+        refusals::{BadBody, BadQuery, NoStore, NoSuch, Stranger},
+        shape,
+    },
     path::{UserPath, VideoPath},
     problem::Problem,
     room_store::{Slot, SlotKind, SlotName},
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use utoipa::{ToSchema, openapi::ObjectBuilder};
 
 use super::{
     action::{Action, BanSlot},
-    paging::Paging,
+    paging::{ByUser, Paging},
 };
 use crate::{Ingest, fields::Fields};
 
@@ -28,24 +34,27 @@ use crate::{Ingest, fields::Fields};
 const TTL_S_MAX: u64 = 315_360_000;
 
 /// A ban, as moderators see it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Ban {
     user: UserId,
     /// Who banned them.
     by: UserId,
+    #[schema(schema_with = shape::time)]
     since: String,
     /// For ever when missing.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = shape::time)]
     until: Option<String>,
     /// Whether what they had posted by then is hidden.
     hide_comments: bool,
 }
 
-/// A page of them.
-#[derive(Debug, Serialize)]
+/// A page of bans.
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Bans {
     bans: Vec<Ban>,
     /// What to give as `after` for the next page; `null` at the end.
+    #[schema(required = true)]
     next: Option<UserId>,
 }
 
@@ -63,7 +72,37 @@ impl Ban {
     }
 }
 
-/// Bans, or bans anew.
+/// A ban that is wanted.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "it describes what `put` takes field by field")]
+pub(crate) struct NewBan {
+    /// Seconds that it lasts; for ever when missing.
+    #[schema(schema_with = ttl_s)]
+    ttl_s: Option<u64>,
+    /// Whether what they have posted so far is hidden.
+    hide_comments: Option<bool>,
+}
+
+fn ttl_s() -> ObjectBuilder {
+    shape::optional(shape::whole(1, TTL_S_MAX))
+}
+
+/// Ban somebody
+///
+/// They can't comment, nor watch while they show who they are. A ban that is there is replaced.
+#[utoipa::path(
+    put,
+    path = "/v1/videos/{video}/bans/{user}",
+    operation_id = "ban",
+    tag = MODERATION,
+    params(UserPath),
+    request_body = Option<NewBan>,
+    responses(
+        (status = 200, body = Ban, description = "They are banned."),
+        BadBody, Stranger, NoSuch, NoStore,
+    ),
+)]
 pub(crate) async fn put(
     State(ingest): State<Arc<Ingest>>,
     UserPath(video, user): UserPath,
@@ -89,7 +128,17 @@ pub(crate) async fn put(
     }))
 }
 
-/// Lifts a ban, and shows again what it hid. Nobody was banned: as well.
+/// Lift a ban
+///
+/// What it hid is shown again. Nobody was banned: 204 as well.
+#[utoipa::path(
+    delete,
+    path = "/v1/videos/{video}/bans/{user}",
+    operation_id = "liftBan",
+    tag = MODERATION,
+    params(UserPath),
+    responses((status = 204, description = "They are not banned."), Stranger, NoSuch, NoStore),
+)]
 pub(crate) async fn delete(
     State(ingest): State<Arc<Ingest>>,
     UserPath(video, user): UserPath,
@@ -100,7 +149,15 @@ pub(crate) async fn delete(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Bans in force, by user.
+/// List bans in force, by user
+#[utoipa::path(
+    get,
+    path = "/v1/videos/{video}/bans",
+    operation_id = "listBans",
+    tag = MODERATION,
+    params(VideoPath, ByUser),
+    responses((status = 200, body = Bans, description = "A page."), BadQuery, Stranger, NoSuch, NoStore),
+)]
 pub(crate) async fn list(
     State(ingest): State<Arc<Ingest>>,
     VideoPath(video): VideoPath,

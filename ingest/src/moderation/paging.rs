@@ -2,8 +2,13 @@
 
 use std::str::FromStr;
 
-use common::problem::{FieldError, Problem};
+use common::{
+    ids::{ActionId, UserId},
+    openapi::shape,
+    problem::{FieldError, Problem},
+};
 use serde::Deserialize;
+use utoipa::{IntoParams, PartialSchema, openapi::ObjectBuilder};
 
 const LIMIT_DEFAULT: usize = 50;
 const LIMIT_MAX: usize = 200;
@@ -14,6 +19,36 @@ pub(crate) struct Paging {
     limit: Option<String>,
     before: Option<String>,
     after: Option<String>,
+}
+
+/// [`Paging`] of a list by user.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "it describes what `Paging::after` takes")]
+pub(crate) struct ByUser {
+    /// Entries of a page.
+    #[param(schema_with = limit)]
+    limit: Option<String>,
+    /// Only what comes behind this user: an earlier page's `next`.
+    #[param(schema_with = UserId::schema)]
+    after: Option<String>,
+}
+
+/// [`Paging`] of a list with the newest first.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "it describes what `Paging::before` takes")]
+pub(crate) struct NewestFirst {
+    /// Entries of a page.
+    #[param(schema_with = limit)]
+    limit: Option<String>,
+    /// Only what is older than this entry: an earlier page's `next`.
+    #[param(schema_with = ActionId::schema)]
+    before: Option<String>,
+}
+
+fn limit() -> ObjectBuilder {
+    shape::limit(LIMIT_DEFAULT, LIMIT_MAX)
 }
 
 impl Paging {

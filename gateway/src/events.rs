@@ -1,0 +1,185 @@
+//! What a stream has, for the API's description: [`ALL`] lists its events.
+
+use std::collections::BTreeMap;
+
+use common::{
+    comment::Comment,
+    event::Deleted,
+    openapi::Schemas,
+    room::{HideChange, PinChange, SettingsChange},
+};
+use serde_json::{Map, Value, json};
+use utoipa::{
+    IntoResponses, PartialSchema, ToSchema,
+    openapi::{
+        Components, Content, Header, OpenApi, Ref, RefOr, Response, ResponseBuilder,
+        extensions::ExtensionsBuilder,
+    },
+};
+
+use crate::{
+    ending::Ended,
+    frame::{Resumed, Skipped},
+};
+
+/// An event of streams.
+struct Described {
+    name: &'static str,
+    /// Whether its block has an `id:`, the position behind it.
+    has_id: bool,
+    about: &'static str,
+    /// Name and schemas of its data, its own first.
+    data: fn() -> (String, Schemas),
+}
+
+/// Every event that there is.
+const ALL: [Described; 8] = [
+    Described {
+        name: "resume",
+        has_id: true,
+        about: "First of all: what follows, and from which position.",
+        data: data::<Resumed>,
+    },
+    Described {
+        name: "comment",
+        has_id: true,
+        about: "A comment was posted.",
+        data: data::<Comment>,
+    },
+    Described {
+        name: "delete",
+        has_id: true,
+        about: "A comment is to be taken away.",
+        data: data::<Deleted>,
+    },
+    Described {
+        name: "hide",
+        has_id: true,
+        about: "An author's comments so far are to be taken away.",
+        data: data::<HideChange>,
+    },
+    Described {
+        name: "pin",
+        has_id: true,
+        about: "Another comment is pinned, or none.",
+        data: data::<PinChange>,
+    },
+    Described {
+        name: "settings",
+        has_id: true,
+        about: "The video has other settings.",
+        data: data::<SettingsChange>,
+    },
+    Described {
+        name: "skipped",
+        has_id: false,
+        about: "Events were left out for this viewer.",
+        data: data::<Skipped>,
+    },
+    Described {
+        name: "end",
+        has_id: false,
+        about: "Last of all: don't come back.",
+        data: data::<Ended>,
+    },
+];
+
+fn data<T: ToSchema>() -> (String, Schemas) {
+    let name = T::name().into_owned();
+    let mut schemas = vec![(name.clone(), T::schema())];
+    T::schemas(&mut schemas);
+    (name, schemas)
+}
+
+/// A description with the schemas of events alone.
+pub(crate) fn openapi() -> OpenApi {
+    let mut components = Components::new();
+    for event in ALL {
+        components.schemas.extend((event.data)().1);
+    }
+    let mut openapi = OpenApi::default();
+    openapi.components = Some(components);
+    openapi
+}
+
+/// The answers to whoever is let in.
+#[derive(Debug)]
+pub(crate) enum Served {}
+
+impl IntoResponses for Served {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        let gone = "The video has ended, or the viewer is banned from it: don't come back.";
+        BTreeMap::from([
+            ("200".to_owned(), stream().into()),
+            ("204".to_owned(), Response::new(gone).into()),
+        ])
+    }
+}
+
+fn stream() -> Response {
+    const EXAMPLE: &str = ":\nretry: 1312\nevent: resume\nid: 1~dc1:6279a3d9f2b60:29\ndata: \
+        {\"status\":\"new\",\"from\":\"1~dc1:6279a3d9f2b60:29\",\"to\":\"1~dc1:6279a3d9f2b60:2a\",\
+        \"replayed\":1}\n\nid: 1~dc1:6279a3d9f2b60:2a\nevent: delete\ndata: \
+        {\"id\":\"0190163d-8694-739b-aea5-966c26f8ad91\"}\n\n";
+    let mut body = Content::new(Some(String::schema()));
+    body.example = Some(EXAMPLE.into());
+    let header = |about: &str| {
+        let mut header = Header::default();
+        header.description = Some(about.into());
+        header
+    };
+    let events = ExtensionsBuilder::new().add("x-events", Value::Object(events()));
+    ResponseBuilder::new()
+        .description(format!("{}{}", include_str!("events/stream.md"), table()))
+        .content("text/event-stream", body)
+        .header("Cache-Control", header("`no-store, no-transform`"))
+        .header("X-Accel-Buffering", header("`no`: proxies are to pass on each event at once."))
+        .header("Set-Cookie", header("After a ticket's first use: lets the same URL be opened again."))
+        .extensions(Some(events.build()))
+        .build()
+}
+
+/// For programs: each event's data and whether it has an `id:`.
+fn events() -> Map<String, Value> {
+    let described = ALL.map(|event| {
+        let data = Ref::from_schema_name((event.data)().0);
+        let description = json!({ "description": event.about, "id": event.has_id, "data": data });
+        (event.name.to_owned(), description)
+    });
+    described.into_iter().collect()
+}
+
+/// The same for people.
+fn table() -> String {
+    let rows = ALL.map(|event| {
+        let id = if event.has_id { "yes" } else { "no" };
+        format!("| `{}` | {id} | {} | {} |\n", event.name, (event.data)().0, event.about)
+    });
+    format!("| event | `id:` | data | |\n|---|---|---|---|\n{}", rows.concat())
+}
+
+#[cfg(test)]
+mod tests {
+    use common::event::Kind;
+
+    use super::*;
+
+    #[test]
+    fn every_event_that_is_shown_is_described() {
+        let described = ALL.map(|event| event.name);
+        let kinds = [
+            Kind::COMMENT,
+            Kind::DELETE,
+            Kind::HIDE,
+            Kind::PIN,
+            Kind::SETTINGS,
+            Kind::SKIPPED,
+            Kind::BAN,
+            Kind::VIDEO,
+            Kind::BARE,
+        ];
+        for kind in kinds {
+            assert_eq!(described.contains(&kind.as_str()), kind.is_shown(), "{kind:?}");
+        }
+    }
+}
