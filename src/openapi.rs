@@ -36,7 +36,7 @@ fn described() -> OpenApiRouter<Bytes> {
     tag = "description",
     security(()),
     responses((status = 200, description = "An OpenAPI 3.1 document.",
-               content_type = "application/json", body = Object)),
+               content_type = "application/json", body = Value)),
 )]
 async fn get(State(document): State<Bytes>) -> Response {
     const JSON: [(HeaderName, &str); 1] = [(header::CONTENT_TYPE, "application/json")];

@@ -13,7 +13,7 @@ use utoipa::{
 use crate::{
     auth::Role,
     ids::{CommentId, UserId, VideoId},
-    openapi::shape,
+    openapi::shape::{self, Time},
 };
 
 /// Longest text, in grapheme clusters (what a reader counts as characters).
@@ -78,7 +78,7 @@ struct Shape {
     text: Text,
     /// When it was posted.
     #[serde(default)]
-    #[schema(schema_with = shape::time, required = true)]
+    #[schema(value_type = Time, required = true)]
     created_at: String,
     /// The comment it answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]

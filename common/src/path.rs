@@ -5,7 +5,7 @@ use axum::{
     http::request::Parts,
 };
 
-use utoipa::{IntoParams, PartialSchema};
+use utoipa::IntoParams;
 
 use crate::{
     ids::{CommentId, UserId, VideoId},
@@ -15,22 +15,22 @@ use crate::{
 /// `/v1/videos/{video}…`
 #[derive(Debug, Clone, IntoParams)]
 #[into_params(names("video"), parameter_in = Path)]
-pub struct VideoPath(#[param(schema_with = VideoId::schema)] pub VideoId);
+pub struct VideoPath(#[param(inline)] pub VideoId);
 
 /// `/v1/videos/{video}/comments/{id}`
 #[derive(Debug, Clone, IntoParams)]
 #[into_params(names("video", "id"), parameter_in = Path)]
 pub struct CommentPath(
-    #[param(schema_with = VideoId::schema)] pub VideoId,
-    #[param(schema_with = CommentId::schema)] pub CommentId,
+    #[param(inline)] pub VideoId,
+    #[param(inline)] pub CommentId,
 );
 
 /// `/v1/videos/{video}/bans/{user}`
 #[derive(Debug, Clone, IntoParams)]
 #[into_params(names("video", "user"), parameter_in = Path)]
 pub struct UserPath(
-    #[param(schema_with = VideoId::schema)] pub VideoId,
-    #[param(schema_with = UserId::schema)] pub UserId,
+    #[param(inline)] pub VideoId,
+    #[param(inline)] pub UserId,
 );
 
 impl<S: Send + Sync> FromRequestParts<S> for VideoPath {

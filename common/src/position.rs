@@ -3,7 +3,7 @@
 use std::{fmt, str::FromStr, sync::Arc};
 
 use utoipa::{
-    PartialSchema,
+    PartialSchema, ToSchema,
     openapi::{RefOr, Schema},
 };
 
@@ -125,9 +125,12 @@ impl Cursor {
 /// What clients may know of a cursor's form.
 impl PartialSchema for Cursor {
     fn schema() -> RefOr<Schema> {
-        shape::text("^[A-Za-z0-9._:~-]{1,256}$", "1~dc1:6279a3d9f2b60:2a").into()
+        let form = shape::text("^[A-Za-z0-9._:~-]{1,256}$", "1~dc1:6279a3d9f2b60:2a");
+        form.description(Some("A position in a stream, opaque; good at any gateway.")).into()
     }
 }
+
+impl ToSchema for Cursor {}
 
 impl fmt::Display for Cursor {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {

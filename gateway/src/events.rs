@@ -6,14 +6,14 @@ use common::{
     comment::Comment,
     event::Deleted,
     openapi::Schemas,
+    position::Cursor,
     room::{HideChange, PinChange, SettingsChange},
 };
-use serde_json::{Map, Value, json};
 use utoipa::{
     IntoResponses, PartialSchema, ToSchema,
     openapi::{
-        Components, Content, Header, OpenApi, Ref, RefOr, Response, ResponseBuilder,
-        extensions::ExtensionsBuilder,
+        Components, Content, Header, ObjectBuilder, OneOfBuilder, OpenApi, Ref, RefOr,
+        Response, ResponseBuilder, Schema, Type,
     },
 };
 
@@ -21,6 +21,9 @@ use crate::{
     ending::Ended,
     frame::{Resumed, Skipped},
 };
+
+/// What an event's schema is called.
+const EVENT: &str = "StreamEvent";
 
 /// An event of streams.
 struct Described {
@@ -94,6 +97,7 @@ fn data<T: ToSchema>() -> (String, Schemas) {
 /// A description with the schemas of events alone.
 pub(crate) fn openapi() -> OpenApi {
     let mut components = Components::new();
+    components.schemas.insert(EVENT.into(), RefOr::T(any()));
     for event in ALL {
         components.schemas.extend((event.data)().1);
     }
@@ -117,42 +121,49 @@ impl IntoResponses for Served {
 }
 
 fn stream() -> Response {
-    const EXAMPLE: &str = ":\nretry: 1312\nevent: resume\nid: 1~dc1:6279a3d9f2b60:29\ndata: \
-        {\"status\":\"new\",\"from\":\"1~dc1:6279a3d9f2b60:29\",\"to\":\"1~dc1:6279a3d9f2b60:2a\",\
-        \"replayed\":1}\n\nid: 1~dc1:6279a3d9f2b60:2a\nevent: delete\ndata: \
-        {\"id\":\"0190163d-8694-739b-aea5-966c26f8ad91\"}\n\n";
-    let mut body = Content::new(Some(String::schema()));
+    const EXAMPLE: &str = include_str!("events/example.txt");
+    let mut body = Content::new(Some(Ref::from_schema_name(EVENT)));
     body.example = Some(EXAMPLE.into());
     let header = |about: &str| {
         let mut header = Header::default();
         header.description = Some(about.into());
         header
     };
-    let events = ExtensionsBuilder::new().add("x-events", Value::Object(events()));
     ResponseBuilder::new()
         .description(format!("{}{}", include_str!("events/stream.md"), table()))
         .content("text/event-stream", body)
         .header("Cache-Control", header("`no-store, no-transform`"))
         .header("X-Accel-Buffering", header("`no`: proxies are to pass on each event at once."))
         .header("Set-Cookie", header("After a ticket's first use: lets the same URL be opened again."))
-        .extensions(Some(events.build()))
         .build()
 }
 
-/// For programs: each event's data and whether it has an `id:`.
-fn events() -> Map<String, Value> {
-    let described = ALL.map(|event| {
-        let data = Ref::from_schema_name((event.data)().0);
-        let description = json!({ "description": event.about, "id": event.has_id, "data": data });
-        (event.name.to_owned(), description)
+/// For programs: any event, with what its `data:` is in JSON.
+fn any() -> Schema {
+    let events = ALL.map(|event| {
+        let name = ObjectBuilder::new().schema_type(Type::String).enum_values(Some([event.name]));
+        let data = ObjectBuilder::new()
+            .schema_type(Type::String)
+            .content_media_type("application/json")
+            .content_schema(Some(Ref::from_schema_name((event.data)().0)));
+        let block = ObjectBuilder::new()
+            .title(Some(event.name))
+            .description(Some(event.about))
+            .property("event", name)
+            .property("data", data)
+            .required("event")
+            .required("data");
+        if event.has_id { block.property("id", Cursor::schema()) } else { block }
     });
-    described.into_iter().collect()
+    let about = "A block of a stream, by its fields.";
+    let any = OneOfBuilder::new().description(Some(about));
+    events.into_iter().fold(any, OneOfBuilder::item).build().into()
 }
 
 /// The same for people.
 fn table() -> String {
     let rows = ALL.map(|event| {
-        let id = if event.has_id { "yes" } else { "no" };
+        let id = if event.has_id { "yes" } else { "" };
         format!("| `{}` | {id} | {} | {} |\n", event.name, (event.data)().0, event.about)
     });
     format!("| event | `id:` | data | |\n|---|---|---|---|\n{}", rows.concat())

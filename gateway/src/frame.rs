@@ -10,7 +10,7 @@ use common::{
     position::{Cursor, Mark, Origin, Position},
 };
 use serde::Serialize;
-use utoipa::{PartialSchema, ToSchema};
+use utoipa::ToSchema;
 
 /// A comment line: keeps proxies and half-open connections from going quiet.
 pub(crate) const HEARTBEAT: &[u8] = b":\n\n";
@@ -63,10 +63,10 @@ pub(crate) struct Resume {
 pub(crate) struct Resumed {
     status: Status,
     /// The position before what is replayed.
-    #[schema(schema_with = Cursor::schema)]
+    #[schema(value_type = Cursor)]
     from: String,
     /// The position behind it; what comes then is new.
-    #[schema(schema_with = Cursor::schema)]
+    #[schema(value_type = Cursor)]
     to: String,
     /// Events in between.
     replayed: u64,
@@ -83,10 +83,10 @@ pub(crate) struct Skipped {
     #[schema(minimum = 1)]
     count: u64,
     /// The position before them.
-    #[schema(schema_with = Cursor::schema)]
+    #[schema(value_type = Cursor)]
     from: String,
     /// The position of the last of them.
-    #[schema(schema_with = Cursor::schema)]
+    #[schema(value_type = Cursor)]
     to: String,
 }
 

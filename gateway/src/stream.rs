@@ -1,6 +1,11 @@
 //! `GET /v1/videos/{video}/stream`: from the request to a [`Viewer`], and how its bytes go out.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    num::{IntErrorKind, ParseIntError},
+    sync::Arc,
+    time::Duration,
+};
 
 use axum::{
     Extension,
@@ -14,16 +19,14 @@ use common::{
     openapi::{
         STREAM,
         refusals::{BadField, NoSuch, Stranger},
-        shape,
     },
     path::VideoPath,
-    position::Cursor,
     problem::{Code, FieldError, Problem},
     serve::Farewell,
     task,
 };
 use tokio::time::timeout;
-use utoipa::{IntoParams, PartialSchema, openapi::ObjectBuilder};
+use utoipa::IntoParams;
 
 use crate::{
     Gateway,
@@ -53,34 +56,25 @@ const JOIN_TIMEOUT: Duration = Duration::from_secs(5);
 struct Params {
     /// The position to go on from, where there is no `Last-Event-ID`. One that is not of this server
     /// is answered `reset`.
-    #[param(schema_with = Cursor::schema)]
     after: Option<String>,
     /// The same.
-    #[param(rename = "lastEventId", schema_with = Cursor::schema)]
+    #[param(rename = "lastEventId")]
     last_event_id: Option<String>,
     /// Without a position, or when that can't be gone on from: so many of the newest events come
     /// first. More than 200 are 200.
-    #[param(schema_with = recent)]
+    #[param(value_type = u64, default = 20, required = false)]
     recent: Option<String>,
     /// Long polling: the answer ends with the first events, or after so many seconds (1 to 60; what
     /// is less or more is the nearest).
-    #[param(schema_with = number_of)]
+    #[param(value_type = u64, required = false)]
     poll: Option<String>,
     /// A sampled stream: so many comments per second at most, 1, 5, 10 or 30; in between it is the
     /// lower one.
-    #[param(schema_with = number_of)]
+    #[param(value_type = u64, required = false)]
     rate: Option<String>,
     // (Described as a way to show who asks.)
     #[param(ignore)]
     ticket: Option<String>,
-}
-
-fn number_of() -> ObjectBuilder {
-    shape::whole(0, u64::MAX)
-}
-
-fn recent() -> ObjectBuilder {
-    number_of().default(Some(RECENT_DEFAULT.into()))
 }
 
 /// The position that a browser's EventSource comes back with.
@@ -89,7 +83,7 @@ fn recent() -> ObjectBuilder {
 #[expect(dead_code, reason = "it describes what `Wanted::parse` reads")]
 struct LastEventId {
     /// The position to go on from: the `id` of the last event that was seen.
-    #[param(rename = "Last-Event-ID", schema_with = Cursor::schema)]
+    #[param(rename = "Last-Event-ID")]
     last_event_id: Option<String>,
 }
 
@@ -140,11 +134,12 @@ impl Wanted {
 }
 
 fn number(field: &'static str, value: Option<String>) -> Result<Option<u64>, Problem> {
-    let parse = |text: String| {
-        text.parse().map_err(|_| {
-            Problem::invalid(vec![FieldError { field, why: "must be a whole number".into() }])
-        })
+    // Each has a bound of its own, which is less than what doesn't fit.
+    let fitting = |error: ParseIntError| match error.kind() {
+        IntErrorKind::PosOverflow => Ok(u64::MAX),
+        _ => Err(Problem::invalid(vec![FieldError { field, why: "must be a whole number".into() }])),
     };
+    let parse = |text: String| text.parse().or_else(fitting);
     value.map(parse).transpose()
 }
 

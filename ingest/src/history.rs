@@ -15,7 +15,6 @@ use common::{
     openapi::{
         COMMENTS,
         refusals::{BadQuery, NoStore, NoSuch, Stranger},
-        shape,
     },
     path::{CommentPath, VideoPath},
     position::Cursor,
@@ -23,7 +22,7 @@ use common::{
     room_store::{Slot, SlotName},
 };
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, PartialSchema, ToSchema, openapi::ObjectBuilder};
+use utoipa::{IntoParams, ToSchema};
 
 use crate::{Ingest, export, moderation::action::HideSlot};
 
@@ -37,25 +36,26 @@ const READS_PER_PAGE_MAX: usize = 8;
 #[into_params(parameter_in = Query)]
 pub(crate) struct Params {
     /// `ndjson`: all comments of the video, oldest first, one a line; for moderators.
-    #[param(schema_with = format)]
+    #[param(value_type = Format, inline, required = false)]
     format: Option<String>,
     /// Comments of a page.
-    #[param(schema_with = limit)]
+    #[param(value_type = u32, minimum = 1, maximum = 200, default = 50, required = false)]
     limit: Option<String>,
     /// Only what is older than this comment.
-    #[param(schema_with = CommentId::schema)]
+    #[param(value_type = CommentId, inline, required = false)]
     before: Option<String>,
     /// Only what is newer than this comment, and the oldest first. Not together with `before`.
-    #[param(schema_with = CommentId::schema)]
+    #[param(value_type = CommentId, inline, required = false)]
     after: Option<String>,
 }
 
-fn format() -> ObjectBuilder {
-    ObjectBuilder::new().enum_values(Some(["json", "ndjson"])).default(Some("json".into()))
-}
-
-fn limit() -> ObjectBuilder {
-    shape::limit(LIMIT_DEFAULT, LIMIT_MAX)
+/// What a list can be read as.
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase", default = "json")]
+#[expect(dead_code, reason = "it describes what `list` tells apart")]
+enum Format {
+    Json,
+    Ndjson,
 }
 
 /// A page of comments.
@@ -68,7 +68,7 @@ pub(crate) struct Listed {
     #[schema(required = true)]
     next: Option<CommentId>,
     /// A stream position: whatever is accepted after it comes by the stream.
-    #[schema(schema_with = Cursor::schema)]
+    #[schema(value_type = Cursor)]
     cursor: String,
 }
 

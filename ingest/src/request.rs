@@ -18,7 +18,7 @@ use serde::{
     de::{self, Visitor},
 };
 use serde_json::value::RawValue;
-use utoipa::{IntoParams, PartialSchema, ToSchema};
+use utoipa::{IntoParams, ToSchema};
 
 /// Longest wait for a body: slower senders are attackers, or gone.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -49,7 +49,7 @@ pub(crate) struct NewComment {
 pub(crate) struct Key {
     /// The same key is the same comment, for the same author and 24 hours: 1 to 128 visible ASCII
     /// characters, quoted or bare. For another text or video it is 422.
-    #[param(rename = "Idempotency-Key", schema_with = IdempotencyKey::schema)]
+    #[param(rename = "Idempotency-Key", value_type = IdempotencyKey, inline, required = false)]
     key: Option<IdempotencyKey>,
 }
 

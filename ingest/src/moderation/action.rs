@@ -6,7 +6,7 @@ use common::{
     comment::rfc3339,
     event::{Event, Kind},
     ids::{ActionId, CommentId, UserId},
-    openapi::shape,
+    openapi::shape::Time,
     room::{BanChange, PinChange, SettingsChange, VideoChange, VideoState},
     room_store::{Note, Slot, SlotName},
 };
@@ -52,7 +52,7 @@ pub(crate) struct Actor {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub(crate) struct Record {
     pub(crate) id: ActionId,
-    #[schema(schema_with = shape::time)]
+    #[schema(value_type = Time)]
     pub(crate) at: String,
     pub(crate) by: Actor,
     #[serde(flatten)]

@@ -15,20 +15,23 @@ use common::{
     openapi::{
         MODERATION,
         refusals::{BadBody, BadQuery, NoStore, NoSuch, Stranger},
-        shape,
+        shape::Time,
     },
     path::{UserPath, VideoPath},
     problem::Problem,
     room_store::{Slot, SlotKind, SlotName},
 };
 use serde::{Deserialize, Serialize};
-use utoipa::{ToSchema, openapi::ObjectBuilder};
+use utoipa::ToSchema;
 
 use super::{
     action::{Action, BanSlot},
     paging::{ByUser, Paging},
 };
-use crate::{Ingest, fields::Fields};
+use crate::{
+    Ingest,
+    fields::{Fields, Whole},
+};
 
 /// Longest ban that is not for ever, seconds: ten years.
 const TTL_S_MAX: u64 = 315_360_000;
@@ -39,11 +42,11 @@ pub(crate) struct Ban {
     user: UserId,
     /// Who banned them.
     by: UserId,
-    #[schema(schema_with = shape::time)]
+    #[schema(value_type = Time)]
     since: String,
     /// For ever when missing.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(schema_with = shape::time)]
+    #[schema(value_type = Time)]
     until: Option<String>,
     /// Whether what they had posted by then is hidden.
     hide_comments: bool,
@@ -78,14 +81,10 @@ impl Ban {
 #[expect(dead_code, reason = "it describes what `put` takes field by field")]
 pub(crate) struct NewBan {
     /// Seconds that it lasts; for ever when missing.
-    #[schema(schema_with = ttl_s)]
+    #[schema(minimum = 1, maximum = 315_360_000)]
     ttl_s: Option<u64>,
     /// Whether what they have posted so far is hidden.
     hide_comments: Option<bool>,
-}
-
-fn ttl_s() -> ObjectBuilder {
-    shape::optional(shape::whole(1, TTL_S_MAX))
 }
 
 /// Ban somebody
@@ -111,7 +110,7 @@ pub(crate) async fn put(
 ) -> Result<Json<Ban>, Problem> {
     let principal = ingest.moderator(&video, &headers).await?;
     let mut fields = Fields::read_optional(&headers, body).await?;
-    let ttl_s = fields.take::<u64>("ttl_s", "a whole number of seconds");
+    let ttl_s = fields.take::<Whole>("ttl_s", "a whole number of seconds").map(|Whole(ttl_s)| ttl_s);
     let is_right = ttl_s.is_none_or(|ttl_s| (1..=TTL_S_MAX).contains(&ttl_s));
     fields.check("ttl_s", is_right, &format!("must be 1 to {TTL_S_MAX} seconds"));
     let hide_comments = fields.take("hide_comments", "true or false").unwrap_or(false);

@@ -4,11 +4,10 @@ use std::str::FromStr;
 
 use common::{
     ids::{ActionId, UserId},
-    openapi::shape,
     problem::{FieldError, Problem},
 };
 use serde::Deserialize;
-use utoipa::{IntoParams, PartialSchema, openapi::ObjectBuilder};
+use utoipa::IntoParams;
 
 const LIMIT_DEFAULT: usize = 50;
 const LIMIT_MAX: usize = 200;
@@ -27,10 +26,10 @@ pub(crate) struct Paging {
 #[expect(dead_code, reason = "it describes what `Paging::after` takes")]
 pub(crate) struct ByUser {
     /// Entries of a page.
-    #[param(schema_with = limit)]
+    #[param(value_type = u32, minimum = 1, maximum = 200, default = 50, required = false)]
     limit: Option<String>,
     /// Only what comes behind this user: an earlier page's `next`.
-    #[param(schema_with = UserId::schema)]
+    #[param(value_type = UserId, inline, required = false)]
     after: Option<String>,
 }
 
@@ -40,15 +39,11 @@ pub(crate) struct ByUser {
 #[expect(dead_code, reason = "it describes what `Paging::before` takes")]
 pub(crate) struct NewestFirst {
     /// Entries of a page.
-    #[param(schema_with = limit)]
+    #[param(value_type = u32, minimum = 1, maximum = 200, default = 50, required = false)]
     limit: Option<String>,
     /// Only what is older than this entry: an earlier page's `next`.
-    #[param(schema_with = ActionId::schema)]
+    #[param(value_type = ActionId, inline, required = false)]
     before: Option<String>,
-}
-
-fn limit() -> ObjectBuilder {
-    shape::limit(LIMIT_DEFAULT, LIMIT_MAX)
 }
 
 impl Paging {

@@ -16,14 +16,14 @@ use common::{
     openapi::{
         COMMENTS, MODERATION,
         refusals::{BadBody, BadQuery, NoStore, NoSuch, Stranger, TooOften},
-        shape,
+        shape::Time,
     },
     path::{CommentPath, VideoPath},
     problem::{Code, Problem},
     room_store::{Journal, Note},
 };
 use serde::{Deserialize, Serialize};
-use utoipa::{ToSchema, openapi::ObjectBuilder};
+use utoipa::ToSchema;
 
 use super::paging::{NewestFirst, Paging};
 use crate::{Ingest, client::Client, fields::Fields};
@@ -35,7 +35,7 @@ const REASON_LEN_MAX: usize = 1_024;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub(crate) struct Report {
     id: ActionId,
-    #[schema(schema_with = shape::time)]
+    #[schema(value_type = Time)]
     at: String,
     comment: CommentId,
     /// Whoever has shown who they are.
@@ -62,12 +62,8 @@ pub(crate) struct Reports {
 #[expect(dead_code, reason = "it describes what `post` takes field by field")]
 pub(crate) struct NewReport {
     /// What is wrong with the comment.
-    #[schema(schema_with = reason)]
+    #[schema(max_length = 1024, examples("spam"))]
     reason: Option<String>,
-}
-
-fn reason() -> ObjectBuilder {
-    shape::optional(shape::words(0, REASON_LEN_MAX, "spam"))
 }
 
 /// Report a comment to moderators

@@ -8,7 +8,6 @@ use common::{
     openapi::{
         MODERATION,
         refusals::{BadBody, NoStore, NoSuch, Stranger},
-        shape,
     },
     path::VideoPath,
     problem::Problem,
@@ -16,13 +15,13 @@ use common::{
     room_store::{Slot, SlotName},
 };
 use serde::{Deserialize, Serialize};
-use utoipa::{
-    ToSchema,
-    openapi::{ArrayBuilder, ObjectBuilder, Type, schema::SchemaType},
-};
+use utoipa::ToSchema;
 
 use super::{action::Action, words::is_word};
-use crate::{Ingest, fields::Fields};
+use crate::{
+    Ingest,
+    fields::{Fields, Whole},
+};
 
 /// Longest times that can be asked for, seconds: a day and a week.
 const SLOW_MODE_S_MAX: u32 = 86_400;
@@ -58,32 +57,17 @@ pub(crate) struct Settings {
 #[expect(dead_code, reason = "it describes what `Settings::of` takes field by field")]
 pub(crate) struct NewSettings {
     /// Seconds between two comments of one author; 0: no slow mode.
-    #[schema(schema_with = slow_mode_s)]
+    #[schema(maximum = 86_400, default = 0)]
     slow_mode_s: Option<u32>,
     /// Who may comment besides moderators.
     who_can_comment: Option<WhoCanComment>,
-    /// Words and phrases that no comment may have, whatever their case and accents.
-    #[schema(schema_with = blocked_words)]
+    /// Words and phrases that no comment may have, of at most 100 characters, each with a letter or a
+    /// digit in it.
+    #[schema(max_items = 1000, examples(json!(["spoiler"])))]
     blocked_words: Option<Vec<String>>,
     /// Seconds in which an author may not say the same again; 0: at any time.
-    #[schema(schema_with = unique_s)]
+    #[schema(maximum = 604_800, default = 0)]
     unique_s: Option<u32>,
-}
-
-fn slow_mode_s() -> ObjectBuilder {
-    shape::optional(shape::whole(0, SLOW_MODE_S_MAX.into()).default(Some(0.into())))
-}
-
-fn unique_s() -> ObjectBuilder {
-    shape::optional(shape::whole(0, UNIQUE_S_MAX.into()).default(Some(0.into())))
-}
-
-fn blocked_words() -> ArrayBuilder {
-    let word = shape::words(1, WORD_LEN_MAX, "spoiler");
-    ArrayBuilder::new()
-        .schema_type(SchemaType::from_iter([Type::Array, Type::Null]))
-        .items(word.description(Some("With a letter or a digit in it.")))
-        .max_items(Some(WORDS_MAX))
 }
 
 impl From<&Settings> for SettingsChange {
@@ -96,9 +80,10 @@ impl From<&Settings> for SettingsChange {
 impl Settings {
     fn of(mut fields: Fields) -> Result<Self, Problem> {
         let seconds = |fields: &mut Fields, field, max: u32| {
-            let given = fields.take::<u32>(field, "a whole number of seconds").unwrap_or_default();
-            fields.check(field, given <= max, &format!("must be at most {max} seconds"));
-            given
+            let given = fields.take(field, "a whole number of seconds").map_or(0, |Whole(s)| s);
+            let given = u32::try_from(given).ok().filter(|given| *given <= max);
+            fields.check(field, given.is_some(), &format!("must be at most {max} seconds"));
+            given.unwrap_or_default()
         };
         let slow_mode_s = seconds(&mut fields, "slow_mode_s", SLOW_MODE_S_MAX);
         let unique_s = seconds(&mut fields, "unique_s", UNIQUE_S_MAX);

@@ -8,14 +8,13 @@ use common::{
     openapi::{
         MODERATION,
         refusals::{BadBody, NoStore, NoSuch, Stranger},
-        shape,
     },
     path::VideoPath,
     problem::Problem,
     room::VideoState,
 };
 use serde::{Deserialize, Serialize};
-use utoipa::{ToSchema, openapi::ObjectBuilder};
+use utoipa::ToSchema;
 
 use super::action::{Action, VideoSlot};
 use crate::{Ingest, fields::Fields};
@@ -37,14 +36,9 @@ pub(crate) struct Video {
 #[expect(dead_code, reason = "it describes what `put` takes field by field")]
 pub(crate) struct NewVideo {
     /// A line of text; none when missing.
-    #[schema(schema_with = title)]
+    #[schema(max_length = 256, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$", examples("Worlds 2016, final"))]
     title: Option<String>,
     state: VideoState,
-}
-
-fn title() -> ObjectBuilder {
-    let line = shape::text(r"^[^\x00-\x1f\x7f-\x9f]*$", "Worlds 2016, final");
-    shape::optional(line.max_length(Some(TITLE_LEN_MAX)))
 }
 
 /// Register, name, end or reopen a video
