@@ -31,7 +31,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     backends::{self, Comments, Live},
     demo::{Caller, Demo},
-    public,
+    openapi, public,
 };
 
 /// Where a gateway by itself is reached unless it says otherwise.
@@ -205,7 +205,7 @@ async fn all(config: &Config, stop: &CancellationToken) -> Result<Parts> {
     let (ingest, ingest_task) = start_ingest(config, entrance, &kept, &live, dispatchers, stop)?;
     let gateway_task = task::spawn("gateway", gateway_tasks.ended());
     Ok(Parts {
-        public: ingest.public().merge(gateway.public()),
+        public: ingest.public().merge(gateway.public()).merge(openapi::router()),
         internal: gateway.internal().merge(dispatcher.internal()),
         probes: vec![backends::comments_probe(kept.store), backends::live_probe(live.log)],
         failed: kept.failed,
@@ -224,7 +224,7 @@ async fn ingest(config: &Config, stop: &CancellationToken) -> Result<Parts> {
     let entrance = (authenticator, passes);
     let (ingest, task) = start_ingest(config, entrance, &kept, &live, dispatchers, stop)?;
     Ok(Parts {
-        public: ingest.public(),
+        public: ingest.public().merge(openapi::router()),
         internal: Router::new(),
         probes: vec![backends::comments_probe(kept.store), backends::live_probe(live.log)],
         failed: kept.failed,

@@ -5,6 +5,7 @@ use std::{borrow::Cow, fmt, sync::Arc};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::{
@@ -162,6 +163,12 @@ impl Kind {
         if is_taken { None } else { Self::parse(name) }
     }
 
+    /// What [`Kind::of_producer`] takes, as a regular expression.
+    #[must_use]
+    pub fn form_of_producers() -> String {
+        format!("^(?!(?:{})$|{INTERNAL})[a-z][a-z0-9-]{{0,31}}$", TAKEN.join("|"))
+    }
+
     /// Whether viewers are shown it.
     #[must_use]
     pub fn is_shown(&self) -> bool {
@@ -225,9 +232,11 @@ impl Event {
 }
 
 /// The data of [`Kind::DELETE`].
-#[derive(Serialize, Deserialize)]
-struct Deleted {
-    id: CommentId,
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = Delete, description = "Takes a comment away.")]
+pub struct Deleted {
+    /// Of the comment.
+    pub id: CommentId,
 }
 
 /// Events of one video, in the order in which they are to be appended.
@@ -339,6 +348,8 @@ mod tests {
         for bad in TAKEN.into_iter().chain(["", "Odds", "1a", "chorus-ban", "a\n", "é"]) {
             assert_eq!(Kind::of_producer(bad), None, "{bad}");
         }
+        let form = Kind::form_of_producers();
+        assert!(form.starts_with("^(?!(?:comment|delete|") && form.ends_with("$"), "{form}");
     }
 
     /// Whoever tells of a skipped comment tells by the same id, which is no comment's.

@@ -4,7 +4,7 @@
 //! [`position`]), the contracts between the roles and their surroundings ([`comment_store`],
 //! [`room_store`], [`live_log`], [`live_rooms`], [`endpoint_store`], [`limiter`], [`link`]), the bytes
 //! between processes ([`wire`], [`peer`]), and what every server needs ([`config`], [`auth`], [`pass`],
-//! [`client_address`], [`network`], [`problem`], [`path`], [`serve`], [`tls`], [`handover`],
+//! [`client_address`], [`network`], [`problem`], [`path`], [`openapi`], [`serve`], [`tls`], [`handover`],
 //! [`descriptors`], [`memory`], [`health`], [`ambient`], [`task`], [`outage`], [`telemetry`]).
 
 pub mod ids;
@@ -48,6 +48,8 @@ pub mod network;
 pub mod problem;
 
 pub mod path;
+
+pub mod openapi;
 
 pub mod serve;
 

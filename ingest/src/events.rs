@@ -3,18 +3,64 @@
 use std::sync::Arc;
 
 use axum::{body::Body, extract::State, http::HeaderMap, response::Response};
-use common::{event::Kind, ids::ActionId, path::VideoPath, problem::Problem};
-use serde_json::value::RawValue;
+use common::{
+    event::Kind,
+    ids::ActionId,
+    openapi::{
+        EVENTS,
+        refusals::{BadPost, NoStore, NoSuch, Stranger},
+        shape,
+    },
+    path::VideoPath,
+    problem::Problem,
+};
+use serde_json::{Value, value::RawValue};
+use utoipa::{ToSchema, openapi::ObjectBuilder};
 
 use crate::{
     Ingest,
     fields::Fields,
     post::answer,
-    posted::{Posted, Produced},
-    request,
+    posted::{Answered, Posted, Produced},
+    request::{self, Key},
 };
 
-/// Takes an event in, once per key.
+/// A producer's event, to be shown.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it describes what `named` takes field by field")]
+pub(crate) struct NewEvent {
+    /// Its name in streams: none of those that streams have for something else.
+    #[schema(schema_with = name)]
+    r#type: String,
+    /// Any JSON but `null`; viewers get it as it was sent, in one line.
+    #[schema(example = json!({ "home": 1.85, "away": 4.2 }))]
+    data: Value,
+}
+
+/// What a producer's event may be called.
+pub(crate) fn name() -> ObjectBuilder {
+    shape::text(&Kind::form_of_producers(), "odds")
+}
+
+/// Show an event
+///
+/// Odds, a score, a quiz's question: whatever is to be shown at its time. It takes its place among the
+/// comments, and viewers get it under its own name. With an Idempotency-Key the same request can be
+/// repeated until it is answered: it is shown once.
+#[utoipa::path(
+    post,
+    path = "/v1/videos/{video}/events",
+    operation_id = "postEvent",
+    tag = EVENTS,
+    params(VideoPath, Key),
+    request_body = NewEvent,
+    responses(
+        (status = 201, body = Answered, description = "Stored durably, and accepted for live delivery."),
+        (status = 202, body = Answered,
+         description = "Stored durably. Live delivery is on record and goes on being tried."),
+        BadPost, Stranger, NoSuch, NoStore,
+    ),
+)]
 pub(crate) async fn post(
     State(ingest): State<Arc<Ingest>>,
     VideoPath(video): VideoPath,

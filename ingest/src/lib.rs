@@ -16,10 +16,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use axum::{
-    Router,
-    routing::{get, post as post_route},
-};
+use axum::Router;
 use common::{
     ambient,
     auth::Authenticator,
@@ -37,6 +34,8 @@ use common::{
 };
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 use announce::Announcer;
 pub use dispatchers::Dispatchers;
@@ -187,14 +186,23 @@ impl Ingest {
 
     /// What commenters and readers ask for.
     pub fn public(self: &Arc<Self>) -> Router {
-        Router::new()
-            .route("/v1/videos/{video}/comments", post_route(post::post).get(history::list))
-            .route("/v1/videos/{video}/comments/{id}", get(history::one).delete(deletion::delete))
-            .route("/v1/videos/{video}/events", post_route(events::post))
-            .route("/v1/videos/{video}/tickets", post_route(tickets::post))
-            .merge(moderation::router())
-            .with_state(self.clone())
+        router().with_state(self.clone()).into()
     }
+}
+
+/// What [`Ingest::public`] serves, as it describes itself.
+#[must_use]
+pub fn openapi() -> OpenApi {
+    router().into_openapi()
+}
+
+fn router() -> OpenApiRouter<Arc<Ingest>> {
+    OpenApiRouter::default()
+        .routes(routes!(post::post, history::list))
+        .routes(routes!(history::one, deletion::delete))
+        .routes(routes!(events::post))
+        .routes(routes!(tickets::post))
+        .merge(moderation::router())
 }
 
 async fn fill(filler: Filler, stop: CancellationToken) {

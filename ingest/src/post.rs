@@ -13,6 +13,10 @@ use axum::{
 use common::{
     comment::Comment,
     ids::{CommentId, IdempotencyKey},
+    openapi::{
+        COMMENTS,
+        refusals::{BadPost, NoStore, NoSuch, Stranger, TooOften},
+    },
     path::VideoPath,
     problem::{Code, Problem},
     task,
@@ -27,14 +31,32 @@ use crate::{
     places::Place,
     posted::Posted,
     refusals::RETRY_AFTER_S,
-    request::{self, Draft},
+    request::{self, Draft, Key, NewComment},
 };
 
 /// Longest that a post which has its place waits for its answer. Store and dispatchers keep
 /// deadlines of their own, but a post needs up to five of them one after the other.
 const ANSWER_PATIENCE: Duration = Duration::from_secs(5);
 
-/// The route's handler.
+/// Post a comment
+///
+/// With an Idempotency-Key the same request can be repeated until it is answered: it is one comment,
+/// whatever happens. A known key passes all limits.
+#[utoipa::path(
+    post,
+    path = "/v1/videos/{video}/comments",
+    operation_id = "postComment",
+    tag = COMMENTS,
+    params(VideoPath, Key),
+    request_body = NewComment,
+    responses(
+        (status = 201, body = Comment, headers(("Location" = String, description = "Of the comment.")),
+         description = "Stored durably, and accepted for live delivery."),
+        (status = 202, body = Comment, headers(("Location" = String, description = "Of the comment.")),
+         description = "Stored durably. Live delivery is on record and goes on being tried."),
+        BadPost, Stranger, NoSuch, TooOften, NoStore,
+    ),
+)]
 pub(crate) async fn post(
     State(ingest): State<Arc<Ingest>>,
     VideoPath(video): VideoPath,

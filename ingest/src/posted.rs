@@ -4,11 +4,13 @@ use common::{
     comment::{Comment, rfc3339},
     event::{Event, Kind},
     ids::{ActionId, CommentId, UserId, VideoId},
+    openapi::shape::Time,
     room_store::Note,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
+use utoipa::ToSchema;
 
 /// Something to be shown.
 #[derive(Debug, Clone)]
@@ -99,13 +101,22 @@ struct Stored<'n> {
     data: &'n RawValue,
 }
 
-/// How it is answered: `{"id","video","type","data","created_at"}`.
-#[derive(Debug, Serialize)]
+/// A producer's event.
+// How it is answered: `{"id","video","type","data","created_at"}`.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Event)]
 pub(crate) struct Answered<'e> {
     id: ActionId,
+    #[schema(value_type = VideoId)]
     video: &'e VideoId,
+    /// Its name in streams.
+    #[schema(schema_with = crate::events::name)]
     r#type: &'e str,
+    /// As it was sent.
+    #[schema(value_type = serde_json::Value)]
     data: &'e RawValue,
+    /// When it was sent.
+    #[schema(value_type = Time)]
     created_at: String,
 }
 

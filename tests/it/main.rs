@@ -22,6 +22,7 @@ mod disk;
 mod drain;
 mod kinds;
 mod memory_limit;
+mod openapi;
 #[path = "../support/process.rs"]
 mod process;
 #[path = "../chaos/proxy"]

@@ -13,13 +13,13 @@ use common::{
     config::VideoCreate,
     ids::{ActionId, VideoId},
     problem::{Code, FieldError, Problem},
-    room::VideoState,
+    room::{VideoState, WhoCanComment},
     room_store::{RoomStore, Slot, SlotName},
 };
 
 use super::{
     action::{BanSlot, VideoSlot},
-    settings::{Settings, WhoCanComment, settings_in},
+    settings::{Settings, settings_in},
     words::Words,
 };
 
