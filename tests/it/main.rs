@@ -14,6 +14,7 @@ mod behind;
 #[path = "../support/client.rs"]
 mod client;
 mod comments;
+mod contract;
 mod crash;
 mod damage;
 mod descriptors;

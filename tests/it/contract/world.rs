@@ -1,0 +1,175 @@
+//! What the tables are run against: `chorus all`, or the roles apart with two of each.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tempfile::{TempDir, tempdir};
+
+use super::row::In;
+use crate::{
+    client::Client,
+    process::Process,
+    roles::{self, SECRET, needed, refs},
+    server::Server,
+};
+
+/// A page of this origin may read answers.
+pub(crate) const ORIGIN: &str = "https://ok.example";
+/// Comments that one author may post in a minute.
+pub(crate) const PER_MINUTE: u32 = 30;
+/// Comments that a video takes in a second.
+pub(crate) const PER_SECOND: u32 = 10;
+/// Whom tokens of the strict house must be for, and from.
+pub(crate) const AUDIENCE: &str = "ours";
+pub(crate) const ISSUER: &str = "us";
+
+/// Nodes of one configuration.
+pub(crate) struct House {
+    pub(crate) ingests: Vec<Client>,
+    pub(crate) gateways: Vec<Client>,
+    pub(crate) audience: Option<&'static str>,
+    pub(crate) issuer: Option<&'static str>,
+    turn: AtomicUsize,
+}
+
+impl House {
+    fn new(ingests: Vec<Client>, gateways: Vec<Client>) -> Self {
+        let turn = AtomicUsize::new(0);
+        Self { ingests, gateways, audience: None, issuer: None, turn }
+    }
+
+    fn strict(self) -> Self {
+        Self { audience: Some(AUDIENCE), issuer: Some(ISSUER), ..self }
+    }
+
+    /// One process that is both.
+    pub(crate) fn of(server: &Server) -> Self {
+        Self::new(vec![server.client()], vec![server.client()])
+    }
+
+    pub(crate) fn next_ingest(&self) -> &Client {
+        self.next_of(&self.ingests)
+    }
+
+    pub(crate) fn next_gateway(&self) -> &Client {
+        self.next_of(&self.gateways)
+    }
+
+    fn next_of<'c>(&self, clients: &'c [Client]) -> &'c Client {
+        &clients[self.turn.fetch_add(1, Ordering::Relaxed) % clients.len()]
+    }
+}
+
+/// All houses, and what they run on.
+pub(crate) struct World {
+    pub(crate) open: House,
+    pub(crate) strict: House,
+    /// `all` alone has it.
+    development: Option<House>,
+    /// Makes videos of this run others than those of earlier ones.
+    pub(crate) name: String,
+    backend: Backend,
+}
+
+enum Backend {
+    All { servers: Vec<Server>, _folders: Vec<TempDir> },
+    Apart { processes: Vec<Process>, _folder: TempDir },
+}
+
+impl World {
+    pub(crate) fn house(&self, which: In) -> &House {
+        match which {
+            In::Open => &self.open,
+            In::Strict => &self.strict,
+            In::Development => self.development.as_ref().expect("only `all` has it"),
+        }
+    }
+
+    /// `chorus all` of each house, in this process, on the embedded store.
+    pub(crate) async fn all() -> Self {
+        let (mut servers, mut folders) = (Vec::new(), Vec::new());
+        for which in [In::Open, In::Strict, In::Development] {
+            let folder = tempdir().unwrap();
+            let mut keys = keys_of(which);
+            if which != In::Development {
+                keys.push(("auth.hs256_secret", SECRET.into()));
+                keys.push(("internal.secret", "inner".into()));
+            }
+            servers.push(Server::all_by(folder.path(), &keys).await);
+            folders.push(folder);
+        }
+        let [open, strict, development] = [0, 1, 2].map(|nth| House::of(&servers[nth]));
+        let (strict, development) = (strict.strict(), Some(development));
+        let backend = Backend::All { servers, _folders: folders };
+        Self { open, strict, development, name: roles::unique_name(), backend }
+    }
+
+    /// Two dispatchers, and two ingests and gateways of each house, on Redis and Cassandra.
+    pub(crate) async fn apart() -> Self {
+        let folder = tempdir().unwrap();
+        let name = roles::unique_name();
+        let common = roles::flags(&name, &needed("CHORUS_TEST_REDIS"));
+        roles::migrate(folder.path(), &common).await;
+        let start = async |role: &str, more: &[String]| {
+            let args = [&[role][..], &refs(&common), &refs(more)].concat();
+            Process::start(folder.path(), &args).await
+        };
+        let mut processes = vec![start("dispatcher", &[]).await, start("dispatcher", &[]).await];
+        let dispatchers = processes.iter().map(|d| format!("http://{}", d.internal));
+        let dispatchers = dispatchers.collect::<Vec<_>>().join(",");
+        let mut houses = Vec::new();
+        for which in [In::Open, In::Strict] {
+            let mut keys = keys_of(which);
+            keys.push(("listen", "127.0.0.1:0".into()));
+            keys.push(("ingest.dispatchers", dispatchers.clone()));
+            keys.push(("gateway.advertise", "http://127.0.0.1:0".into()));
+            let flags = keys.into_iter().flat_map(|(key, value)| [format!("--{key}"), value]);
+            let flags: Vec<_> = flags.collect();
+            let mut clients = [Vec::new(), Vec::new()];
+            for (role, clients) in ["ingest", "gateway"].into_iter().zip(&mut clients) {
+                for _ in 0..2 {
+                    let process = start(role, &flags).await;
+                    clients.push(process.client());
+                    processes.push(process);
+                }
+            }
+            let [ingests, gateways] = clients;
+            houses.push(House::new(ingests, gateways));
+        }
+        let [open, strict] = <[House; 2]>::try_from(houses).ok().unwrap();
+        let backend = Backend::Apart { processes, _folder: folder };
+        Self { open, strict: strict.strict(), development: None, name, backend }
+    }
+
+    pub(crate) async fn stop(self) {
+        match self.backend {
+            Backend::All { servers, .. } => {
+                for server in servers {
+                    server.stop().await;
+                }
+            }
+            Backend::Apart { processes, .. } => {
+                for process in processes {
+                    process.kill().await;
+                }
+            }
+        }
+    }
+}
+
+/// What a house's configuration has, beside what all share.
+fn keys_of(which: In) -> Vec<(&'static str, String)> {
+    let limits = [
+        ("cors.allowed_origins", ORIGIN.to_owned()),
+        ("limits.comments_per_user_per_minute", PER_MINUTE.to_string()),
+        ("limits.comments_per_video_per_second", PER_SECOND.to_string()),
+    ];
+    let strict = [
+        ("auth.viewers", "required"),
+        ("auth.audience", AUDIENCE),
+        ("auth.issuer", ISSUER),
+        ("videos.create", "registered"),
+    ];
+    let strict = strict.iter().filter(|_| which == In::Strict);
+    let strict = strict.map(|(key, value)| (*key, (*value).to_owned()));
+    limits.into_iter().chain(strict).collect()
+}
