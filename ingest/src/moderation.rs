@@ -43,7 +43,7 @@ pub(crate) fn router() -> Router<Arc<Ingest>> {
 }
 
 impl Ingest {
-    /// Who asks, if they may moderate the video.
+    /// Who asks, if they may moderate the video, and there is one.
     pub(crate) async fn moderator(
         &self,
         video: &VideoId,
@@ -51,6 +51,7 @@ impl Ingest {
     ) -> Result<Principal, Problem> {
         let principal = self.authenticator.require(headers, None).await?;
         principal.check_moderator(video)?;
+        self.gate.check_registered(video).await?;
         Ok(principal)
     }
 }

@@ -119,7 +119,7 @@ fn log() -> Table {
     Table::new(SECTION, "log", vec![
         Row::new("nothing done yet").by(MO).get("moderation-log")
             .gets_json(200, json!({"actions": [], "next": null})),
-        says("a", "ann", "1"),
+        Row::new("a comment").by("ann").says("1").gets_json(201, comment("a", "ann", "1")),
         Row::new("a pin").by(MO).put("pin", json!({"comment": "{a}"})).gets(200),
         Row::new("no pin").by("admin ada").delete("pin").gets(204),
         Row::new("a ban").by(MO).put("bans/{@bob}", json!({"ttl_s": 60})).gets(200),

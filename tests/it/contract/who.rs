@@ -7,7 +7,7 @@ use common::auth::{self, Claims, Role};
 use super::world::House;
 use crate::roles::SECRET;
 
-/// For how long tokens are good, unless a row says otherwise.
+/// For how long tokens are good.
 const TTL: Duration = Duration::from_secs(600);
 
 /// Who asks. What a name stands for is another person in every table.
@@ -18,7 +18,6 @@ pub(crate) struct Who {
     shown: Option<&'static str>,
     avatar: Option<&'static str>,
     videos: Option<Vec<String>>,
-    ttl: Option<Duration>,
 }
 
 impl From<&'static str> for Who {
@@ -54,14 +53,9 @@ impl Who {
         Self { videos: Some(videos.iter().map(ToString::to_string).collect()), ..self }
     }
 
-    /// With a token that expires then.
-    pub(crate) fn for_seconds(self, seconds: u64) -> Self {
-        Self { ttl: Some(Duration::from_secs(seconds)), ..self }
-    }
-
     /// What `Authorization` says in this video; `None`: nothing.
     pub(crate) fn authorization(&self, house: &House, video: &str) -> Option<String> {
-        let mut claims = Claims::new(id_in(self.name?, video), self.ttl.unwrap_or(TTL));
+        let mut claims = Claims::new(id_in(self.name?, video), TTL);
         claims.role = self.role;
         claims.name = self.shown.map(str::to_owned);
         claims.avatar = self.avatar.map(str::to_owned);
