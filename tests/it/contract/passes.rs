@@ -124,7 +124,9 @@ fn development() -> Table {
         vec![
             asks("a guest's ticket", "")
                 .gets_json(201, json!({"ticket": "{ticket}", "expires_in": 30})),
-            opens("its stream", "?recent=0&ticket={ticket}").header("set-cookie", A_DAY),
+            opens("its stream", "?recent=0&ticket={ticket}")
+                .at(To::OneGateway)
+                .header("set-cookie", A_DAY),
             Row::new("again").stream("?ticket={ticket}").gets(401),
         ],
     )
