@@ -36,6 +36,7 @@ mod redis_server;
 mod restart;
 #[path = "../support/roles.rs"]
 mod roles;
+mod secrets;
 mod server;
 mod skipped;
 mod slow;
