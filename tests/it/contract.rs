@@ -1,31 +1,38 @@
 //! API.md's sections Comments, Moderation, Auth and Errors, row by row: who asks for what, what is
 //! answered, what viewers get. The same tables hold for `chorus all` and for the roles apart.
 //!
-//! [`row`] is what a table is made of, [`who`] who asks, [`pattern`] what answers should look like;
-//! [`world`] is what is asked, [`drive`] how, [`controls`] that it would notice. The tables:
-//! [`comments`], [`history`], [`moderation`], [`rooms`], [`roles`], [`auth`], [`passes`],
-//! [`development`], [`errors`]; [`limits`] are counted instead.
-
-use futures_util::future::join;
+//! [`table`] is what is written down, of [`row`]s and what they have [`shown`]; [`who`] asks, and
+//! [`pattern`]s say what answers should look like. [`world`] is what is asked, [`drive`] how,
+//! [`verdict`] whether that was right, [`controls`] that it would notice. The tables: [`comments`],
+//! [`texts`], [`history`], [`deletions`]; [`settings`], [`bans`], [`rooms`], [`videos`], [`roles`];
+//! [`tokens`], [`auth`], [`passes`], [`development`]; [`errors`]. [`limits`] are counted instead.
 
 use drive::broken;
-use row::Table;
+use table::Table;
 use world::World;
 
 mod auth;
+mod bans;
 mod comments;
 mod controls;
+mod deletions;
 mod development;
 mod drive;
 mod errors;
 mod history;
 mod limits;
-mod moderation;
 mod passes;
 mod pattern;
 mod roles;
 mod rooms;
 mod row;
+mod settings;
+mod shown;
+mod table;
+mod texts;
+mod tokens;
+mod verdict;
+mod videos;
 mod who;
 mod world;
 
@@ -35,10 +42,15 @@ const ROUNDS_MAX: usize = 5;
 fn tables() -> Vec<Table> {
     let sections = [
         comments::tables(),
+        texts::tables(),
         history::tables(),
-        moderation::tables(),
+        deletions::tables(),
+        settings::tables(),
+        bans::tables(),
         rooms::tables(),
+        videos::tables(),
         roles::tables(),
+        tokens::tables(),
         auth::tables(),
         passes::tables(),
         development::tables(),
@@ -60,7 +72,7 @@ async fn hold(world: &World, mut tables: Vec<Table>) {
         let is_excused = world.decided_alone().await > alone && nth + 1 < ROUNDS_MAX;
         assert!(is_excused, "{} tables are broken:\n{}", told.len(), told.join("\n"));
     }
-    join(limits::of_an_author(world), limits::of_a_video(world)).await;
+    limits::hold(world).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -74,7 +86,7 @@ async fn the_contract_holds_in_one_process() {
 #[ignore = "needs Redis and Cassandra: run deploy/dev/test"]
 async fn the_contract_holds_with_the_roles_apart() {
     let world = World::apart().await;
-    let can_be = |table: &Table| table.house != row::In::Development;
+    let can_be = |table: &Table| table.house != table::In::Development;
     hold(&world, tables().into_iter().filter(can_be).collect()).await;
     world.stop().await;
 }

@@ -6,7 +6,9 @@ use serde_json::json;
 use super::{
     comments::{comment, says},
     drive::broken,
-    row::{Row, Table, event, resume},
+    row::Row,
+    shown::{event, resume},
+    table::Table,
     world::World,
 };
 
@@ -45,7 +47,9 @@ fn wrong_rows() -> Vec<(&'static str, Row, &'static str)> {
         ),
         (
             "an event without a place",
-            row("w16").gets(201).seen([super::row::snapshot("comment", comment("_", "ann", "hi"))]),
+            row("w16")
+                .gets(201)
+                .seen([super::shown::snapshot("comment", comment("_", "ann", "hi"))]),
             "instead of comment",
         ),
         ("a verdict", no_stream.clone().shows([resume("continued")]), "status"),
@@ -59,7 +63,7 @@ fn wrong_rows() -> Vec<(&'static str, Row, &'static str)> {
             no_stream
                 .shows([resume("new")])
                 .stays("eve")
-                .seen_by("eve", [super::row::end("banned")]),
+                .seen_by("eve", [super::shown::end("banned")]),
             "banned",
         ),
         ("what stands there", Row::new("w20").get("comments?limit=1").lacks("cursor"), "stands in"),

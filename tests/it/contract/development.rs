@@ -5,7 +5,9 @@ use serde_json::{Value, json};
 use super::{
     auth::SECTION,
     comments::comment,
-    row::{In, Row, Table, To, resume},
+    row::{Row, To},
+    shown::resume,
+    table::{In, Table},
 };
 
 pub(super) fn tables() -> Vec<Table> {
@@ -84,6 +86,7 @@ fn hosts() -> Table {
             from("10.0.0.1").gets(403),
             from("rebound.example").says("hi").gets(403),
             from("rebound.example").at(To::Gateways).get("stream").gets(403),
+            from("rebound.example").at(To::Gateways).get("/").gets(403),
         ],
     )
     .within(In::Development)

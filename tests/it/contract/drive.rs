@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use bytes::Bytes;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -10,7 +10,10 @@ use tokio::time::{sleep, timeout};
 
 use super::{
     pattern::Bound,
-    row::{AUDIENCE, Body, Row, Shown, Table, To, event},
+    row::{Row, To},
+    shown::{AUDIENCE, Shown, event, resume},
+    table::Table,
+    verdict,
     world::{House, World},
 };
 use crate::client::{Answer, Block, Client, Stream};
@@ -47,7 +50,7 @@ async fn run(world: &World, table: &Table, nth: usize) -> Result<(), String> {
     let named =
         |rule: &str, why| format!("API.md, {}, {}: {rule}: {why}", table.section, table.name);
     if table.is_watched {
-        let opens = Row::new("a viewer").stream("?recent=0").shows([super::row::resume("new")]);
+        let opens = Row::new("a viewer").stream("?recent=0").shows([resume("new")]);
         let opens = opens.stays(AUDIENCE);
         run.row(&opens).await.map_err(|why| named(&opens.rule, why))?;
     }
@@ -69,7 +72,7 @@ impl Run<'_> {
         match row.to {
             To::Ingest => {
                 let answer = self.send(&house.ingests[turn % house.ingests.len()], row).await?;
-                self.check(row, &answer)?;
+                verdict::answer(&mut self.bound, row, &answer)?;
             }
             To::OneGateway => {
                 self.open(row, &[&house.gateways[turn % house.gateways.len()]]).await?
@@ -116,7 +119,7 @@ impl Run<'_> {
         for gateway in gateways {
             if row.shows.is_empty() {
                 let answer = self.send(gateway, row).await?;
-                self.check(row, &answer)?;
+                verdict::answer(&mut self.bound, row, &answer)?;
                 continue;
             }
             let headers = self.headers(row);
@@ -125,7 +128,7 @@ impl Run<'_> {
             if stream.status != StatusCode::OK {
                 return Err(format!("a stream was answered {}", stream.status));
             }
-            self.check_headers(row, &stream.headers)?;
+            verdict::headers(&mut self.bound, row, &stream.headers)?;
             shows(&mut self.bound, &mut stream, &row.shows).await?;
             streams.push(stream);
         }
@@ -157,79 +160,6 @@ impl Run<'_> {
         for name in names {
             let last = [event("pin", json!({"comment": null}))];
             self.see(name, &last).await.map_err(|why| format!("{name}: {why}"))?;
-        }
-        Ok(())
-    }
-
-    fn check(&mut self, row: &Row, answer: &Answer) -> Result<(), String> {
-        if answer.status.as_u16() != row.status {
-            return Err(format!("{} should be {}: {answer:?}", answer.status, row.status));
-        }
-        self.check_headers(row, &answer.headers)?;
-        if answer.status.is_client_error() || answer.status.is_server_error() {
-            self.check_problem(answer)?;
-        }
-        let body = String::from_utf8_lossy(&answer.body);
-        if row.lacks.is_some_and(|text| body.contains(text)) {
-            return Err(format!("{:?} stands in {body:?}", row.lacks));
-        }
-        self.check_body(&row.answer, &body).map_err(|why| format!("{why} in {body}"))
-    }
-
-    fn check_body(&mut self, expected: &Body, body: &str) -> Result<(), String> {
-        let read =
-            |text: &str| serde_json::from_str::<Value>(text).map_err(|_| "no JSON".to_owned());
-        match expected {
-            Body::Any => Ok(()),
-            Body::Empty if body.is_empty() => Ok(()),
-            Body::Empty => Err("a body".to_owned()),
-            Body::Json(pattern) => self.bound.json(pattern, &read(body)?),
-            Body::Lines(patterns) => {
-                let lines = body.lines().map(read).collect::<Result<_, _>>()?;
-                self.bound.json(&Value::Array(patterns.clone()), &Value::Array(lines))
-            }
-            Body::Fields(fields) => {
-                let error = |field| json!({"field": field, "why": "{_}"});
-                let errors: Vec<_> = fields.iter().map(error).collect();
-                self.bound.json(&json!({"errors": errors, "…": null}), &read(body)?)
-            }
-        }
-    }
-
-    fn check_headers(&mut self, row: &Row, headers: &HeaderMap) -> Result<(), String> {
-        let value = |name| headers.get(name).map(|value| value.to_str().unwrap_or_default());
-        if value("x-request-id").is_none_or(str::is_empty) {
-            return Err("no X-Request-Id".to_owned());
-        }
-        for (name, pattern) in &row.answer_headers {
-            let told = match (pattern, value(name)) {
-                (Some(pattern), Some(value)) => self.bound.text(pattern, value),
-                (None, None) => Ok(()),
-                (_, value) => Err(format!("is {value:?}, should be {pattern:?}")),
-            };
-            told.map_err(|why| format!("header {name}: {why}"))?;
-        }
-        Ok(())
-    }
-
-    /// Every refusal is as the section Errors says.
-    fn check_problem(&mut self, answer: &Answer) -> Result<(), String> {
-        let header = |name| answer.header(name);
-        if header("content-type") != "application/problem+json" {
-            return Err(format!("a refusal of type {:?}", header("content-type")));
-        }
-        let status = answer.status.as_u16();
-        let mut expected = json!({"type": "{_}", "title": "{_}", "status": status, "detail": "{_}",
-            "request_id": header("x-request-id")});
-        let body = answer.json();
-        if status == 422 {
-            expected["errors"] = body["errors"].as_array().map_or(json!([]), |errors| {
-                errors.iter().map(|_| json!({"field": "{_}", "why": "{_}"})).collect()
-            });
-        }
-        self.bound.json(&expected, &body)?;
-        if [429, 503].contains(&status) {
-            self.bound.text("{_#int 1-86400}", header("retry-after"))?;
         }
         Ok(())
     }

@@ -5,7 +5,9 @@ use axum::http::Method;
 use serde_json::json;
 
 use super::{
-    row::{Row, Table, To, resume},
+    row::{Row, To},
+    shown::resume,
+    table::Table,
     world::ORIGIN,
 };
 
@@ -59,8 +61,9 @@ fn ids() -> Table {
     let stream = Row::new("a stream").stream("?recent=0").shows([resume("new")]);
     let mine = [found.clone(), refused, stream]
         .map(|row| named(row, "mine-1.a_b").header("x-request-id", "mine-1.a_b"));
+    let page = Row::new("the page").at(To::Gateways).get("/");
     let other = named(found, "not a word").header("x-request-id", "{_#id}");
-    Table::new(SECTION, "ids", mine.into_iter().chain([other]).collect()).unwatched()
+    Table::new(SECTION, "ids", mine.into_iter().chain([page, other]).collect()).unwatched()
 }
 
 /// CORS by allow-list, at both roles.

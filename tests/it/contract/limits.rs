@@ -7,11 +7,14 @@ use futures_util::future::join_all;
 use tokio::time::sleep;
 
 use super::{
+    ROUNDS_MAX,
     who::Who,
     world::{PER_MINUTE, PER_SECOND, World},
 };
 use crate::client::Answer;
 
+/// One for each round.
+const AUTHORS: [&str; ROUNDS_MAX] = ["l0", "l1", "l2", "l3", "l4"];
 /// Comments posted at once: more than either limit allows.
 const POSTS: u32 = PER_MINUTE + 15;
 
@@ -51,12 +54,17 @@ fn right(what: &str, is_right: bool) -> Result<(), String> {
     if is_right { Ok(()) } else { Err(what.to_owned()) }
 }
 
-/// `comments_per_user_per_minute`: one author, by all nodes, in so many videos that none of them is
-/// too busy.
-pub(super) async fn of_an_author(world: &World) {
-    for ann in ["l0", "l1", "l2", "l3", "l4"] {
+/// One author in so many videos that none of them is too busy, and many authors of one video.
+pub(super) async fn hold(world: &World) {
+    together(world, async |nth| of_an_author(world, nth).await).await;
+    together(world, async |nth| of_a_video(world, nth).await).await;
+}
+
+/// Runs it until no node had to decide by itself meanwhile; then it must be right.
+async fn together(world: &World, check: impl AsyncFn(usize) -> Result<(), String>) {
+    for nth in 0..ROUNDS_MAX {
         let alone = world.decided_alone().await;
-        let checked = author(world, ann).await;
+        let checked = check(nth).await;
         if world.decided_alone().await == alone {
             return checked.unwrap();
         }
@@ -64,7 +72,9 @@ pub(super) async fn of_an_author(world: &World) {
     panic!("nodes never decide together");
 }
 
-async fn author(world: &World, name: &'static str) -> Result<(), String> {
+/// `comments_per_user_per_minute`, by all nodes.
+async fn of_an_author(world: &World, nth: usize) -> Result<(), String> {
+    let name = AUTHORS[nth];
     let ann = Who::from(name);
     let video = |n: u32| format!("{name}-{}-{}", n % 15, world.name);
     let first = post(world, 0, &ann, &video(0), Some("first")).await;
@@ -85,19 +95,9 @@ async fn author(world: &World, name: &'static str) -> Result<(), String> {
     right("after Retry-After", later.status == StatusCode::CREATED)
 }
 
-/// `comments_per_video_per_second`: all authors of one video, by all nodes.
-pub(super) async fn of_a_video(world: &World) {
-    for video in ["busy0", "busy1", "busy2", "busy3", "busy4"] {
-        let alone = world.decided_alone().await;
-        let checked = video_of(world, &format!("{video}-{}", world.name)).await;
-        if world.decided_alone().await == alone {
-            return checked.unwrap();
-        }
-    }
-    panic!("nodes never decide together");
-}
-
-async fn video_of(world: &World, video: &str) -> Result<(), String> {
+/// `comments_per_video_per_second`, by all nodes.
+async fn of_a_video(world: &World, nth: usize) -> Result<(), String> {
+    let video = &format!("busy{nth}-{}", world.name);
     let authors = ["v0", "v1", "v2", "v3", "v4"].map(Who::from);
     let began = Instant::now();
     let posts = (0..POSTS).zip(authors.iter().cycle());
@@ -112,4 +112,16 @@ async fn video_of(world: &World, video: &str) -> Result<(), String> {
     sleep(Duration::from_secs(1)).await;
     let later = post(world, 0, &authors[0], video, None).await;
     right("after Retry-After", later.status == StatusCode::CREATED)
+}
+
+#[test]
+fn one_too_many_is_noticed() {
+    let (minute, second) = (Duration::from_secs(60), Duration::from_secs(1));
+    for (taken, took, is_exact) in
+        [(30, second, true), (31, second, true), (29, second, false), (32, second, false)]
+    {
+        assert_eq!(exact(taken, 30, minute, took).is_ok(), is_exact, "{taken}");
+    }
+    assert!(exact(30, 30, minute, Duration::ZERO).is_ok());
+    assert!(exact(31, 30, minute, Duration::ZERO).is_err());
 }

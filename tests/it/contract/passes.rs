@@ -4,7 +4,9 @@ use serde_json::json;
 
 use super::{
     auth::SECTION,
-    row::{In, Row, Table, To, end, resume},
+    row::{Row, To},
+    shown::{end, resume},
+    table::{In, Table},
     who::Who,
 };
 

@@ -3,12 +3,7 @@
 use axum::http::Method;
 use serde_json::{Value, json};
 
-use super::{
-    comments::says,
-    rooms::SECTION,
-    row::{Row, Table},
-    who::Who,
-};
+use super::{comments::says, rooms::SECTION, row::Row, table::Table, who::Who};
 
 /// Who may, beside admins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd)]

@@ -1,53 +1,13 @@
-//! Tables of the contract: a video's story in rows, each a request and what comes of it.
+//! A row: a request, and what comes of it.
 
 use axum::http::Method;
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use super::who::Who;
-
-/// The viewers that every table has at each gateway, unless it says otherwise. Nobody knows who they
-/// are.
-pub(crate) const AUDIENCE: &str = "the audience";
-
-/// Which configuration a table is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum In {
-    /// As most are run.
-    Open,
-    /// `auth.viewers = "required"`, `videos.create = "registered"`, an audience and an issuer.
-    Strict,
-    /// Without any way to check a token; only `chorus all` may.
-    Development,
-}
-
-/// Rows about one video, one after the other.
-#[derive(Debug, Clone)]
-pub(crate) struct Table {
-    /// The section of API.md.
-    pub(crate) section: &'static str,
-    /// What its video is called.
-    pub(crate) name: String,
-    pub(crate) house: In,
-    pub(crate) is_watched: bool,
-    pub(crate) rows: Vec<Row>,
-}
-
-impl Table {
-    pub(crate) fn new(section: &'static str, name: impl Into<String>, rows: Vec<Row>) -> Self {
-        Self { section, name: name.into(), house: In::Open, is_watched: true, rows }
-    }
-
-    /// Without an audience: for tables that nobody gets anything of.
-    pub(crate) fn unwatched(self) -> Self {
-        Self { is_watched: false, ..self }
-    }
-
-    /// In a house that takes no anonymous viewers, or that has nobody to look after its rooms.
-    pub(crate) fn within(self, house: In) -> Self {
-        Self { house, ..self.unwatched() }
-    }
-}
+use super::{
+    shown::{AUDIENCE, Shown},
+    who::Who,
+};
 
 /// Whom a request goes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,39 +30,6 @@ pub(crate) enum Body {
     Lines(Vec<Value>),
     /// A refusal of 422 that names these fields.
     Fields(&'static [&'static str]),
-}
-
-/// An event as it should be.
-#[derive(Debug, Clone)]
-pub(crate) struct Shown {
-    pub(crate) name: &'static str,
-    pub(crate) data: Value,
-    /// Whether it has an `id:`.
-    pub(crate) is_ordered: bool,
-}
-
-/// An event of the video's order.
-pub(crate) fn event(name: &'static str, data: Value) -> Shown {
-    Shown { name, data, is_ordered: true }
-}
-
-/// What has no place in the order.
-pub(crate) fn snapshot(name: &'static str, data: Value) -> Shown {
-    Shown { name, data, is_ordered: false }
-}
-
-/// A stream's first block.
-pub(crate) fn resume(status: &str) -> Shown {
-    event(
-        "resume",
-        json!({"status": status, "from": "{_#cursor}", "to": "{_#cursor}",
-        "replayed": "{_#int}"}),
-    )
-}
-
-/// What ends a stream for good.
-pub(crate) fn end(reason: &str) -> Shown {
-    snapshot("end", json!({ "reason": reason }))
 }
 
 /// A request, and what comes of it. Paths are below the video's, unless they begin with `/`; texts may

@@ -2,7 +2,7 @@
 
 use tempfile::{TempDir, tempdir};
 
-use super::row::In;
+use super::table::In;
 use crate::{
     client::Client,
     process::Process,

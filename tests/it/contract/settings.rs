@@ -1,11 +1,13 @@
-//! The section Moderation: settings and bans.
+//! The section Moderation: settings, and what they keep from being posted.
 
 use serde_json::{Value, json};
 
 use super::{
     comments::{comment, says, taken},
     rooms::SECTION,
-    row::{Row, Table, end, event, resume, snapshot},
+    row::Row,
+    shown::{event, resume, snapshot},
+    table::Table,
 };
 
 const MO: &str = "moderator mo";
@@ -19,9 +21,6 @@ pub(super) fn tables() -> Vec<Table> {
         words(),
         slow_mode(),
         unique(),
-        bans(),
-        ban_times(),
-        hidden(),
     ]
 }
 
@@ -153,102 +152,4 @@ fn unique() -> Table {
             taken(row("after Retry-After", "Hello").after_s("{wait}"), "d", "ann", "Hello"),
         ],
     )
-}
-
-/// Who is banned may not post, and their stream ends; others go on.
-fn bans() -> Table {
-    let ban = json!({"user": "{@bob}", "by": "{@mo}", "since": "{_#time}", "hide_comments": false});
-    let viewer = |rule: &str, who: &'static str| Row::new(rule).by(who).stream("?recent=0");
-    Table::new(
-        SECTION,
-        "bans",
-        vec![
-            viewer("bob watches", "bob").shows([resume("new")]).stays("bob"),
-            viewer("so does ann", "ann").shows([resume("new")]).stays("ann"),
-            taken(Row::new("bob posts").by("bob").says("hi").key("k"), "a", "bob", "hi")
-                .seen_by("bob", [event("comment", comment("a", "bob", "hi"))])
-                .seen_by("ann", [event("comment", comment("a", "bob", "hi"))]),
-            Row::new("no bans")
-                .by(MO)
-                .get("bans")
-                .gets_json(200, json!({"bans": [], "next": null})),
-            Row::new("a ban for ever, without a body")
-                .by(MO)
-                .ask(axum::http::Method::PUT, "bans/{@bob}")
-                .gets_json(200, ban.clone())
-                .seen_by("bob", [end("banned")]),
-            viewer("coming back", "bob").gets_nothing(),
-            viewer("a video alone", "bob")
-                .get("/v1/videos/other/stream?recent=0")
-                .shows([resume("new")]),
-            Row::new("a post").by("bob").says("ho").gets(403),
-            Row::new("a known key gives the same comment")
-                .by("bob")
-                .says("hi")
-                .key("k")
-                .gets_json(201, comment("a", "bob", "hi")),
-            Row::new("the bans")
-                .by(MO)
-                .get("bans")
-                .gets_json(200, json!({"bans": [ban], "next": null})),
-            Row::new("what was posted stays").get("comments/{a}").gets(200),
-            says("b", "ann", "still here")
-                .seen_by("ann", [event("comment", comment("b", "ann", "still here"))]),
-            Row::new("lifted").by(MO).delete("bans/{@bob}").gets_nothing(),
-            Row::new("lifted again").by(MO).delete("bans/{@bob}").gets_nothing(),
-            Row::new("no bans")
-                .by(MO)
-                .get("bans")
-                .gets_json(200, json!({"bans": [], "next": null})),
-            viewer("bob watches again", "bob").shows([resume("new")]).stays("bob"),
-            says("c", "bob", "thanks")
-                .seen_by("bob", [event("comment", comment("c", "bob", "thanks"))])
-                .seen_by("ann", [event("comment", comment("c", "bob", "thanks"))]),
-        ],
-    )
-}
-
-fn ban_times() -> Table {
-    let put = |body: Value| Row::new(format!("a ban of {body}")).by(MO).put("bans/{@bob}", body);
-    Table::new(
-        SECTION,
-        "bantimes",
-        vec![
-            put(json!({"ttl_s": 0})).is_invalid(&["ttl_s"]),
-            put(json!({"ttl_s": "1"})).is_invalid(&["ttl_s"]),
-            put(json!({"hide_comments": 1})).is_invalid(&["hide_comments"]),
-            put(json!({"ttl": 1})).gets(422),
-            Row::new("nobody that could be").by(MO).put("bans/%20", json!({})).gets(404),
-            put(json!({"ttl_s": 1})).gets_json(
-                200,
-                json!({"user": "{@bob}", "by": "{@mo}",
-            "since": "{_#time}", "until": "{until#time}", "hide_comments": false}),
-            ),
-            Row::new("meanwhile").by("bob").says("hi").gets(403),
-            taken(Row::new("afterwards").after_s("1").by("bob").says("hi"), "a", "bob", "hi"),
-            Row::new("it is over")
-                .by(MO)
-                .get("bans")
-                .gets_json(200, json!({"bans": [], "next": null})),
-        ],
-    )
-}
-
-/// One event hides all that the banned one had posted.
-fn hidden() -> Table {
-    let left = json!({"comments": [comment("b", "ann", "2")], "next": null, "cursor": "{_}"});
-    Table::new(SECTION, "hidden", vec![
-        says("a", "bob", "1"),
-        says("b", "ann", "2"),
-        says("c", "bob", "3"),
-        Row::new("a ban that hides").by(MO).put("bans/{@bob}", json!({"hide_comments": true}))
-            .gets_json(200, json!({"user": "{@bob}", "by": "{@mo}", "since": "{_#time}", "hide_comments": true}))
-            .seen([event("hide", json!({"author": "{@bob}"}))]),
-        Row::new("history hides").get("comments").gets_json(200, left),
-        Row::new("one as well").get("comments/{a}").gets(404),
-        Row::new("a page as well").get("comments?limit=1").gets_json(200,
-            json!({"comments": [comment("b", "ann", "2")], "next": null, "cursor": "{_}"})),
-        Row::new("lifted").by(MO).delete("bans/{@bob}").gets_nothing(),
-        Row::new("shown again").get("comments/{a}").gets_json(200, comment("a", "bob", "1")),
-    ])
 }
