@@ -1,4 +1,4 @@
-//! Every endpoint of the section Moderation and who may ask it: API.md's words in brackets.
+//! Who may ask each endpoint: what API.md says in brackets, `(moderator)`, `(producer)`, `(any viewer)`.
 
 use axum::http::Method;
 use serde_json::{Value, json};

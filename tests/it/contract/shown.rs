@@ -27,11 +27,9 @@ pub(crate) fn snapshot(name: &'static str, data: Value) -> Shown {
 
 /// A stream's first block.
 pub(crate) fn resume(status: &str) -> Shown {
-    event(
-        "resume",
-        json!({"status": status, "from": "{_#cursor}", "to": "{_#cursor}",
-        "replayed": "{_#int}"}),
-    )
+    let cursor = "{_#cursor}";
+    let data = json!({"status": status, "from": cursor, "to": cursor, "replayed": "{_#int}"});
+    event("resume", data)
 }
 
 /// What ends a stream for good.

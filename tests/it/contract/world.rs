@@ -59,7 +59,42 @@ pub(crate) struct World {
 
 enum Backend {
     All { servers: Vec<Server>, _folders: Vec<TempDir> },
-    Apart { processes: Vec<Process>, _folder: TempDir },
+    Apart(Street),
+}
+
+/// Processes that are one system.
+struct Street {
+    folder: TempDir,
+    /// Flags of all.
+    common: Vec<String>,
+    processes: Vec<Process>,
+}
+
+impl Street {
+    async fn start(&mut self, role: &str, more: &[String]) -> &Process {
+        let args = [&[role][..], &refs(&self.common), &refs(more)].concat();
+        self.processes.push(Process::start(self.folder.path(), &args).await);
+        self.processes.last().expect("it was pushed")
+    }
+
+    async fn house(&mut self, which: In, dispatchers: &str) -> House {
+        let mut keys = keys_of(which);
+        keys.push(("listen", "127.0.0.1:0".into()));
+        keys.push(("ingest.dispatchers", dispatchers.into()));
+        keys.push(("gateway.advertise", "http://127.0.0.1:0".into()));
+        let flags = keys.into_iter().flat_map(|(key, value)| [format!("--{key}"), value]);
+        let flags: Vec<_> = flags.collect();
+        let mut house = House::default();
+        for speaks in [Client::new, Client::http2] {
+            for (role, clients) in
+                [("ingest", &mut house.ingests), ("gateway", &mut house.gateways)]
+            {
+                let process = self.start(role, &flags).await;
+                clients.push(speaks(process.public.expect("no public socket")));
+            }
+        }
+        house
+    }
 }
 
 impl World {
@@ -93,40 +128,20 @@ impl World {
 
     /// Two dispatchers, and two ingests and gateways of each house, on Redis and Cassandra.
     pub(crate) async fn apart() -> Self {
-        let folder = tempdir().unwrap();
-        let name = roles::unique_name();
+        let (folder, name) = (tempdir().unwrap(), roles::unique_name());
         let common = roles::flags(&name, &needed("CHORUS_TEST_REDIS"));
         roles::migrate(folder.path(), &common).await;
-        let start = async |role: &str, more: &[String]| {
-            let args = [&[role][..], &refs(&common), &refs(more)].concat();
-            Process::start(folder.path(), &args).await
-        };
-        let mut processes = vec![start("dispatcher", &[]).await, start("dispatcher", &[]).await];
-        let dispatchers = processes.iter().map(|d| format!("http://{}", d.internal));
-        let dispatchers = dispatchers.collect::<Vec<_>>().join(",");
-        let mut houses = Vec::new();
-        for which in [In::Open, In::Strict] {
-            let mut keys = keys_of(which);
-            keys.push(("listen", "127.0.0.1:0".into()));
-            keys.push(("ingest.dispatchers", dispatchers.clone()));
-            keys.push(("gateway.advertise", "http://127.0.0.1:0".into()));
-            let flags = keys.into_iter().flat_map(|(key, value)| [format!("--{key}"), value]);
-            let flags: Vec<_> = flags.collect();
-            let mut clients = [Vec::new(), Vec::new()];
-            for (role, clients) in ["ingest", "gateway"].into_iter().zip(&mut clients) {
-                for speaks in [Client::new, Client::http2] {
-                    let process = start(role, &flags).await;
-                    clients.push(speaks(process.public.expect("no public socket")));
-                    processes.push(process);
-                }
-            }
-            let [ingests, gateways] = clients;
-            houses.push(House { ingests, gateways, ..House::default() });
+        let mut street = Street { folder, common, processes: Vec::new() };
+        let mut dispatchers = Vec::new();
+        for _ in 0..2 {
+            let dispatcher = street.start("dispatcher", &[]).await;
+            dispatchers.push(format!("http://{}", dispatcher.internal));
         }
-        let [open, strict] = <[House; 2]>::try_from(houses).ok().unwrap();
-        let nodes = processes.iter().map(|process| Client::new(process.internal)).collect();
-        let backend = Backend::Apart { processes, _folder: folder };
-        Self { open, strict: strict.strict(), development: None, name, nodes, backend }
+        let dispatchers = dispatchers.join(",");
+        let open = street.house(In::Open, &dispatchers).await;
+        let strict = street.house(In::Strict, &dispatchers).await.strict();
+        let nodes = street.processes.iter().map(|node| Client::new(node.internal)).collect();
+        Self { open, strict, development: None, name, nodes, backend: Backend::Apart(street) }
     }
 
     /// How often a node had no answer in time from the limiter that all share and decided by itself,
@@ -150,8 +165,8 @@ impl World {
                     server.stop().await;
                 }
             }
-            Backend::Apart { processes, .. } => {
-                for process in processes {
+            Backend::Apart(street) => {
+                for process in street.processes {
                     process.kill().await;
                 }
             }

@@ -8,7 +8,10 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use crate::{client::GUARD, process};
+use crate::{
+    client::{Client, GUARD},
+    process,
+};
 
 /// The binary, at its most talkative.
 pub(super) struct Talker {
@@ -50,8 +53,12 @@ impl Talker {
         timeout(GUARD, told).await.expect("it does not listen")
     }
 
-    /// All that it has said until its end.
+    /// All that it has said until its end, none of it dropped.
     pub(super) async fn last_words(mut self) -> String {
+        let internal = Client::new(self.address("internal").await);
+        let metrics = internal.get("/metrics").await.body;
+        let metrics = String::from_utf8_lossy(&metrics);
+        assert!(metrics.contains("chorus_log_lines_dropped_total 0\n"), "{metrics}");
         let pid = self.child.id().expect("it has ended");
         // The shell's own: not every system has a `kill` to be run.
         let kill = Command::new("sh").args(["-c", &format!("kill -s INT {pid}")]).status();
