@@ -76,9 +76,9 @@ fn ban_times() -> Table {
         SECTION,
         "bantimes",
         vec![
-            put(json!({"ttl_s": 0})).is_invalid(&["ttl_s"]),
-            put(json!({"ttl_s": "1"})).is_invalid(&["ttl_s"]),
-            put(json!({"hide_comments": 1})).is_invalid(&["hide_comments"]),
+            put(json!({"ttl_s": 0})).gets_invalid(&["ttl_s"]),
+            put(json!({"ttl_s": "1"})).gets_invalid(&["ttl_s"]),
+            put(json!({"hide_comments": 1})).gets_invalid(&["hide_comments"]),
             put(json!({"ttl": 1})).gets(422),
             Row::new("nobody that could be").by(MO).put("bans/%20", json!({})).gets(404),
             put(json!({"ttl_s": 1})).gets_json(
@@ -118,7 +118,7 @@ fn banned_list() -> Table {
                 .by(MO)
                 .get("bans?limit=2&after=b%C3%BC%2F1.{video}")
                 .gets_json(200, json!({"bans": [ban("c")], "next": null})),
-            Row::new("no such page").by(MO).get("bans?limit=0").is_invalid(&["limit"]),
+            Row::new("no such page").by(MO).get("bans?limit=0").gets_invalid(&["limit"]),
         ],
     )
     .unwatched()

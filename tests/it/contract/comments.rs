@@ -142,19 +142,19 @@ fn answers() -> Table {
                 .post("comments", json!({"text": "no", "reply_to": null}))
                 .gets_json(201, plain.clone())
                 .seen([event("comment", plain)]),
-            row("no id", "b").is_invalid(&["reply_to"]),
+            row("no id", "b").gets_invalid(&["reply_to"]),
             row("an unknown comment", "0190163d-8694-739b-aea5-966c26f8ad91")
-                .is_invalid(&["reply_to"]),
+                .gets_invalid(&["reply_to"]),
             Row::new("a comment of another video")
                 .by("bob")
                 .post("/v1/videos/other-{video}/comments", answering("{a}"))
-                .is_invalid(&["reply_to"]),
+                .gets_invalid(&["reply_to"]),
             Row::new("it is deleted")
                 .by("ann")
                 .delete("comments/{a}")
                 .gets_nothing()
                 .seen([event("delete", json!({"id": "{a}"}))]),
-            row("a deleted comment", "{a}").is_invalid(&["reply_to"]),
+            row("a deleted comment", "{a}").gets_invalid(&["reply_to"]),
             Row::new("a late viewer").stream("?recent=0").shows([resume("new")]),
         ],
     )

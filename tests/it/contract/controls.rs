@@ -32,7 +32,7 @@ fn wrong_rows() -> Vec<(&'static str, Row, &'static str)> {
         ("a header that is not", row("w8").gets(201).header("retry-after", "1"), "retry-after"),
         ("a body", row("w9").gets_json(201, json!({})), "there should be no"),
         ("no body", Row { status: 201, ..row("w10").gets_nothing() }, "a body"),
-        ("a refusal's field", row("w11").says("").is_invalid(&["name"]), "field"),
+        ("a refusal's field", row("w11").says("").gets_invalid(&["name"]), "field"),
         ("an event's data", row("w12").gets(201).seen(seen("ho")), "text"),
         (
             "an event's name",

@@ -50,7 +50,7 @@ fn listed() -> Table {
         ("format=xml", &["format"]),
     ];
     rows.extend(refused.map(|(query, fields)| {
-        Row::new(format!("comments?{query}")).get(format!("comments?{query}")).is_invalid(fields)
+        Row::new(format!("comments?{query}")).get(format!("comments?{query}")).gets_invalid(fields)
     }));
     Table::new(SECTION, "listed", rows)
 }

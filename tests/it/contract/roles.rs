@@ -14,7 +14,10 @@ enum May {
     Producers,
 }
 
+/// Method, path, body, who may, and what they get.
 type Endpoint = (&'static str, &'static str, Option<Value>, May, u16);
+/// Who that is, and whether they are among those who may.
+type Asker = (&'static str, Who, fn(May) -> bool);
 
 fn endpoints() -> Vec<Endpoint> {
     use May::{Commenters, Moderators, Producers, Viewers};
@@ -36,8 +39,7 @@ fn endpoints() -> Vec<Endpoint> {
     ]
 }
 
-/// Each asker, and whether they are among those who may.
-fn askers() -> Vec<(&'static str, Who, fn(May) -> bool)> {
+fn askers() -> Vec<Asker> {
     let everything = Who::from("admin ada");
     vec![
         ("a viewer", "viewer vic".into(), |may| may == May::Viewers),

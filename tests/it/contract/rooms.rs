@@ -37,9 +37,9 @@ fn pins() -> Table {
             Row::new("the later one")
                 .stream("?recent=0")
                 .shows([resume("new"), snapshot("pin", pinned("{b}"))]),
-            pin(UNKNOWN).is_invalid(&["comment"]),
-            pin("x").is_invalid(&["comment"]),
-            Row::new("none named").by(MO).put("pin", json!({})).is_invalid(&["comment"]),
+            pin(UNKNOWN).gets_invalid(&["comment"]),
+            pin("x").gets_invalid(&["comment"]),
+            Row::new("none named").by(MO).put("pin", json!({})).gets_invalid(&["comment"]),
             Row::new("unpinned")
                 .by(MO)
                 .delete("pin")
@@ -71,7 +71,7 @@ fn pins() -> Table {
                     "a joiner",
                     [event("pin", json!({"comment": null})), event("delete", json!({"id": "{a}"}))],
                 ),
-            pin("{a}").is_invalid(&["comment"]),
+            pin("{a}").gets_invalid(&["comment"]),
         ],
     )
 }
@@ -94,7 +94,7 @@ fn reports() -> Table {
         row("anybody, with a reason").post(path, json!({"reason": "spam"})).gets(202),
         row("a viewer").by("viewer vic").post(path, json!({})).gets(202),
         row("an unknown comment").post(format!("comments/{UNKNOWN}/reports"), json!({})).gets(404),
-        row("too long a reason").post(path, json!({"reason": "x".repeat(1_025)})).is_invalid(&["reason"]),
+        row("too long a reason").post(path, json!({"reason": "x".repeat(1_025)})).gets_invalid(&["reason"]),
         row("a bad token").with("authorization", "Bearer x").post(path, json!({})).gets(401),
         row("a moderator lists them, newest first").by(MO).get("reports").gets_json(200, json!({
             "reports": [report(Some("{@vic}"), None), report(None, Some("spam")), report(None, None)],

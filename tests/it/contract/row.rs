@@ -159,7 +159,7 @@ impl Row {
     }
 
     /// 422, whose `errors` name these fields.
-    pub(crate) fn is_invalid(self, fields: &'static [&'static str]) -> Self {
+    pub(crate) fn gets_invalid(self, fields: &'static [&'static str]) -> Self {
         Self { answer: Body::Fields(fields), ..self.gets(422) }
     }
 

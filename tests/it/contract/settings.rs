@@ -74,7 +74,7 @@ fn settings() -> Table {
         (json!({"who_can_comment": "friends"}), &["who_can_comment"]),
         (json!({"blocked_words": "a"}), &["blocked_words"]),
     ];
-    rows.extend(refused.map(|(settings, fields)| put(settings).is_invalid(fields)));
+    rows.extend(refused.map(|(settings, fields)| put(settings).gets_invalid(fields)));
     rows.push(put(json!([])).gets(422));
     rows.push(Row::new("no JSON").by(MO).put("settings", "{").gets(400));
     Table::new(SECTION, "settings", rows)
@@ -103,7 +103,7 @@ fn words() -> Table {
         .seen([event("settings", shown(0, "everyone", 0))]);
     let refused = ["darn", "DARN it", "ｄａｒｎ", "d\u{200b}arn", "dárn", "Go\nhome"];
     let refused =
-        refused.map(|text| Row::new("a blocked word").by("ann").says(text).is_invalid(&["text"]));
+        refused.map(|text| Row::new("a blocked word").by("ann").says(text).gets_invalid(&["text"]));
     let mut rows = vec![set];
     rows.extend(refused);
     rows.push(says("_", "ann", "darning"));

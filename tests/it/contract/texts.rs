@@ -48,7 +48,7 @@ fn texts() -> Table {
         ("a carriage return", "a\r\nb"),
     ];
     let refused = refused.map(|(rule, text)| {
-        Row::new(format!("text: {rule}")).by("ann").says(text).is_invalid(&["text"])
+        Row::new(format!("text: {rule}")).by("ann").says(text).gets_invalid(&["text"])
     });
     Table::new(SECTION, "texts", taken.chain(refused).collect())
 }
@@ -71,14 +71,14 @@ fn bodies() -> Table {
         json_type("more than JSON").raw(format!("{good}{good}")).gets(400),
         json_type("no UTF-8").raw(&b"{\"text\":\"\xff\"}"[..]).gets(400),
         json_type("a surrogate as bytes").raw(&b"{\"text\":\"\xed\xa0\x80\"}"[..]).gets(400),
-        json_type("a lone surrogate").raw(r#"{"text":"\ud800"}"#).is_invalid(&["text"]),
-        json_type("a lone low one").raw(r#"{"text":"a\udc00b"}"#).is_invalid(&["text"]),
-        json_type("no object").raw("[]").is_invalid(&["text"]),
-        json_type("no text").raw("{}").is_invalid(&["text"]),
-        json_type("a number").raw(r#"{"text":5}"#).is_invalid(&["text"]),
+        json_type("a lone surrogate").raw(r#"{"text":"\ud800"}"#).gets_invalid(&["text"]),
+        json_type("a lone low one").raw(r#"{"text":"a\udc00b"}"#).gets_invalid(&["text"]),
+        json_type("no object").raw("[]").gets_invalid(&["text"]),
+        json_type("no text").raw("{}").gets_invalid(&["text"]),
+        json_type("a number").raw(r#"{"text":5}"#).gets_invalid(&["text"]),
         json_type("two wrong fields")
             .raw(r#"{"text":"","reply_to":5}"#)
-            .is_invalid(&["text", "reply_to"]),
+            .gets_invalid(&["text", "reply_to"]),
     ];
     let pair = json_type("a pair of surrogates").raw(r#"{"text":"\ud83d\ude00"}"#);
     let charset =
@@ -106,7 +106,7 @@ fn bounds() -> Table {
         taken(chunked(row("16 KiB of unknown length", 16_384)), "_", "ann", "hi"),
         row("a byte more", 16_385).gets(413),
         chunked(row("a byte more of unknown length", 16_385)).gets(413),
-        row("far more", 1_000_000).gets(413),
+        row("far more", 100_000).gets(413),
     ];
     Table::new(SECTION, "bounds", rows.into_iter().flat_map(at_both).collect())
 }

@@ -27,10 +27,10 @@ fn states() -> Table {
             put("live, with a title", json!({"title": "T", "state": "live"}))
                 .gets_json(200, json!({"video": "{video}", "title": "T", "state": "live"})),
             says("a", "ann", "1"),
-            put("no such state", json!({"state": "over"})).is_invalid(&["state"]),
-            put("no state", json!({})).is_invalid(&["state"]),
+            put("no such state", json!({"state": "over"})).gets_invalid(&["state"]),
+            put("no state", json!({})).gets_invalid(&["state"]),
             put("a title of two lines", json!({"state": "live", "title": "a\nb"}))
-                .is_invalid(&["title"]),
+                .gets_invalid(&["title"]),
             put("ended", json!({"state": "ended"}))
                 .gets_json(200, json!({"video": "{video}", "state": "ended"}))
                 .seen([end("ended")]),
