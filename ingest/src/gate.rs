@@ -81,7 +81,7 @@ impl Gate {
         self.refusals.of(looked_up)?.check_going_on(self.create)
     }
 
-    /// Refuses to read what is said in a video that had to be registered and is not.
+    /// Refuses what is asked of a video that had to be registered and is not.
     pub(crate) async fn check_registered(&self, video: &VideoId) -> Result<(), Problem> {
         if self.create == VideoCreate::Registered {
             let slots = self.rooms.slots(video, &[SlotName::Video]).await;

@@ -41,7 +41,7 @@ pub(crate) fn router() -> OpenApiRouter<Arc<Ingest>> {
 }
 
 impl Ingest {
-    /// Who asks, if they may moderate the video.
+    /// Who asks, if they may moderate the video, and there is one.
     pub(crate) async fn moderator(
         &self,
         video: &VideoId,
@@ -49,6 +49,7 @@ impl Ingest {
     ) -> Result<Principal, Problem> {
         let principal = self.authenticator.require(headers, None).await?;
         principal.check_moderator(video)?;
+        self.gate.check_registered(video).await?;
         Ok(principal)
     }
 }

@@ -50,6 +50,7 @@ pub(crate) async fn post(
 ) -> Result<Response, Problem> {
     let principal = ingest.authenticator.require(&headers, None).await?;
     principal.check_video(&video)?;
+    ingest.gate.check_registered(&video).await?;
     let issued = ingest.passes.ticket(&video, &principal, ambient::unix_ms() / 1_000);
     let ticket = Ticket { ticket: issued.ticket.expose(), expires_in: issued.expires_in_s };
     let no_store = [(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];

@@ -14,6 +14,7 @@ mod behind;
 #[path = "../support/client.rs"]
 mod client;
 mod comments;
+mod contract;
 mod crash;
 mod damage;
 mod demo;
@@ -37,6 +38,7 @@ mod redis_server;
 mod restart;
 #[path = "../support/roles.rs"]
 mod roles;
+mod secrets;
 mod server;
 mod skipped;
 mod slow;
