@@ -77,22 +77,23 @@ async fn of_an_author(world: &World, nth: usize) -> Result<(), String> {
     let name = AUTHORS[nth];
     let ann = Who::from(name);
     let video = |n: u32| format!("{name}-{}-{}", n % 15, world.name);
-    let first = post(world, 0, &ann, &video(0), Some("first")).await;
     let began = Instant::now();
+    let first = post(world, 0, &ann, &video(0), Some("first")).await;
     let videos: Vec<_> = (0..POSTS).map(video).collect();
     let posts = (1..POSTS).zip(&videos).map(|(nth, video)| post(world, nth, &ann, video, None));
     let (taken, waits_s) = counted(&join_all(posts).await);
     exact(taken + 1, PER_MINUTE, Duration::from_secs(60), began.elapsed())?;
     let each_s = u64::from(60 / PER_MINUTE);
-    right("Retry-After", waits_s.iter().all(|wait_s| (1..=each_s).contains(wait_s)))?;
+    let are_right = waits_s.iter().all(|wait_s| (1..=each_s).contains(wait_s));
+    right(&format!("Retry-After: {waits_s:?}"), are_right)?;
     let again = post(world, 0, &ann, &video(0), Some("first")).await;
     let is_same = again.status == StatusCode::CREATED && again.json() == first.json();
     right("a known key is not limited", is_same)?;
     let other = post(world, 0, &Who::from("unlimited"), &video(0), None).await;
-    right("another author", other.status == StatusCode::CREATED)?;
+    right(&format!("another author: {other:?}"), other.status == StatusCode::CREATED)?;
     sleep(Duration::from_secs(waits_s.into_iter().max().ok_or("nobody was limited")?)).await;
     let later = post(world, 0, &ann, &video(0), None).await;
-    right("after Retry-After", later.status == StatusCode::CREATED)
+    right(&format!("after Retry-After: {later:?}"), later.status == StatusCode::CREATED)
 }
 
 /// `comments_per_video_per_second`, by all nodes.
@@ -104,14 +105,14 @@ async fn of_a_video(world: &World, nth: usize) -> Result<(), String> {
     let posts = posts.map(|(nth, author)| post(world, nth, author, video, None));
     let (taken, waits_s) = counted(&join_all(posts).await);
     exact(taken, PER_SECOND, Duration::from_secs(1), began.elapsed())?;
-    right("Retry-After", waits_s.iter().all(|wait_s| *wait_s == 1))?;
+    right(&format!("Retry-After: {waits_s:?}"), waits_s.iter().all(|wait_s| *wait_s == 1))?;
     let path = format!("/v1/videos/{video}/comments?limit=200");
     let listed = world.open.ingests[1].get(&path).await.json();
     let listed = listed["comments"].as_array().map(Vec::len);
-    right("what was refused is not there", listed == usize::try_from(taken).ok())?;
+    right(&format!("{listed:?} of {taken} are there"), listed == usize::try_from(taken).ok())?;
     sleep(Duration::from_secs(1)).await;
     let later = post(world, 0, &authors[0], video, None).await;
-    right("after Retry-After", later.status == StatusCode::CREATED)
+    right(&format!("after Retry-After: {later:?}"), later.status == StatusCode::CREATED)
 }
 
 #[test]

@@ -57,15 +57,16 @@ pub(super) async fn show_tokens(doors: Doors, tokens: &[String]) {
             for value in [format!("Bearer {token}"), format!("Basic {token}"), token.clone()] {
                 let headers = [("authorization", value.as_str())];
                 ingest.comment_with("v", "hi", &headers).await;
-                for (method, path) in [
-                    (Method::POST, "/v1/videos/v/tickets"),
-                    (Method::PUT, "/v1/videos/v/settings"),
-                    (Method::GET, "/v1/videos/v/comments?format=ndjson"),
-                    (Method::GET, "/v1/nothing"),
-                ] {
-                    ingest.send(method, path, &headers, "").await;
-                }
                 gateway.stream_with("v", "?recent=0", &headers).await;
+            }
+            let bearer = format!("Bearer {token}");
+            for (method, path) in [
+                (Method::POST, "/v1/videos/v/tickets"),
+                (Method::PUT, "/v1/videos/v/settings"),
+                (Method::GET, "/v1/videos/v/comments?format=ndjson"),
+                (Method::GET, "/v1/nothing"),
+            ] {
+                ingest.send(method, path, &[("authorization", &bearer)], "").await;
             }
             ingest.get(&format!("/v1/videos/v/comments?access_token={token}")).await;
             gateway.stream("v", &format!("?token={token}")).await;
