@@ -20,18 +20,12 @@ pub struct VideoPath(#[param(inline)] pub VideoId);
 /// `/v1/videos/{video}/comments/{id}`
 #[derive(Debug, Clone, IntoParams)]
 #[into_params(names("video", "id"), parameter_in = Path)]
-pub struct CommentPath(
-    #[param(inline)] pub VideoId,
-    #[param(inline)] pub CommentId,
-);
+pub struct CommentPath(#[param(inline)] pub VideoId, #[param(inline)] pub CommentId);
 
 /// `/v1/videos/{video}/bans/{user}`
 #[derive(Debug, Clone, IntoParams)]
 #[into_params(names("video", "user"), parameter_in = Path)]
-pub struct UserPath(
-    #[param(inline)] pub VideoId,
-    #[param(inline)] pub UserId,
-);
+pub struct UserPath(#[param(inline)] pub VideoId, #[param(inline)] pub UserId);
 
 impl<S: Send + Sync> FromRequestParts<S> for VideoPath {
     type Rejection = Problem;

@@ -12,8 +12,8 @@ use common::{
 use utoipa::{
     IntoResponses, PartialSchema, ToSchema,
     openapi::{
-        Components, Content, Header, ObjectBuilder, OneOfBuilder, OpenApi, Ref, RefOr,
-        Response, ResponseBuilder, Schema, Type,
+        Components, Content, Header, ObjectBuilder, OneOfBuilder, OpenApi, Ref, RefOr, Response,
+        ResponseBuilder, Schema, Type,
     },
 };
 
@@ -134,7 +134,10 @@ fn stream() -> Response {
         .content("text/event-stream", body)
         .header("Cache-Control", header("`no-store, no-transform`"))
         .header("X-Accel-Buffering", header("`no`: proxies are to pass on each event at once."))
-        .header("Set-Cookie", header("After a ticket's first use: lets the same URL be opened again."))
+        .header(
+            "Set-Cookie",
+            header("After a ticket's first use: lets the same URL be opened again."),
+        )
         .build()
 }
 

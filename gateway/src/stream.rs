@@ -19,6 +19,7 @@ use common::{
     openapi::{
         STREAM,
         refusals::{BadField, NoSuch, Stranger},
+        shape::Whole,
     },
     path::VideoPath,
     problem::{Code, FieldError, Problem},
@@ -62,15 +63,15 @@ struct Params {
     last_event_id: Option<String>,
     /// Without a position, or when that can't be gone on from: so many of the newest events come
     /// first. More than 200 are 200.
-    #[param(value_type = u64, default = 20, required = false)]
+    #[param(value_type = Whole, inline, default = 20, required = false)]
     recent: Option<String>,
     /// Long polling: the answer ends with the first events, or after so many seconds (1 to 60; what
     /// is less or more is the nearest).
-    #[param(value_type = u64, required = false)]
+    #[param(value_type = Whole, inline, required = false)]
     poll: Option<String>,
     /// A sampled stream: so many comments per second at most, 1, 5, 10 or 30; in between it is the
     /// lower one.
-    #[param(value_type = u64, required = false)]
+    #[param(value_type = Whole, inline, required = false)]
     rate: Option<String>,
     // (Described as a way to show who asks.)
     #[param(ignore)]
@@ -137,7 +138,9 @@ fn number(field: &'static str, value: Option<String>) -> Result<Option<u64>, Pro
     // Each has a bound of its own, which is less than what doesn't fit.
     let fitting = |error: ParseIntError| match error.kind() {
         IntErrorKind::PosOverflow => Ok(u64::MAX),
-        _ => Err(Problem::invalid(vec![FieldError { field, why: "must be a whole number".into() }])),
+        _ => {
+            Err(Problem::invalid(vec![FieldError { field, why: "must be a whole number".into() }]))
+        }
     };
     let parse = |text: String| text.parse().or_else(fitting);
     value.map(parse).transpose()

@@ -60,7 +60,8 @@ async fn bodies_as_described_are_taken_and_others_are_not() {
     let document = chorus::openapi::document();
     let mut taken = Vec::new();
     for (path, method, operation) in operations(&document) {
-        let Some(schema) = operation.pointer("/requestBody/content/application~1json/schema") else {
+        let Some(schema) = operation.pointer("/requestBody/content/application~1json/schema")
+        else {
             continue;
         };
         let path = path.replace("{video}", "v").replace("{id}", id).replace("{user}", "u2");
@@ -110,7 +111,9 @@ fn example(document: &Value, schema: &Value, id: &str) -> Value {
     if let Some(choice) = choices.into_iter().find(|choice| choice["type"] != "null") {
         return example(document, choice, id);
     }
-    if schema["format"] == "uuid" || schema["pattern"].as_str().is_some_and(|p| p.contains("-7[0-9a-f]")) {
+    if schema["format"] == "uuid"
+        || schema["pattern"].as_str().is_some_and(|p| p.contains("-7[0-9a-f]"))
+    {
         return id.into();
     }
     match schema["type"].as_array().map_or(&schema["type"], |types| &types[0]).as_str() {

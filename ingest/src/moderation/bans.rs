@@ -110,7 +110,8 @@ pub(crate) async fn put(
 ) -> Result<Json<Ban>, Problem> {
     let principal = ingest.moderator(&video, &headers).await?;
     let mut fields = Fields::read_optional(&headers, body).await?;
-    let ttl_s = fields.take::<Whole>("ttl_s", "a whole number of seconds").map(|Whole(ttl_s)| ttl_s);
+    let ttl_s =
+        fields.take::<Whole>("ttl_s", "a whole number of seconds").map(|Whole(ttl_s)| ttl_s);
     let is_right = ttl_s.is_none_or(|ttl_s| (1..=TTL_S_MAX).contains(&ttl_s));
     fields.check("ttl_s", is_right, &format!("must be 1 to {TTL_S_MAX} seconds"));
     let hide_comments = fields.take("hide_comments", "true or false").unwrap_or(false);

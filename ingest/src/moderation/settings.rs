@@ -63,7 +63,7 @@ pub(crate) struct NewSettings {
     who_can_comment: Option<WhoCanComment>,
     /// Words and phrases that no comment may have, of at most 100 characters, each with a letter or a
     /// digit in it.
-    #[schema(max_items = 1000, examples(json!(["spoiler"])))]
+    #[schema(max_items = 1000, min_length = 1, max_length = 100, examples("spoiler"))]
     blocked_words: Option<Vec<String>>,
     /// Seconds in which an author may not say the same again; 0: at any time.
     #[schema(maximum = 604_800, default = 0)]
@@ -93,8 +93,10 @@ impl Settings {
             words.into_iter().flatten().map(|word| word.trim().to_owned()).collect();
         let why = format!("must be at most {WORDS_MAX} words");
         fields.check("blocked_words", words.len() <= WORDS_MAX, &why);
-        let are_words = words.iter().all(|word| word.chars().nth(WORD_LEN_MAX).is_none() && is_word(word));
-        let why = format!("must each have letters or digits, and at most {WORD_LEN_MAX} characters");
+        let are_words =
+            words.iter().all(|word| word.chars().nth(WORD_LEN_MAX).is_none() && is_word(word));
+        let why =
+            format!("must each have letters or digits, and at most {WORD_LEN_MAX} characters");
         fields.check("blocked_words", are_words, &why);
         fields.finish(Self {
             slow_mode_s,

@@ -36,7 +36,11 @@ pub(crate) struct Video {
 #[expect(dead_code, reason = "it describes what `put` takes field by field")]
 pub(crate) struct NewVideo {
     /// A line of text; none when missing.
-    #[schema(max_length = 256, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$", examples("Worlds 2016, final"))]
+    #[schema(
+        max_length = 256,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*$",
+        examples("Worlds 2016, final")
+    )]
     title: Option<String>,
     state: VideoState,
 }
