@@ -62,8 +62,8 @@ struct Params {
     #[param(rename = "lastEventId")]
     last_event_id: Option<String>,
     /// Without a position, or when that can't be gone on from: so many of the newest events come
-    /// first. More than 200 are 200.
-    #[param(value_type = Whole, inline, default = 20, required = false)]
+    /// first, 20 unless it is given. More than 200 are 200.
+    #[param(value_type = Whole, inline, required = false)]
     recent: Option<String>,
     /// Long polling: the answer ends with the first events, or after so many seconds (1 to 60; what
     /// is less or more is the nearest).
