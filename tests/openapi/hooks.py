@@ -1,5 +1,6 @@
 """What schemathesis has to be told of chorus."""
 
+import itertools
 import json
 import re
 import zlib
@@ -7,6 +8,8 @@ import zlib
 import schemathesis
 
 ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+KEY = re.compile(r"[!#-~][!-~]{0,127}")
+NUMBERS = itertools.count()
 VIDEO = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -17,6 +20,14 @@ def ndjson(context, response):
     for line in text.splitlines():
         json.loads(line)
     return text
+
+
+@schemathesis.hook
+def before_call(context, case, **kwargs):
+    """No key comes twice: a sequence that is tried again would get what it deleted the last time."""
+    key = (case.headers or {}).get("Idempotency-Key")
+    if isinstance(key, str) and KEY.fullmatch(key):
+        case.headers["Idempotency-Key"] = f"{key[:100]}-{next(NUMBERS)}"
 
 
 @schemathesis.hook
