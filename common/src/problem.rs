@@ -144,8 +144,9 @@ impl Problem {
     /// 422 with the fields that won't do.
     #[must_use]
     pub fn invalid(errors: Vec<FieldError>) -> Self {
-        let detail = errors.iter().map(|e| format!("{} {}", e.field, e.why)).collect::<Vec<_>>();
-        Self { errors, ..Self::new(Code::Invalid, detail.join("; ")) }
+        let detail = errors.iter().map(|e| [e.field, &e.why].join(" ").trim_start().to_owned());
+        let detail = detail.collect::<Vec<_>>().join("; ");
+        Self { errors, ..Self::new(Code::Invalid, detail) }
     }
 
     /// 503 with `Retry-After`.

@@ -19,6 +19,7 @@ use common::{
     openapi::{
         STREAM,
         refusals::{BadField, NoSuch, Stranger},
+        shape::Whole,
     },
     path::VideoPath,
     problem::{Code, FieldError, Problem},
@@ -61,16 +62,16 @@ struct Params {
     #[param(rename = "lastEventId")]
     last_event_id: Option<String>,
     /// Without a position, or when that can't be gone on from: so many of the newest events come
-    /// first. More than 200 are 200.
-    #[param(value_type = u64, default = 20, required = false)]
+    /// first, 20 unless it is given. More than 200 are 200.
+    #[param(value_type = Whole, inline, required = false)]
     recent: Option<String>,
     /// Long polling: the answer ends with the first events, or after so many seconds (1 to 60; what
     /// is less or more is the nearest).
-    #[param(value_type = u64, required = false)]
+    #[param(value_type = Whole, inline, required = false)]
     poll: Option<String>,
     /// A sampled stream: so many comments per second at most, 1, 5, 10 or 30; in between it is the
     /// lower one.
-    #[param(value_type = u64, required = false)]
+    #[param(value_type = Whole, inline, required = false)]
     rate: Option<String>,
     // (Described as a way to show who asks.)
     #[param(ignore)]

@@ -26,17 +26,17 @@ impl Fields {
         Self::parse(&read_body(body).await?)
     }
 
-    /// The same where no body at all stands for an object without fields.
+    /// The same where no body at all stands for an object without fields, as `null` does.
     pub(crate) async fn read_optional(headers: &HeaderMap, body: Body) -> Result<Self, Problem> {
         if headers.contains_key(header::CONTENT_TYPE) {
-            return Self::read(headers, body).await;
+            check_headers(headers)?;
         }
         let bytes = read_body(body).await?;
         if bytes.is_empty() {
             return Ok(Self::default());
         }
         check_headers(headers)?;
-        Self::parse(&bytes)
+        if bytes.trim_ascii() == b"null" { Ok(Self::default()) } else { Self::parse(&bytes) }
     }
 
     pub(crate) fn parse(bytes: &[u8]) -> Result<Self, Problem> {
@@ -118,6 +118,8 @@ impl TryFrom<serde_json::Number> for Whole {
 
 #[cfg(test)]
 mod tests {
+    use common::problem::Code;
+
     use super::*;
 
     fn whole(body: &str) -> Result<(Option<u32>, Option<String>), Problem> {
@@ -134,6 +136,23 @@ mod tests {
         assert_eq!(whole(r#"{"number":null}"#).unwrap(), (None, None));
         let both = whole(r#"{"number":7,"word":"good"}"#).unwrap();
         assert_eq!(both, (Some(7), Some("good".into())));
+    }
+
+    #[tokio::test]
+    async fn a_body_that_may_be_missing() {
+        let json = [(header::CONTENT_TYPE, "application/json".parse().unwrap())];
+        let json = HeaderMap::from_iter(json);
+        let read = async |headers: &HeaderMap, body: &'static str| {
+            let fields = Fields::read_optional(headers, Body::from(body)).await;
+            fields.map(|fields| fields.sent.len()).map_err(|problem| problem.code())
+        };
+        for body in ["", "null", " null\n", "{}"] {
+            assert_eq!(read(&json, body).await, Ok(0), "{body}");
+        }
+        assert_eq!(read(&json, r#"{"number":7}"#).await, Ok(1));
+        assert_eq!(read(&json, "7").await, Err(Code::Invalid));
+        assert_eq!(read(&HeaderMap::new(), "").await, Ok(0));
+        assert_eq!(read(&HeaderMap::new(), "null").await, Err(Code::UnsupportedMediaType));
     }
 
     #[test]

@@ -93,6 +93,7 @@ pub(crate) async fn list(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     ingest.gate.check_registered(&video).await?;
+    let (page, limit) = wanted(&params).map_err(|error| Problem::invalid(vec![error]))?;
     match params.format.as_deref() {
         None | Some("json") => {}
         Some("ndjson") => {
@@ -103,7 +104,6 @@ pub(crate) async fn list(
             return Err(Problem::invalid(vec![error("format", "must be json or ndjson")]));
         }
     }
-    let (page, limit) = wanted(&params).map_err(|error| Problem::invalid(vec![error]))?;
     let _place = ingest.reads.enter().await?;
     // The position first: what is accepted between the two reads stands in both, never in none.
     let cursor = ingest.position(&video).await.to_string();

@@ -15,6 +15,18 @@ pub fn text(form: &str, example: &str) -> ObjectBuilder {
         .examples([Value::from(example)])
 }
 
+/// A whole number of any size.
+#[derive(Debug)]
+pub enum Whole {}
+
+impl PartialSchema for Whole {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0)).into()
+    }
+}
+
+impl ToSchema for Whole {}
+
 /// A time, as [`crate::comment::rfc3339`] writes it.
 #[derive(Debug)]
 pub enum Time {}

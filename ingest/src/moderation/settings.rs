@@ -63,7 +63,7 @@ pub(crate) struct NewSettings {
     who_can_comment: Option<WhoCanComment>,
     /// Words and phrases that no comment may have, of at most 100 characters, each with a letter or a
     /// digit in it.
-    #[schema(max_items = 1000, examples(json!(["spoiler"])))]
+    #[schema(max_items = 1000, min_length = 1, max_length = 100, examples("spoiler"))]
     blocked_words: Option<Vec<String>>,
     /// Seconds in which an author may not say the same again; 0: at any time.
     #[schema(maximum = 604_800, default = 0)]
