@@ -91,6 +91,8 @@ export interface Room {
 
   /** Sends `count` (1–50) reactions of a kind, e.g. `"like"`. */
   react(kind: string, count?: number): Promise<void>;
+  /** Votes for a poll's option, 0 the first; may be changed until the poll is closed. */
+  vote(poll: string, option: number): Promise<void>;
   stats(): Promise<Stats>;
 
   /** Ends everything; another tab takes over the stream. */
@@ -105,7 +107,7 @@ export interface RoomEvents {
   hide: { author: string };
   /** The pinned comment's id, or `null`; ask `one(id)` for a comment that isn't on the page. */
   pin: { comment: string | null };
-  settings: Settings;
+  settings: Omit<Settings, "blocked_words">;
   /** Totals since the video began. */
   reactions: { totals: Record<string, number> };
   viewers: { count: number };
@@ -192,6 +194,7 @@ export interface Stats {
 
 /** What the API refused, in its own words; `status` 0: it could not be reached. */
 export class ChorusError extends Error {
+  constructor(problem: Partial<ChorusError>);
   readonly status: number;
   readonly title: string;
   readonly detail: string;
@@ -199,5 +202,5 @@ export class ChorusError extends Error {
   readonly errors: { field: string; why: string }[];
   /** When to try again, seconds (429, 503). */
   readonly retryAfterS: number | null;
-  readonly requestId: string | null;
+  readonly requestId?: string;
 }
