@@ -15,7 +15,7 @@ const EVENTS = [...SNAPSHOTS, 'state', 'comment', 'delete', 'hide', 'skipped', '
 export class ChorusError extends Error {
   constructor(problem) {
     super(problem.detail);
-    Object.assign(this, { status: 0, title: 'Not reached', errors: [], retryAfterS: null, ...problem });
+    Object.assign(this, { name: 'ChorusError', status: 0, title: 'Not reached', errors: [], retryAfterS: null, ...problem });
   }
 }
 

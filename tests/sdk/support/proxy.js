@@ -4,11 +4,16 @@ import { once } from 'node:events';
 
 export class Proxy {
   #sockets = new Set();
-  /** Of requests whose path holds `only`: `pass`, a status, `buffer` (all of a body at its end), `refuse` (no answer). */
+  /**
+   * Of requests whose path holds `only`: `pass`, a status, `buffer` (all of a body at its end), `refuse`
+   * (no answer), `lose-answer` (asked, and not told). */
   mode = 'pass';
   only = '';
   /** Changes a stream's blocks; `null` takes one away. */
   edit = null;
+  /** As a browser's jar: keeps the cookie of an answer, and brings it along. */
+  keepsCookies = false;
+  #cookie;
   /** What was asked: `{method, url, headers}`. */
   requests = [];
 
@@ -47,7 +52,10 @@ export class Proxy {
     if (mode === 'refuse') return request.socket.destroy();
     if (typeof mode === 'number') return response.writeHead(mode).end('<html>no</html>');
     const { host, ...headers } = request.headers;
+    if (this.keepsCookies && this.#cookie) headers.cookie = this.#cookie;
     const upstream = http.request(this.upstream() + request.url, { method: request.method, headers, agent: false }, (answer) => {
+      this.#cookie ??= answer.headers['set-cookie']?.[0].split(';')[0];
+      if (mode === 'lose-answer') return answer.resume().on('end', () => response.destroy());
       if (mode === 'buffer') return this.#buffer(answer, response);
       response.writeHead(answer.statusCode, answer.headers);
       if (this.edit && request.url.includes('/stream?')) this.#edited(answer, response);
