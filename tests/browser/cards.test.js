@@ -1,0 +1,44 @@
+// What the room shows beside comments: only what the server sends.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Proxy } from '../sdk/support/proxy.js';
+import { Server, post } from '../sdk/support/server.js';
+import { Visit, browser, until } from './support/browser.js';
+import { EVENTS, adding } from './support/room.js';
+
+const CARDS = '.card, .reaction, #watching:not([hidden])';
+
+test('a server that sends nothing else: comments alone', async (t) => {
+  const server = await Server.start(t);
+  const ana = await (await Visit.to(await browser(t), server.url)).live();
+  await post(server.url, 'demo', 'hello');
+  await ana.comment('hello').waitFor();
+  assert.equal(await ana.page.locator(CARDS).count(), 0);
+  assert.equal(await ana.page.locator('#reactions').isVisible(), false);
+});
+
+test('viewers, reactions, poll, leaderboard, odds and the pinned comment, as they come', async (t) => {
+  const server = await Server.start(t);
+  const pinned = await post(server.url, 'demo', 'read this first', 'Ben');
+  const proxy = await Proxy.start(t, () => server.url);
+  adding(proxy, { ...EVENTS, pin: { comment: pinned.id } });
+  const ana = await (await Visit.to(await browser(t), proxy.url, { user: 'Ana' })).live();
+  const { page } = ana;
+  await page.locator('#watching', { hasText: '12,408 watching' }).waitFor();
+  await page.locator('.pinned .text', { hasText: 'read this first' }).waitFor();
+  assert.deepEqual(await page.locator('.reaction').evaluateAll((all) => all.map((one) => one.getAttribute('aria-label'))), ['like, 1204', 'love, 853', 'laugh, 97', 'wow, 41', 'applause, 310']);
+  assert.deepEqual(await page.locator('.option b').allTextContents(), ['58%', '29%', '12%']);
+  assert.deepEqual(await page.locator('.leaders .name').allTextContents(), ['Ana Lima', 'kenji_92', 'Priya']);
+  assert.deepEqual(await page.locator('.facts dd').allTextContents(), ['1.85', '3.40', '4.20']);
+
+  // A vote that is refused is taken back, and said.
+  await page.route('**/vote', (route) => route.fulfill({ status: 409, contentType: 'application/problem+json', body: '{"title":"Conflict","status":409,"detail":"the poll is closed"}' }));
+  await page.getByRole('button', { name: 'Away' }).click();
+  await page.locator('.toast', { hasText: 'The poll is closed.' }).waitFor();
+  assert.equal(await page.locator('.option.chosen').count(), 0);
+
+  // The pinned comment leads to its place.
+  await page.locator('.pinned .text').click();
+  await until('it is marked', () => ana.comment('read this first').evaluate((row) => row.classList.contains('found')));
+  assert.deepEqual(ana.wrong, []);
+});
