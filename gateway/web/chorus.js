@@ -303,17 +303,17 @@ function makeReader({ stream, path, recent, rate, tickets, timing }, feed, { bea
 }
 
 /** The tabs that share a stream; who holds the lock leads. */
-function makeTabs({ recent, timing }, feed, lead, finish) {
+function makeTabs({ recent, timing }, feed, lead, take, finish) {
   const tab = newKey();
   let turn = {};
   let channel;
   let hellos; // who asked for what they lack; set while we lead
-  let leader; // whose blocks we take
-  let asked;
+  let leader = 0; // the latest one's beginning
+  let joined; // the one whose blocks we take
   let silence;
   let isOver;
 
-  const say = (message) => channel?.postMessage({ by: tab, ...message });
+  const say = (message) => channel?.postMessage({ by: leader, ...message });
 
   const listen = (ms, otherwise) => {
     clearTimeout(silence);
@@ -335,39 +335,42 @@ function makeTabs({ recent, timing }, feed, lead, finish) {
   };
 
   const hello = () => {
-    say({ hello: feed.position });
+    say({ hello: tab, position: feed.position, recent });
     listen(timing.firstByte, () => { turn.steal = true; endTurn(); });
   };
 
   /** Once we are where the stream is. */
   const greet = () => {
     if (!hellos || !/live|polling/.test(feed.state.state)) return;
-    for (const [to, position] of hellos) say({ to, ...feed.since(position, recent) });
+    for (const [to, { position, recent }] of hellos) say({ to, ...feed.since(position, recent) });
     hellos.clear();
   };
 
-  const hear = ({ data: { by, to, blocks, isLost, hello: position } }) => {
-    if (hellos) {
-      if (position != null) remember(hellos, by, position, 100);
+  const hear = ({ data: message }) => {
+    const { by, to, blocks, isLost, hello: from } = message;
+    if (from) {
+      if (!hellos) return;
+      remember(hellos, from, message, 100);
+      say({ blocks: [] });
       return greet();
     }
-    if (position != null) return;
+    if (hellos || by < leader) return;
     // A leader that is not heard is frozen, and loses its lock.
     listen(timing.silence, hello);
-    if (!to && leader !== by) {
-      if (asked !== by) hello();
-      asked = by;
-    } else if (!to || (to === tab && leader !== by)) {
-      leader = by;
-      blocks.forEach(feed.take);
-      if (isLost) feed.heal(feed.take);
-      if (/ended|banned/.test(feed.state.state)) finish(feed.state.state);
-    }
+    if (to && to !== tab) return;
+    const isOurs = (to && joined !== by) || (!to && joined === by);
+    if (to) joined = by;
+    else if (by > leader) hello();
+    leader = by;
+    if (isLost) feed.heal(take);
+    for (const block of blocks) if (isOurs || block.type === 'state') take(block);
+    if (/ended|banned/.test(feed.state.state)) finish(feed.state.state);
   };
 
   const run = async () => {
     clearTimeout(silence);
     hellos = new Map();
+    leader = Math.max(Date.now(), leader + 1);
     const final = await lead(turn);
     if (final) finish(final);
   };
@@ -408,9 +411,9 @@ export function watch(video, options = {}) {
   const feed = makeFeed(emit, history);
   let isOver;
 
+  const take = (block) => isOver || feed.take(block);
   const pass = (block) => {
-    if (isOver) return;
-    feed.take(block);
+    take(block);
     tabs.say({ blocks: [block] });
     tabs.greet();
   };
@@ -421,7 +424,7 @@ export function watch(video, options = {}) {
     tabs.end();
     if (feed.state.state !== state) feed.take(block);
   };
-  const tabs = makeTabs(config, feed, makeReader(config, feed, { bearer, renewed, call }, pass), finish);
+  const tabs = makeTabs(config, feed, makeReader(config, feed, { bearer, renewed, call }, pass), take, finish);
   bearer().catch(() => {}).then((token) => {
     const who = claimsOf(token).sub ?? token ?? !!tickets;
     if (!isOver) tabs.begin(share && `chorus 1 ${JSON.stringify([stream, video, rate, who])}`);

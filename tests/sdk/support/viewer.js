@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { watch } from '../../../gateway/web/chorus.js';
 
-const PATIENCE_MS = 120_000;
-const NAMES = ['comment', 'delete', 'hide', 'pin', 'settings', 'reactions', 'viewers', 'leaderboard', 'poll', 'skipped', 'reset', 'state', 'end', 'event'];
+const PATIENCE_MS = 60_000;
+export const NAMES = ['comment', 'delete', 'hide', 'pin', 'settings', 'reactions', 'viewers', 'leaderboard', 'poll', 'skipped', 'reset', 'state', 'end', 'event'];
 
 /** Waits until something is so; the bound is for what hangs, not for what is slow. */
 export async function until(is, what = is.toString(), patience = PATIENCE_MS) {
