@@ -15,7 +15,7 @@ use axum::{
     extract::Path,
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
-    routing::get,
+    routing::{MethodRouter, get},
 };
 use common::config::Config;
 use sha2::{Digest, Sha256};
@@ -64,17 +64,17 @@ impl Page {
 
     pub(crate) fn router(&self) -> Router {
         let mut router = Router::new()
-            .route("/", get(self.page.clone().served()))
-            .route("/embed", get(self.embed.clone().served()));
+            .route("/", self.page.clone().served())
+            .route("/embed", self.embed.clone().served());
         for name in ["chorus.js", "chorus.d.ts"] {
             let file = FILES.iter().find(|file| file.name == name);
             let file = file.map(|file| Stable::new(file.kind(), Bytes::from_static(file.content)));
             if let Some(file) = file {
-                router = router.route(&format!("/{name}"), get(file.served()));
+                router = router.route(&format!("/{name}"), file.served());
             }
         }
         let hash = self.hash.clone();
-        let assets = async move |Path((asked, name)): Path<(String, String)>| {
+        let assets = |Path((asked, name)): Path<(String, String)>| async move {
             asset(&name, asked == *hash)
         };
         router.route("/assets/{hash}/{*name}", get(assets))
@@ -89,8 +89,8 @@ impl Stable {
     }
 
     /// Answers each request for it.
-    fn served(self) -> impl AsyncFn(HeaderMap) -> Response + Clone + Send + 'static {
-        async move |headers: HeaderMap| self.answer(&headers)
+    fn served(self) -> MethodRouter {
+        get(|headers: HeaderMap| async move { self.answer(&headers) })
     }
 
     fn answer(&self, asked: &HeaderMap) -> Response {

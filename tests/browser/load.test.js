@@ -7,7 +7,7 @@ import { Server, post } from '../sdk/support/server.js';
 import { GUARD_MS, Visit, browser, until } from './support/browser.js';
 
 const COMMENTS = 10_000;
-const PER_SECOND = 400;
+const PER_SECOND = 200;
 const FRAME_MS_P95 = 32;
 
 /** Posts at a steady rate; what can't be posted is thrown. */

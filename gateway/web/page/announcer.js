@@ -20,6 +20,11 @@ export class Announcer {
     this.#timer ||= setTimeout(() => this.#speak(), this.#count === 1 ? 300 : PAUSE_MS);
   }
 
+  /** Something was taken away: it may be what was told last. */
+  hush() {
+    this.#place.textContent = '';
+  }
+
   #speak() {
     const { author, text } = this.#last;
     const said = `${author.name}: ${text.slice(0, SPOKEN_MAX)}`;

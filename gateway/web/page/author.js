@@ -22,11 +22,11 @@ export function initialsOf(name) {
 }
 
 /**
- * Initials on the author's colour, under the picture that their token names, if any. Nothing else
+ * Initials (drawn by the style sheet: they are not part of any text) on the author's colour, under the picture that their token names, if any. Nothing else
  * is ever fetched from another host, and that host is not told which page it was.
  */
 export function avatarOf(author) {
-  const avatar = element('span', { class: 'avatar', 'aria-hidden': 'true' }, initialsOf(author.name));
+  const avatar = element('span', { class: 'avatar', 'aria-hidden': 'true', 'data-initials': initialsOf(author.name) });
   avatar.style.setProperty('--hue', hueOf(author.id));
   if (author.avatar?.startsWith('https://')) {
     const picture = element('img', { alt: '', decoding: 'async', referrerpolicy: 'no-referrer', onerror: () => picture.remove() });

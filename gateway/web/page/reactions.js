@@ -26,14 +26,14 @@ export class Reactions {
       const before = this.#totals.get(kind);
       this.#totals.set(kind, total);
       button.querySelector('b').textContent = count.format(total);
-      button.setAttribute('aria-label', `${kind}, ${total}`);
       if (!isFirst && before !== undefined) this.#float(kind, Math.min(total - before, FLOATS_PER_UPDATE));
     }
     byId('reactions').hidden = this.#buttons.size === 0;
   }
 
   #add(kind) {
-    const button = element('button', { class: 'reaction', type: 'button', title: kind, onclick: () => this.#react(kind) }, SIGNS[kind] ?? kind, element('b'));
+    const button = element('button', { class: 'reaction', type: 'button', title: kind, onclick: () => this.#react(kind) },
+      element('span', { 'aria-hidden': 'true' }, SIGNS[kind] ?? kind), element('span', { class: 'visually-hidden' }, kind), element('b'));
     this.#buttons.set(kind, button);
     byId('reactions').append(button);
     return button;

@@ -62,7 +62,7 @@ export class Room {
     on('state', (state) => this.#state(state));
     on('comment', (comment) => this.#comment(comment));
     on('delete', ({ id }) => this.#removed(id));
-    on('hide', ({ author }) => this.conversation.removeAuthor(author));
+    on('hide', ({ author }) => this.#hidden(author));
     on('settings', (settings) => this.#settings(settings));
     on('skipped', ({ count }) => this.#connection.skipped(count));
     on('reset', (reset) => this.#connection.reset(reset));
@@ -116,6 +116,13 @@ export class Room {
   #removed(id) {
     this.conversation.remove(id);
     this.pinned.removed(id);
+    this.#announcer.hush();
+  }
+
+  #hidden(author) {
+    this.conversation.removeAuthor(author);
+    this.pinned.removedAuthor(author);
+    this.#announcer.hush();
   }
 
   #settings({ slow_mode_s: slowModeS, who_can_comment: who }) {
