@@ -4,7 +4,7 @@ import { watch } from './chorus.js';
 import { api, token, video as videoOf } from './page/address.js';
 import { Room } from './page/room.js';
 import { byId, element } from './page/element.js';
-import { placeIcons } from './page/icons.js';
+import { icon, placeIcons } from './page/icons.js';
 import { openName } from './page/identity.js';
 import { chooseRoom, visited } from './page/rooms.js';
 import { showSnippets } from './page/snippets.js';
@@ -25,10 +25,12 @@ function begin(video) {
 function refuse() {
   byId('room-name').textContent = '?';
   byId('title').textContent = 'There is no such room';
+  byId('stage').classList.add('off');
+  byId('beginning').classList.add('alone');
   byId('connection').dataset.state = 'refused';
   byId('connection-words').textContent = 'not connected';
   const words = 'A room’s name has letters, digits, “-” and “_”, at most 64 of them.';
-  byId('beginning').replaceChildren(element('strong', {}, 'There is no such room'), words);
+  byId('beginning').replaceChildren(icon('bubble'), element('strong', {}, 'There is no such room'), words);
 }
 
 placeIcons();

@@ -10,11 +10,18 @@ const isSmall = matchMedia('(max-width: 860px)');
 export class Card {
   #parent;
   #card;
+  #title = element('span', { dir: 'auto' });
 
-  constructor(parent, kind, mark, title) {
+  /** `isOpen`: unfolded on a small screen as well. */
+  constructor(parent, kind, mark, title, isOpen = !isSmall.matches) {
     this.#parent = parent;
-    const summary = element('summary', {}, icon(mark), title, icon('chevron'));
-    this.#card = element('details', { class: `card ${kind}`, open: !isSmall.matches }, summary);
+    this.#title.textContent = title;
+    const summary = element('summary', {}, icon(mark), this.#title, icon('chevron'));
+    this.#card = element('details', { class: `card ${kind}`, open: isOpen }, summary);
+  }
+
+  set title(words) {
+    this.#title.textContent = words;
   }
 
   show(...children) {

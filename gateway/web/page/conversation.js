@@ -99,7 +99,6 @@ export class Conversation {
   }
 
   toNewest() {
-    if (this.timeline.beyond > 0) this.past.reset();
     this.transcript.follow();
   }
 

@@ -11,8 +11,9 @@ export class Past {
   #timeline;
   #changed;
   #isAsking = false;
-  #isWhole = false;
   #notBefore = 0;
+  /** The room's first comment as far as it is known; `null`: there was none. */
+  #first;
 
   constructor(room, timeline, changed) {
     this.#room = room;
@@ -22,59 +23,61 @@ export class Past {
 
   /** Loads a page before the oldest comment held, until the room's first. */
   older() {
-    if (this.#isWhole) return;
-    const before = this.#timeline.items.find(({ pending }) => !pending)?.id;
-    this.#ask({ before, limit: PAGE }, ({ comments, next }) => {
+    if (this.#isWhole()) return;
+    const oldest = () => this.#timeline.items.find(({ pending }) => !pending)?.id;
+    this.#ask('before', oldest, ({ comments, next }) => {
       this.#timeline.prepend(comments);
-      this.#isWhole = next === null;
+      if (next === null) this.#first = this.#timeline.items[0]?.id ?? null;
       this.#sayWhere();
     });
   }
 
   /** Loads a page after the last comment held. */
   newer() {
-    const after = this.#timeline.items.findLast(({ pending }) => !pending)?.id;
-    this.#ask({ after, limit: PAGE }, ({ comments, next }) => this.#timeline.append(comments, next === null));
+    const last = () => this.#timeline.items.findLast(({ pending }) => !pending)?.id;
+    this.#ask('after', last, ({ comments, next }) => this.#timeline.append(comments, next === null));
   }
 
-  /** Makes the timeline hold a comment with what is around it; false when it is gone. */
+  /** Makes the timeline hold this comment with what is around it. */
   async around(comment) {
     const [before, after] = await Promise.all([
       this.#room.history({ before: comment.id, limit: PAGE }),
       this.#room.history({ after: comment.id, limit: PAGE }),
     ]);
-    this.#isWhole = before.next === null;
-    this.#timeline.moveTo([...before.comments.reverse(), comment, ...after.comments], after.next === null ? 0 : 1);
+    this.#timeline.moveTo([...before.comments.reverse(), comment, ...after.comments], 1);
+    if (before.next === null) this.#first = this.#timeline.items[0].id;
     this.#sayWhere();
   }
 
-  /** The timeline holds the newest again, so there may be more before them. */
-  reset() {
-    this.#isWhole = false;
-    this.#sayWhere();
+  #isWhole() {
+    return this.#first !== undefined && this.#first === (this.#timeline.items[0]?.id ?? null);
   }
 
-  async #ask(question, take) {
+  async #ask(side, edge, take) {
     if (this.#isAsking || performance.now() < this.#notBefore) return;
     this.#isAsking = true;
+    const from = edge();
     try {
-      take(await this.#room.history(question));
+      if (from) this.#sayWhere();
+      const page = await this.#room.history({ [side]: from, limit: PAGE });
+      // Another stretch may be held by now, which this page doesn't touch.
+      if (edge() === from) take(page);
       this.#changed();
     } catch {
       // The stream goes on; the reader's next move asks again.
       this.#notBefore = performance.now() + PAUSE_MS;
-      this.#sayWhere('Older comments can’t be loaded right now.');
+      byId('beginning').replaceChildren('Older comments can’t be loaded right now.');
     } finally {
       this.#isAsking = false;
     }
   }
 
-  #sayWhere(trouble) {
+  #sayWhere() {
     const place = byId('beginning');
-    if (trouble) return place.replaceChildren(trouble);
-    if (!this.#isWhole) return place.replaceChildren('Loading earlier comments…');
-    if (this.#timeline.items.length > 0) return place.replaceChildren('This is where the conversation began.');
-    const bubble = element('span', { class: 'bubble' }, icon('bubble'));
-    place.replaceChildren(bubble, element('strong', {}, 'Nobody has said anything yet'), 'Be the first.');
+    const isEmpty = this.#timeline.items.length === 0;
+    place.classList.toggle('alone', isEmpty);
+    if (!this.#isWhole()) place.replaceChildren('Loading earlier comments…');
+    else if (isEmpty) place.replaceChildren(icon('bubble'), element('strong', {}, 'Nobody has said anything yet'), 'Be the first.');
+    else place.replaceChildren('This is where the conversation began.');
   }
 }

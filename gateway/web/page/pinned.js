@@ -5,7 +5,7 @@ import { Card } from './card.js';
 import { byId, element } from './element.js';
 
 export class Pinned {
-  #card = new Card(byId('chat-cards'), 'pinned', 'pin', 'Pinned');
+  #card = new Card(byId('chat-cards'), 'pinned', 'pin', 'Pinned', true);
   #look;
   #goTo;
   #id = null;

@@ -36,7 +36,8 @@ export class Polls {
     const options = poll.options.map((option, nth) => this.#option(known, labelOf(option), nth, votes));
     const state = poll.closed ? 'closed' : 'open';
     const words = votes === undefined ? 'Votes are hidden until it closes' : `${whole.format(votes)} ${votes === 1 ? 'vote' : 'votes'} · ${state}`;
-    card.show(element('p', { class: 'question', dir: 'auto' }, poll.question), ...options, element('p', { class: 'votes' }, words));
+    card.title = poll.question;
+    card.show(...options, element('p', { class: 'votes' }, words));
   }
 
   #option(known, label, nth, votes) {

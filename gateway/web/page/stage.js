@@ -101,6 +101,8 @@ export class Stage {
     const wave = Math.sin(x * (5 + voice) + t * 1.3) * 0.6 + Math.sin(x * (9 - voice) - t * 0.9) * 0.4;
     let lift = 0;
     for (const pulse of this.#pulses) if (pulse.voice === voice) lift += this.#lift(pulse, x);
+    // Many at once stay within the picture.
+    lift = 0.2 * Math.tanh(lift / 0.2);
     return 0.5 + (voice - 1.5) * 0.045 + swell * (wave * (0.17 + strand * 0.012) - lift * (1 - strand * 0.12));
   }
 

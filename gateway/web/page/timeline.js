@@ -11,6 +11,7 @@ export class Timeline {
   /** Comments newer than the last of `items` that are not held. */
   beyond = 0;
   #latest = [];
+  #hasForgotten = false;
   #hiddenAuthors;
 
   /** `hiddenAuthors`: ids whose comments are not taken. */
@@ -27,7 +28,7 @@ export class Timeline {
     if (this.#hiddenAuthors.has(comment.author.id)) return false;
     if (this.#replace(comment)) return false;
     this.#latest.push(comment);
-    if (this.#latest.length > LATEST_MAX) this.#latest.shift();
+    if (this.#latest.length > LATEST_MAX) this.#hasForgotten = this.#latest.shift() !== undefined;
     if (this.beyond > 0 || (!trims && this.items.length >= HELD_MAX)) {
       this.beyond += 1;
     } else {
@@ -60,8 +61,9 @@ export class Timeline {
   append(page, isLast) {
     const unknown = this.#unknown(page);
     this.items.push(...unknown);
-    this.beyond = isLast ? 0 : Math.max(1, this.beyond - unknown.length);
-    if (isLast) this.items.push(...this.#unknown(this.#latest));
+    const rest = isLast ? this.#rest() : null;
+    this.items.push(...this.#unknown(rest ?? []));
+    this.beyond = rest ? 0 : Math.max(1, this.beyond - unknown.length);
     if (this.items.length > HELD_MAX) this.items.splice(0, this.items.length - HELD_MAX);
   }
 
@@ -82,6 +84,13 @@ export class Timeline {
 
   removeAuthor(author) {
     this.#keep((comment) => comment.author.id !== author);
+  }
+
+  /** What came after the last held; `null`: more than is kept, so something lies between. */
+  #rest() {
+    const last = this.items.at(-1);
+    const at = this.#latest.findIndex(({ id }) => id === last?.id);
+    return at < 0 && this.#hasForgotten ? null : this.#latest.slice(at + 1);
   }
 
   #keep(which) {
