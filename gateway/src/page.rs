@@ -4,6 +4,7 @@
 //! What the page loads stands under `/assets/<hash of all of it>/…`, to be cached for ever; relative
 //! imports stay within. What has a stable address is asked for again each time, by its `ETag`.
 
+mod bare;
 mod files;
 mod policy;
 
@@ -66,12 +67,11 @@ impl Page {
         let mut router = Router::new()
             .route("/", self.page.clone().served())
             .route("/embed", self.embed.clone().served());
-        for name in ["chorus.js", "chorus.d.ts"] {
-            let file = FILES.iter().find(|file| file.name == name);
-            let file = file.map(|file| Stable::new(file.kind(), Bytes::from_static(file.content)));
-            if let Some(file) = file {
-                router = router.route(&format!("/{name}"), file.served());
-            }
+        let script = bare::bare(include_str!("../web/chorus.js"));
+        let types = include_str!("../web/chorus.d.ts").to_owned();
+        for (path, body) in [("/chorus.js", script), ("/chorus.d.ts", types)] {
+            let kind = "text/javascript; charset=utf-8";
+            router = router.route(path, Stable::new(kind, body.into()).served());
         }
         let hash = self.hash.clone();
         let assets = |Path((asked, name)): Path<(String, String)>| async move {

@@ -1,5 +1,6 @@
 // What users write never runs, whatever it says and wherever it stands.
 import assert from 'node:assert/strict';
+import { createHmac } from 'node:crypto';
 import { test } from 'node:test';
 import { Server, post, token } from '../sdk/support/server.js';
 import { Visit, browser } from './support/browser.js';
@@ -70,6 +71,28 @@ test('as names in signed tokens', async (t) => {
     assert.deepEqual(visit.wrong, []);
     await visit.context.close();
   }
+});
+
+/** A token with any claims, as an identity provider would sign it. */
+function signed(claims) {
+  const part = (value) => Buffer.from(JSON.stringify(value)).toString('base64url');
+  const head = `${part({ alg: 'HS256', typ: 'JWT' })}.${part({ exp: Math.floor(Date.now() / 1000) + 3600, ...claims })}`;
+  return `${head}.${createHmac('sha256', SECRET).update(head).digest('base64url')}`;
+}
+
+test('only the picture that a token names is asked of another host, which isn’t told where from', async (t) => {
+  const server = await Server.start(t, '--auth.hs256_secret', SECRET);
+  const visit = await (await Visit.to(await browser(t), server.url, { path: `/#token=${signed({ sub: 'ana', name: 'Ana', avatar: 'https://pictures.example/ana.png' })}` })).live();
+  const asked = [];
+  await visit.page.route('https://pictures.example/**', (route) => {
+    asked.push(route.request().headers().referer ?? 'nothing');
+    return route.fulfill({ contentType: 'image/svg+xml', body: '<svg xmlns="http://www.w3.org/2000/svg"/>' });
+  });
+  await visit.write('hello');
+  await visit.page.locator('.comment.mine:not(.pending) .avatar img').waitFor();
+  assert.ok(asked.length > 0);
+  assert.deepEqual([...new Set(asked)], ['nothing']);
+  assert.deepEqual([...new Set(visit.wrong)], ['asked https://pictures.example/ana.png']);
 });
 
 test('in the page’s address', async (t) => {

@@ -74,7 +74,11 @@ async fn what_the_page_loads_is_kept_for_ever() {
     let file = answer(&router, &foreign, &[]).await;
     assert_eq!((file.status(), head(&file, "cache-control")), (StatusCode::OK, "no-store"));
     for missing in ["/assets/x/page/none.js", "/assets/x/../Cargo.toml", "/assets/x/index.html"] {
-        assert_eq!(answer(&router, missing, &[]).await.status(), StatusCode::NOT_FOUND, "{missing}");
+        assert_eq!(
+            answer(&router, missing, &[]).await.status(),
+            StatusCode::NOT_FOUND,
+            "{missing}"
+        );
     }
 }
 

@@ -122,6 +122,8 @@ export class Transcript {
     const wanted = new Set(items);
     for (const [id, row] of this.#rows) {
       if (wanted.has(row.comment)) continue;
+      // Who walks by keyboard goes on from here, not from the page's beginning.
+      if (row.contains(document.activeElement)) this.#scroller.focus({ preventScroll: true });
       row.remove();
       this.#rows.delete(id);
     }
