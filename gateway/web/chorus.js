@@ -1,13 +1,12 @@
-// Live comments of live video; chorus.d.ts tells how to use it.
-// One tab of a browser leads: it reads the stream and passes its blocks on. Every tab takes a block
-// alike and keeps the latest, so that any can lead next.
+// Live comments of live video; chorus.d.ts tells how to use it. One tab of a browser leads: it reads
+// the stream and passes its blocks on. All take a block alike and keep the latest: any can lead next.
 
 const TIMING = { firstByte: 5e3, polling: 12e4, silence: 4e4, backoff: 1e3, answer: 15e3 };
 const POLL_GAP = 100;
 const REMEMBERED = 5000; // ids
 const RING = 500; // blocks kept for other tabs
 const PAGES = 10; // of 200 comments, read after a reset
-const OVERLAP = 6e4; // ms that one comment may overtake another by
+const OVERLAP = 6e4; // ms that comments may come late by
 const LINE_MAX = 1e6;
 const SNAPSHOTS = ['settings', 'pin', 'reactions', 'viewers', 'leaderboard', 'poll'];
 const EVENTS = [...SNAPSHOTS, 'state', 'comment', 'delete', 'hide', 'skipped', 'reset', 'end'];
@@ -27,13 +26,15 @@ const sleep = (ms, turn = {}) => new Promise((done) => {
   turn.wake = () => done(clearTimeout(timer));
 });
 
-const backoff = (ms, failures) => ms * Math.min(30, 2 ** failures / 2) * (1 + Math.random()) / 2;
+const backoff = (ms, failures) => ms * Math.min(60, 2 ** failures) * (1 + Math.random()) / 4;
 
-/** Sets in a map, of which the oldest goes when it is full. */
 const remember = (map, key, value, max = REMEMBERED) => {
   map.set(key, value);
   if (map.size > max) map.delete(map.keys().next().value);
 };
+
+const isFinal = (state) => /ended|banned/.test(state);
+const stateBlock = (state, more) => ({ type: 'state', data: { state, ...more } });
 
 const claimsOf = (token) => {
   try {
@@ -44,8 +45,8 @@ const claimsOf = (token) => {
   }
 };
 
-/** Ids begin with their time: how those begin that are `ms` older. */
-const older = (id, ms) => (parseInt(id.replace('-', ''), 16) - ms).toString(16).padStart(12, 0).replace(/.{8}/, '$&-');
+/** Milliseconds, which ids begin with. */
+const timeOf = (id) => parseInt(id.replace('-', ''), 16);
 
 /** Requests, and the token that they bear. */
 function makeApi({ api, path, token, user, timing }) {
@@ -53,47 +54,42 @@ function makeApi({ api, path, token, user, timing }) {
   const bearer = () => current ??= (async () => typeof token === 'function' ? token() : token)()
     .catch((error) => { current = null; throw error; });
 
-  /** Is there another than the one that was refused? */
   const renewed = async (refused) => {
     if (await bearer() === refused) current = null;
     return await bearer() !== refused;
-  };
-
-  const request = async (method, what, body, key, bearer) => {
-    const response = await fetch(api + path + what, {
-      method,
-      body: body && JSON.stringify(body),
-      headers: {
-        ...bearer ? { Authorization: `Bearer ${bearer}` } : user && { 'X-Chorus-User': String.fromCharCode(...new TextEncoder().encode(user)) },
-        ...method === 'POST' && { 'Idempotency-Key': key },
-        ...body && { 'Content-Type': 'application/json' },
-      },
-      signal: AbortSignal.timeout(timing.answer),
-    });
-    const { ok, status, statusText: title, headers } = response;
-    const answer = await response.text();
-    if (ok) return answer && JSON.parse(answer);
-    const { request_id: requestId, ...problem } = answer[0] === '{' ? JSON.parse(answer) : { detail: title };
-    throw new ChorusError({ title, ...problem, status, requestId, retryAfterS: parseInt(headers.get('Retry-After')) || null });
   };
 
   /** Every request is safe to repeat, a POST by its key. */
   const call = async (method, what, body, key = newKey()) => {
     for (let tries = 1; ; tries++) {
       const sent = await bearer();
+      let error;
       try {
-        return await request(method, what, body, key, sent);
+        const response = await fetch(api + path + what, {
+          method,
+          body: body && JSON.stringify(body),
+          headers: {
+            ...sent ? { Authorization: `Bearer ${sent}` } : user && { 'X-Chorus-User': String.fromCharCode(...new TextEncoder().encode(user)) },
+            ...method === 'POST' && { 'Idempotency-Key': key },
+            ...body && { 'Content-Type': 'application/json' },
+          },
+          signal: AbortSignal.timeout(timing.answer),
+        });
+        const { ok, status, statusText: title, headers } = response;
+        const answer = await response.text();
+        if (ok) return answer && JSON.parse(answer);
+        const { request_id: requestId, ...problem } = answer[0] === '{' ? JSON.parse(answer) : { detail: title };
+        error = new ChorusError({ title, ...problem, status, requestId, retryAfterS: parseInt(headers.get('Retry-After')) || null });
       } catch (cause) {
-        const error = cause.errors ? cause : new ChorusError({ detail: cause.message });
-        const { status, retryAfterS } = error;
-        if (status === 401 && tries < 2 && await renewed(sent)) continue;
-        if (tries > 4 || retryAfterS > 10 || ![0, 502, 503, 504].includes(status)) throw error;
-        await sleep(Math.max(retryAfterS * 1e3, backoff(timing.backoff, tries)));
+        error = new ChorusError({ detail: cause.message });
       }
+      const { status, retryAfterS } = error;
+      if (status === 401 && tries < 2 && await renewed(sent)) continue;
+      if (tries > 4 || retryAfterS > 10 || ![0, 502, 503, 504].includes(status)) throw error;
+      await sleep(Math.max(retryAfterS * 1e3, backoff(timing.backoff, tries)));
     }
   };
 
-  // (Leaves out what is undefined.)
   const history = (page) => call('GET', `comments?${new URLSearchParams(JSON.parse(JSON.stringify(page)))}`);
   return { bearer, renewed, call, history };
 }
@@ -118,7 +114,6 @@ function makeFeed(emit, history) {
     emit('comment', replaces ? { ...comment, replaces } : comment);
   };
 
-  /** The pending comment that this one is; it is pending no more. */
   const settle = ({ text, author }) => {
     for (const [id, posted] of feed.pending) {
       if (posted.text === text && (posted.author ?? author.id) === author.id && feed.pending.delete(id)) return id;
@@ -126,6 +121,7 @@ function makeFeed(emit, history) {
   };
 
   const take = ({ type, data, id }) => {
+    if (feed.isOver) return;
     if (id) feed.position = id;
     if (type === 'delete' && gone.has(data.id)) type = '';
     if (type === 'comment') {
@@ -142,37 +138,35 @@ function makeFeed(emit, history) {
     if (ring.length > RING) ring.shift();
   };
 
-  /** For a tab that got as far as `position`: what follows, or all when nobody knows. */
+  /** What follows a position; all when nobody knows. */
   const since = (position, recent) => {
     const index = position ? ring.findLastIndex(({ id }) => id === position) + 1 : Math.max(0, ring.length - recent);
     const rest = ring.slice(index).map((block) => block.type === 'comment' && isGone(block.data) ? { id: block.id } : block);
-    const state = { type: 'state', data: { state: feed.state.state, missed: 0 } };
-    return { blocks: [...rest, ...latest.values(), state], isLost: position && !index };
+    return { blocks: [...rest, ...latest.values(), stateBlock(feed.state.state, { missed: 0 })], isLost: position && !index };
   };
 
-  /** Shows what history has since a minute before the newest comment, takes away what it lacks. */
+  /** Shows what history has since a minute before the newest comment; takes away what it lacks. */
   const heal = async (pass) => {
     const known = [...shown.keys()];
-    // (What is older than all that we know may have been shown and forgotten.)
-    const start = newest && [known[0], older(newest, OVERLAP)].sort()[1];
+    // (Older than all that we know: may have been shown and forgotten.)
+    const start = newest && Math.max(timeOf(known[0]), timeOf(newest) - OVERLAP);
+    let from = Infinity;
     let found = [];
     let before;
-    let complete = false;
     try {
-      for (let page = 0; !complete && page < PAGES; page++) {
+      for (let page = 0; from > start && page < PAGES; page++) {
         const { comments, next } = await history({ before, limit: 200 });
         found = found.concat(comments);
         before = next;
-        complete = !start || !next || next <= start;
+        from = start && next ? Math.max(start, timeOf(next)) : start;
       }
     } catch { /* incomplete */ }
-    const from = complete ? start : before ?? '~';
     for (const id of known) {
-      if (id > from && !found.some((comment) => comment.id === id)) pass({ type: 'delete', data: { id } });
+      if (timeOf(id) > from && !found.some((comment) => comment.id === id)) pass({ type: 'delete', data: { id } });
     }
-    found = found.filter((comment) => comment.id > start && isNew(comment));
+    found = found.filter((comment) => timeOf(comment.id) >= start && isNew(comment));
     for (const data of found.reverse()) pass({ type: 'comment', data });
-    pass({ type: 'reset', data: { recovered: found.length, complete } });
+    pass({ type: 'reset', data: { recovered: found.length, complete: from <= start } });
   };
 
   const feed = { position: '', state: { state: 'connecting' }, missed: 0, pending: new Map(), isGone, isNew, show, take, since, heal };
@@ -184,13 +178,12 @@ function makeParser() {
   let rest = '';
   let block = {};
   return function* parse(text) {
-    // (A CR at the end may be half a CRLF.)
-    const lines = (rest + text).split(/\r\n|\n|\r(?!$)/);
+    const lines = (rest + text).split('\n');
     rest = lines.pop();
     if (rest.length > LINE_MAX) throw new Error('a line without end');
     for (const line of lines) {
-      const [name, value = ''] = line.split(/: ?(.*)/s);
-      if (name) block[name] = name === 'data' && block.data ? `${block.data}\n${value}` : value;
+      const [name, value] = line.split(/: ?(.*)/s);
+      if (name) block[name] = value;
       if (line) continue;
       const { event: type, data, id, retry } = block;
       yield { type, data: data && JSON.parse(data), id, retry };
@@ -203,73 +196,71 @@ function makeParser() {
 function makeReader({ stream, path, recent, rate, tickets, timing }, feed, { bearer, renewed, call }, pass) {
   let pollUntil = 0;
   let needsTicket = true;
-  const tell = (state, more) => pass({ type: 'state', data: { state, ...more } });
+  const tell = (state, more) => pass(stateBlock(state, more));
 
-  const open = async (turn) => {
+  const open = async (link) => {
     const query = new URLSearchParams(feed.position ? { after: feed.position } : { recent });
     if (rate) query.set('rate', rate);
-    if (turn.isPoll) query.set('poll', feed.position ? 25 : 1);
-    turn.token = await bearer();
+    if (link.isPoll) query.set('poll', feed.position ? 25 : 1);
+    link.token = await bearer();
     if (tickets && needsTicket) query.set('ticket', tickets.call ? await tickets() : (await call('POST', 'tickets', {})).ticket);
     const { status, body } = await fetch(`${stream}${path}stream?${query}`, {
-      cache: 'no-store',
       credentials: tickets ? 'include' : 'same-origin',
-      headers: turn.token && !tickets ? { Authorization: `Bearer ${turn.token}` } : {},
-      signal: turn.attempt.signal,
+      headers: link.token && !tickets ? { Authorization: `Bearer ${link.token}` } : {},
+      signal: link.signal,
     });
     needsTicket = status === 401;
-    if (needsTicket && !tickets) turn.final = 'expired';
-    if (status === 204) turn.final = feed.state.state === 'banned' ? 'banned' : 'ended';
-    if (status !== 200) throw new Error(status);
+    if (needsTicket && !tickets) link.final = 'expired';
+    if (status === 204) link.final = feed.state.state === 'banned' ? 'banned' : 'ended';
+    if (status !== 200) throw new Error(`${status}`);
     return body.getReader();
   };
 
-  const watchdog = (turn, ms) => {
-    clearTimeout(turn.alarm);
-    turn.alarm = setTimeout(() => { turn.isSilent = true; turn.attempt.abort(); }, ms);
+  const watchdog = (link, ms, isFirst) => {
+    clearTimeout(link.alarm);
+    link.alarm = setTimeout(() => link.abort(link.isBuffered = isFirst), ms);
   };
 
-  const resume = async (turn, { id, data }) => {
-    turn.isServed = true;
+  const resume = async (link, { id, data }) => {
+    link.isServed = true;
     feed.missed = 0;
-    if (!turn.isPoll && data.status !== 'new') tell('catching-up');
+    if (!link.isPoll && data.status !== 'new') tell('catching-up');
     if (data.status === 'reset') {
       // Nothing is read meanwhile, so history comes before what follows.
-      clearTimeout(turn.alarm);
-      await sleep(data.wait_ms, turn);
-      await feed.heal(pass);
-      if (turn.isOver) return;
+      clearTimeout(link.alarm);
+      await sleep(data.wait_ms);
+      if (!link.signal.aborted) await feed.heal(pass);
+      link.signal.throwIfAborted();
     }
     pass({ id });
-    turn.to = data.to;
+    link.to = data.to;
   };
 
   /** All that was missed is shown. */
-  const arrived = (turn) => {
-    const state = turn.isPoll ? 'polling' : 'live';
-    if (turn.to && feed.state.state !== state) tell(state, { missed: feed.missed });
-    turn.to = null;
+  const arrived = (link) => {
+    const state = link.isPoll ? 'polling' : 'live';
+    if (link.to && feed.state.state !== state) tell(state, { missed: feed.missed });
+    link.to = null;
   };
 
   /** One connection. */
-  const read = async (turn) => {
-    watchdog(turn, turn.isPoll ? timing.silence : timing.firstByte);
-    const reader = await open(turn);
+  const read = async (link) => {
+    watchdog(link, link.isPoll ? timing.silence : timing.firstByte, !link.isPoll);
+    const reader = await open(link);
     const parse = makeParser();
     const decoder = new TextDecoder();
     for (;;) {
       const { done, value } = await reader.read();
-      if (done) return arrived(turn);
-      turn.isHeard = true;
+      if (done) return arrived(link);
       for (const block of parse(decoder.decode(value, { stream: true }))) {
         const { type, id, data, retry } = block;
-        if (retry) turn.retry = +retry;
-        if (type === 'resume') await resume(turn, block);
+        if (retry) link.retry = +retry;
+        if (type === 'resume') await resume(link, block);
         else if (type || id) pass({ type, id, data });
-        if (type === 'end') turn.final = data.reason;
-        if (feed.position === turn.to || !(type || id || retry)) arrived(turn);
+        if (type === 'end') link.final = data.reason;
+        if (feed.position === link.to || !(type || id || retry)) arrived(link);
       }
-      watchdog(turn, timing.silence);
+      watchdog(link, timing.silence);
     }
   };
 
@@ -277,25 +268,25 @@ function makeReader({ stream, path, recent, rate, tickets, timing }, feed, { bea
   return async (turn) => {
     for (let failures = 1; ; failures++) {
       const isPoll = Date.now() < pollUntil;
-      Object.assign(turn, { retry: 0, isServed: false, isHeard: false, isSilent: false, to: null, final: null, isPoll, attempt: new AbortController() });
+      /** @type {any} */
+      const link = turn.link = Object.assign(new AbortController(), { isPoll });
       try {
-        await read(turn);
+        await read(link);
       } catch (error) {
-        if (error.status === 401) turn.final = 'expired';
+        if (error.status === 401) link.final = 'expired';
       }
-      clearTimeout(turn.alarm);
-      turn.attempt.abort();
-      if (turn.final === 'expired') {
+      clearTimeout(link.alarm);
+      link.abort();
+      if (link.final === 'expired') {
         needsTicket = true;
         // (A token that can't be had now is asked for again.)
-        if (tickets?.call || await renewed(turn.token).catch(() => true)) turn.final = null;
+        if (tickets?.call || await renewed(link.token).catch(() => true)) link.final = null;
       }
-      if (turn.isOver || turn.final) return turn.final;
-      const isBuffered = turn.isSilent && !turn.isHeard && !isPoll;
-      if (isBuffered) pollUntil = Date.now() + timing.polling;
-      if (turn.isServed) failures = 0;
-      const isNext = isBuffered || (isPoll && turn.isServed);
-      const wait = isNext ? POLL_GAP : turn.retry || backoff(timing.backoff, failures);
+      if (turn.isOver || link.final) return link.final;
+      if (link.isBuffered) pollUntil = Date.now() + timing.polling;
+      if (link.isServed) failures = 0;
+      const isNext = link.isBuffered || (isPoll && link.isServed);
+      const wait = isNext ? POLL_GAP : link.retry || backoff(timing.backoff, failures);
       if (!isNext) tell('reconnecting', { retry_at: Date.now() + wait });
       await sleep(wait, turn);
     }
@@ -303,7 +294,7 @@ function makeReader({ stream, path, recent, rate, tickets, timing }, feed, { bea
 }
 
 /** The tabs that share a stream; who holds the lock leads. */
-function makeTabs({ recent, timing }, feed, lead, take, finish) {
+function makeTabs({ recent, timing }, feed, lead, finish) {
   const tab = newKey();
   let turn = {};
   let channel;
@@ -311,7 +302,6 @@ function makeTabs({ recent, timing }, feed, lead, take, finish) {
   let leader = 0; // the latest one's beginning
   let joined; // the one whose blocks we take
   let silence;
-  let isOver;
 
   const say = (message) => channel?.postMessage({ by: leader, ...message });
 
@@ -322,7 +312,7 @@ function makeTabs({ recent, timing }, feed, lead, take, finish) {
 
   const endTurn = () => {
     turn.isOver = true;
-    turn.attempt?.abort();
+    turn.link?.abort();
     turn.queue?.abort();
     turn.wake?.();
     hellos = null;
@@ -339,7 +329,6 @@ function makeTabs({ recent, timing }, feed, lead, take, finish) {
     listen(timing.firstByte, () => { turn.steal = true; endTurn(); });
   };
 
-  /** Once we are where the stream is. */
   const greet = () => {
     if (!hellos || !/live|polling/.test(feed.state.state)) return;
     for (const [to, { position, recent }] of hellos) say({ to, ...feed.since(position, recent) });
@@ -362,9 +351,9 @@ function makeTabs({ recent, timing }, feed, lead, take, finish) {
     if (to) joined = by;
     else if (by > leader) hello();
     leader = by;
-    if (isLost) feed.heal(take);
-    for (const block of blocks) if (isOurs || block.type === 'state') take(block);
-    if (/ended|banned/.test(feed.state.state)) finish(feed.state.state);
+    if (isLost) feed.heal(feed.take);
+    for (const block of blocks) if (isOurs || block.type === 'state') feed.take(block);
+    if (isFinal(feed.state.state)) finish(feed.state.state);
   };
 
   const run = async () => {
@@ -378,26 +367,20 @@ function makeTabs({ recent, timing }, feed, lead, take, finish) {
   const begin = async (name) => {
     const locks = globalThis.navigator?.locks;
     if (!name || !locks) return run();
-    for (let steal = false; !isOver; steal = turn.steal) {
+    for (let steal = false; !feed.isOver; steal = turn.steal) {
       turn = { queue: new AbortController() };
       try {
         channel ??= Object.assign(new BroadcastChannel(name), { onmessage: hear });
         hello();
         await locks.request(name, steal ? { steal } : { signal: turn.queue.signal }, run);
       } catch (error) {
-        // (Tabs can't share here.)
         if (error.name !== 'AbortError') return leave(), run();
       }
       endTurn();
     }
   };
 
-  const end = () => {
-    isOver = true;
-    endTurn();
-    leave();
-  };
-  return { begin, say, greet, end };
+  return { begin, say, greet, end: () => leave(endTurn()) };
 }
 
 export function watch(video, options = {}) {
@@ -409,25 +392,22 @@ export function watch(video, options = {}) {
   const emit = (name, data) => target.dispatchEvent(Object.assign(new Event(name), { data }));
   const { bearer, renewed, call, history } = makeApi(config);
   const feed = makeFeed(emit, history);
-  let isOver;
-
-  const take = (block) => isOver || feed.take(block);
   const pass = (block) => {
-    take(block);
+    feed.take(block);
     tabs.say({ blocks: [block] });
     tabs.greet();
   };
   const finish = (state) => {
-    const block = { type: 'state', data: { state } };
-    if (/ended|banned/.test(state)) tabs.say({ blocks: [block] });
-    isOver = true;
-    tabs.end();
+    const block = stateBlock(state);
+    if (isFinal(state)) tabs.say({ blocks: [block] });
     if (feed.state.state !== state) feed.take(block);
+    feed.isOver = true;
+    tabs.end();
   };
-  const tabs = makeTabs(config, feed, makeReader(config, feed, { bearer, renewed, call }, pass), take, finish);
+  const tabs = makeTabs(config, feed, makeReader(config, feed, { bearer, renewed, call }, pass), finish);
   bearer().catch(() => {}).then((token) => {
     const who = claimsOf(token).sub ?? token ?? !!tickets;
-    if (!isOver) tabs.begin(share && `chorus 1 ${JSON.stringify([stream, video, rate, who])}`);
+    if (!feed.isOver) tabs.begin(share && `chorus 1 ${JSON.stringify([stream, video, rate, who])}`);
   });
 
   const me = async () => {
@@ -437,6 +417,7 @@ export function watch(video, options = {}) {
   const ban = (id) => `bans/${encodeURIComponent(id)}`;
   return {
     video,
+    /** @returns {import('./chorus.d.ts').State} */
     get state() { return feed.state; },
     on(name, listener) {
       const heard = ({ data }) => listener(data);

