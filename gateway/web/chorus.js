@@ -133,7 +133,7 @@ function makeFeed(emit, history) {
       if (EVENTS.includes(type)) emit(type, data);
       else emit('event', { type, data, id: id ?? null });
     }
-    if (SNAPSHOTS.includes(type)) remember(latest, type + data?.id, { type, data }, 50);
+    if (SNAPSHOTS.includes(type)) remember(latest, type + data?.id, { type, data }, RING);
     else if (type !== 'state') ring.push({ type, data, id });
     if (ring.length > RING) ring.shift();
   };
@@ -222,9 +222,10 @@ function makeReader({ stream, path, recent, rate, tickets, timing }, feed, { bea
   };
 
   const resume = async (link, { id, data }) => {
+    const isNew = data.status === 'new';
     link.isServed = true;
     feed.missed = 0;
-    if (!link.isPoll && data.status !== 'new') tell('catching-up');
+    if (!link.isPoll && !isNew) tell('catching-up');
     if (data.status === 'reset') {
       // Nothing is read meanwhile, so history comes before what follows.
       clearTimeout(link.alarm);
@@ -233,13 +234,13 @@ function makeReader({ stream, path, recent, rate, tickets, timing }, feed, { bea
       link.signal.throwIfAborted();
     }
     pass({ id });
-    link.to = data.to;
+    Object.assign(link, { isNew, to: data.to });
   };
 
   /** All that was missed is shown. */
   const arrived = (link) => {
     const state = link.isPoll ? 'polling' : 'live';
-    if (link.to && feed.state.state !== state) tell(state, { missed: feed.missed });
+    if (link.to && feed.state.state !== state) tell(state, { missed: link.isNew ? 0 : feed.missed });
     link.to = null;
   };
 

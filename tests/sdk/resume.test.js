@@ -21,6 +21,7 @@ async function scene(t, options = {}, ...flags) {
   await say();
   const viewer = Viewer.watch(t, proxy.url, 'room', { ...QUICK, ...options });
   await viewer.became('live');
+  assert.deepEqual(viewer.room.state, { state: 'live', missed: 0 }, 'the recent ones were not missed');
   await viewer.sees(await say());
   return { server, proxy, posted, say, viewer };
 }

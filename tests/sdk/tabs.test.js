@@ -175,12 +175,12 @@ test('shared only with who watches the same, as the same, at the same rate', asy
   const other = new Browser(t, proxy.url, 'other');
   const tabs = [
     browser.tab(), browser.tab({ rate: 5 }), browser.tab({ token: sign('ann') }), browser.tab({ token: sign('bob') }),
-    browser.tab({ share: false }), browser.tab({}, false), other.tab(),
+    browser.tab({ share: false }), browser.tab({}, 'no'), browser.tab({}, 'denied'), other.tab(),
     // Ann again, by a newer token.
     browser.tab({ token: sign('ann', '--name', 'Ann') }),
   ];
   await Promise.all(tabs.map((tab) => tab.became('live')));
-  assert.equal(proxy.streams.length, 7);
+  assert.equal(proxy.streams.length, 8);
 });
 
 test('tabs that share a stream post as themselves', async (t) => {

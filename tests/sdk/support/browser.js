@@ -13,7 +13,8 @@ export class Browser {
     this.video = video;
   }
 
-  tab(options = {}, hasLocks = true) {
+  /** `hasLocks`: `yes`, `no`, or `denied` as in a sandboxed frame. */
+  tab(options = {}, hasLocks = 'yes') {
     const tab = new Tab(this, { ...options, timing: { backoff: 50, ...options.timing } }, hasLocks);
     this.tabs.push(tab);
     this.t.after(() => tab.crash());

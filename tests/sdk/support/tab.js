@@ -32,7 +32,7 @@ const locks = {
     });
   },
 };
-Object.defineProperty(globalThis, 'navigator', { value: { locks: workerData.hasLocks ? locks : undefined } });
+Object.defineProperty(globalThis, 'navigator', { value: { locks: { yes: locks, no: undefined, denied: { request: () => Promise.reject(new DOMException('not here', 'SecurityError')) } }[workerData.hasLocks] } });
 
 const { watch } = await import('../../../gateway/web/chorus.js');
 const room = watch(workerData.video, workerData.options);
