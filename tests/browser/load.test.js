@@ -22,6 +22,13 @@ async function pour(url, count, perSecond) {
   await Promise.all(under);
 }
 
+/** What Chromium counts: seconds of work, layouts. */
+async function meter(page) {
+  const session = await page.context().newCDPSession(page);
+  await session.send('Performance.enable');
+  return async () => Object.fromEntries((await session.send('Performance.getMetrics')).metrics.map(({ name, value }) => [name, value]));
+}
+
 /** Takes the time of each frame from now on. */
 const watchFrames = (page) => page.evaluate(() => {
   window.frames_ms = [];
@@ -33,16 +40,22 @@ const watchFrames = (page) => page.evaluate(() => {
 test(`${COMMENTS} comments: rows bounded, frames short, the newest in view`, async (t) => {
   const server = await Server.start(t, '--limits.comments_per_user_per_minute', '0');
   const ana = await (await Visit.to(await browser(t), server.url, { user: 'Ana' })).live();
+  const metrics = await meter(ana.page);
   await watchFrames(ana.page);
+  const before = await metrics();
   let rows = 0;
   const looking = setInterval(async () => { rows = Math.max(rows, await ana.page.locator('.comment').count().catch(() => 0)); }, 500);
   await pour(server.url, COMMENTS, PER_SECOND);
   clearInterval(looking);
   await ana.comment(`comment ${COMMENTS - 1}`).waitFor({ timeout: 6 * GUARD_MS });
   const frames = (await ana.page.evaluate(() => window.frames_ms)).sort((a, b) => a - b);
+  const spent = await metrics();
+  const perFrame = (...names) => names.reduce((sum, name) => sum + spent[name] - before[name], 0) / frames.length;
+  t.diagnostic(`per frame: ${(1000 * perFrame('ScriptDuration', 'LayoutDuration', 'RecalcStyleDuration')).toFixed(1)} ms of script, style and layout; ${perFrame('LayoutCount').toFixed(2)} layouts`);
   const at = (share) => frames[Math.floor(frames.length * share)].toFixed(1);
   t.diagnostic(`${frames.length} frames: p50 ${at(0.5)} ms, p95 ${at(0.95)} ms (goal ${FRAME_MS_P95}), p99 ${at(0.99)} ms; at most ${rows} rows, ${await ana.page.locator('*').count()} elements`);
   assert.ok(rows > 0 && rows <= ROWS_MAX, `${rows} rows`);
+  assert.ok(perFrame('LayoutCount') < 1.5, 'rows are read before they are written');
   assert.ok(at(0.95) < 10 * FRAME_MS_P95);
   assert.equal(await ana.page.locator('#newest').isVisible(), false);
   assert.deepEqual(ana.wrong, []);

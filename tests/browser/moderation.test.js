@@ -47,12 +47,11 @@ test('slow mode counts down and keeps what is written', async (t) => {
   const server = await Server.start(t, '--auth.hs256_secret', SECRET);
   const chromium = await browser(t);
   const eve = await (await Visit.to(chromium, server.url, { path: as('Eve', 'commenter') })).live();
-  const settings = await fetch(`${server.url}/v1/videos/demo/settings`, {
-    method: 'PUT',
-    headers: { 'Content-Type': 'application/json', Authorization: `Bearer ${token(SECRET, '--sub', 'm', '--role', 'moderator')}` },
-    body: JSON.stringify({ slow_mode_s: 30 }),
-  });
-  assert.equal(settings.status, 200);
+  assert.equal(await eve.page.locator('#settings').isVisible(), false);
+  const mona = await (await Visit.to(chromium, server.url, { path: as('Mona', 'moderator') })).live();
+  await mona.page.click('#settings');
+  await mona.page.selectOption('#slow', '30');
+  await mona.page.getByRole('button', { name: 'Save' }).click();
   await eve.page.getByText('Slow mode: one comment every 30 s.').waitFor();
   await eve.write('one');
   await eve.page.locator('.comment.mine:not(.pending)').waitFor();
@@ -60,6 +59,11 @@ test('slow mode counts down and keeps what is written', async (t) => {
   await eve.write('two');
   assert.equal(await eve.page.inputValue('#text'), 'two');
   assert.deepEqual(await eve.texts(), ['one']);
+  await mona.page.click('#settings');
+  assert.equal(await mona.page.inputValue('#slow'), '30');
+  await mona.page.selectOption('#who', 'nobody');
+  await mona.page.getByRole('button', { name: 'Save' }).click();
+  await eve.page.getByText('Only moderators can write right now.').waitFor();
 });
 
 test('who is not signed in is asked to, when they write', async (t) => {

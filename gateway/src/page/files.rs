@@ -60,6 +60,7 @@ pub(super) const FILES: &[File] = files![
     "page/room.js",
     "page/rooms.js",
     "page/row.js",
+    "page/settings.js",
     "page/snippets.js",
     "page/stage.js",
     "page/standings.js",

@@ -42,6 +42,7 @@ export class Conversation {
   /** Whose page it is. */
   me(author) {
     this.#me = author;
+    this.transcript.redraw();
   }
 
   /** The connection stands: what came before may be asked for. */

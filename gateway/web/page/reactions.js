@@ -5,6 +5,7 @@ import { byId, element } from './element.js';
 
 const SIGNS = { like: '👍', love: '❤️', laugh: '😂', wow: '😮', applause: '👏' };
 const FLOATS_MAX = 20;
+const RISE_PX_MAX = 380;
 const FLOATS_PER_UPDATE = 5;
 const count = new Intl.NumberFormat(undefined, { notation: 'compact', maximumFractionDigits: 1 });
 
@@ -42,10 +43,11 @@ export class Reactions {
   #float(kind, times) {
     const floats = byId('floats');
     if (this.#isCalm.matches || document.hidden) return;
-    for (let nth = 0; nth < times && floats.childElementCount < FLOATS_MAX; nth += 1) this.#rise(floats, SIGNS[kind] ?? kind, nth * 90);
+    const height = floats.clientHeight;
+    for (let nth = 0; nth < times && floats.childElementCount < FLOATS_MAX; nth += 1) this.#rise(floats, height, SIGNS[kind] ?? kind, nth * 90);
   }
 
-  #rise(floats, sign, delay) {
+  #rise(floats, height, sign, delay) {
     const float = element('span', { class: 'float' }, sign);
     const sway = () => `${(Math.random() - 0.5) * 28}px`;
     float.style.left = `${14 + Math.random() * 24}px`;
@@ -53,7 +55,7 @@ export class Reactions {
     const path = [
       { transform: 'translate(0, 30px) scale(.6)', opacity: 0 },
       { transform: `translate(${sway()}, -80px) scale(1)`, opacity: 1, offset: 0.25 },
-      { transform: `translate(${sway()}, -${240 + Math.random() * 120}px) scale(1.1)`, opacity: 0 },
+      { transform: `translate(${sway()}, -${Math.min(height, RISE_PX_MAX) * (0.8 + Math.random() * 0.2)}px) scale(1.1)`, opacity: 0 },
     ];
     float.animate(path, { duration: 2400 + Math.random() * 600, delay, easing: 'ease-out', fill: 'backwards' }).onfinish = () => float.remove();
   }

@@ -13,6 +13,7 @@ import { walkBy } from './keys.js';
 import { Pinned } from './pinned.js';
 import { Polls } from './poll.js';
 import { Reactions } from './reactions.js';
+import { changeSettings } from './settings.js';
 import { Stage } from './stage.js';
 import { Events, Leaderboard } from './standings.js';
 
@@ -21,6 +22,7 @@ const number = new Intl.NumberFormat();
 export class Room {
   #room;
   #me = null;
+  #set = null;
   #connection = new Connection();
   #announcer = new Announcer(byId('announcer'));
   #stage = document.documentElement.dataset.form === 'page' ? new Stage() : null;
@@ -31,6 +33,7 @@ export class Room {
     this.conversation = new Conversation(room);
     const ask = () => introduce(this.#me, this.conversation.muted);
     byId('me').addEventListener('click', ask);
+    byId('settings').addEventListener('click', () => changeSettings(room));
     this.composer = new Composer(byId('composer'), {
       post: (text, replyTo) => room.post(text, { replyTo }),
       introduce: ask,
@@ -95,7 +98,10 @@ export class Room {
     this.conversation.me(this.#me);
     this.actions.me(this.#me);
     this.composer.me(this.#me);
+    // They may have come before it was known whom they hold for.
+    if (this.#set) this.#settings(this.#set);
     showMe(this.#me);
+    byId('settings').hidden = !mayModerate(this.#me);
     const stats = await this.#room.stats().catch(() => null);
     if (stats?.reactions) this.reactions.show(stats.reactions, true);
     if (stats?.viewers) this.#viewers(stats.viewers);
@@ -125,7 +131,9 @@ export class Room {
     this.#announcer.hush();
   }
 
-  #settings({ slow_mode_s: slowModeS, who_can_comment: who }) {
+  #settings(settings) {
+    this.#set = settings;
+    const { slow_mode_s: slowModeS, who_can_comment: who } = settings;
     const isFree = mayModerate(this.#me);
     this.composer.slowMode(isFree ? 0 : slowModeS);
     this.composer.hint(isFree ? null : hintOf(slowModeS, who));

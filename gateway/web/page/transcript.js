@@ -19,6 +19,8 @@ export class Transcript {
   #rows = new Map();
   #frame = 0;
   #top = 0;
+  /** Of all rows, and of what is in view, when they were last written. */
+  #heights = { all: 0, view: 0 };
   #aim = null;
 
   /** `does`: `row(comment)` makes one; `older()`, `newer()` ask for history; `followed(is)`, `arrived(row)` tell. */
@@ -36,6 +38,13 @@ export class Transcript {
   /** Something may look different; shown with the next frame. */
   changed() {
     this.#frame ||= requestAnimationFrame(() => this.#paint());
+  }
+
+  /** All rows anew: they look different to somebody else. */
+  redraw() {
+    for (const row of this.#rows.values()) row.remove();
+    this.#rows.clear();
+    this.changed();
   }
 
   /** To the newest, and stays with them. */
@@ -68,13 +77,15 @@ export class Transcript {
   }
 
   #scrolled() {
-    const { scrollTop } = this.#scroller;
+    const { scrollTop, scrollHeight, clientHeight } = this.#scroller;
+    // What grew or shrank scrolls as well, and says nothing of the reader.
+    const isReader = scrollHeight === this.#heights.all && clientHeight === this.#heights.view;
     const isUp = scrollTop < this.#top - 1;
     const isDown = scrollTop > this.#top;
     this.#top = scrollTop;
-    if (isUp) this.#follows(false);
+    if (isUp && isReader) this.#follows(false);
     else if (isDown && this.#rest() < END_PX && this.#showsEnd()) this.#follows(true);
-    if (!this.following) this.changed();
+    if (!this.following || !isReader) this.changed();
   }
 
   #rest() {
@@ -94,6 +105,7 @@ export class Transcript {
     const arrived = this.#reconcile(this.#timeline.items.slice(from, to));
     this.#place(anchors);
     this.#top = this.#scroller.scrollTop;
+    this.#heights = { all: this.#scroller.scrollHeight, view: this.#scroller.clientHeight };
     if (near.start && from === 0) this.#does.older();
     if (near.end && to === this.#timeline.items.length && this.#timeline.beyond > 0) this.#does.newer();
     // A step may not have been enough, and a first page may leave room.

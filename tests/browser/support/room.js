@@ -56,3 +56,9 @@ export function adding(proxy, events) {
   const more = Object.entries(events).map(([name, data]) => block(name, data));
   proxy.edit = (given) => (given.includes('event: resume') ? [given, ...more].join('\n\n') : given);
 }
+
+/** … and this one behind a comment that says so. */
+export function addingAfter(proxy, text, name, data) {
+  const before = proxy.edit ?? ((given) => given);
+  proxy.edit = (given) => (given.includes(`"text":"${text}"`) ? [given, block(name, data)].join('\n\n') : before(given));
+}
