@@ -70,7 +70,7 @@ test('5 s without a byte is what it takes', async (t) => {
 
 test('a stream that has begun is not taken for a buffered one when it falls silent', async (t) => {
   const stub = await Stub.start(t);
-  const viewer = Viewer.watch(t, stub.url, 'room', { timing: { backoff: 10, firstByte: 200, silence: 400 } });
+  const viewer = Viewer.watch(t, stub.url, 'room', { timing: { backoff: 10, silence: 400 } });
   await until(() => stub.requests.length >= 3, 'it is opened anew');
   assert.ok(stub.requests.every(({ url }) => !url.includes('poll=')));
   assert.ok(!viewer.states.includes('polling'));

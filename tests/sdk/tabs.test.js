@@ -136,7 +136,7 @@ test('a producer\'s events are not doubled by a handover', async (t) => {
 });
 
 test('a frozen leader loses its lead, and is a follower when it wakes', async (t) => {
-  const { proxy, browser, posted, say, tabs } = await scene(t, 3, { timing: { silence: 1500, firstByte: 500 } });
+  const { proxy, browser, posted, say, tabs } = await scene(t, 3, { timing: { silence: 1500, firstByte: 2000 } });
   const [leader] = browser.leaders;
   const others = tabs.filter((tab) => tab !== leader);
   const thaw = leader.freeze();
@@ -209,11 +209,12 @@ test('the end is told to all, and each is done', async (t) => {
 });
 
 test('a leader that is alive but has no server keeps its lead', async (t) => {
-  const { server, browser, posted, say, tabs, all } = await scene(t, 3, { timing: { firstByte: 300, silence: 600, backoff: 500 } });
+  const { server, browser, posted, say, tabs, all } = await scene(t, 3, { timing: { firstByte: 3000, silence: 300, backoff: 500 } });
   const [leader] = browser.leaders;
   await server.kill();
   await Promise.all(tabs.map((tab) => tab.became('reconnecting')));
-  const late = browser.tab({ timing: { firstByte: 300, silence: 600, backoff: 500 } });
+  const late = browser.tab({ timing: { firstByte: 3000, silence: 300, backoff: 500 } });
+  // Longer than an unanswered question would be waited for.
   await new Promise((done) => setTimeout(done, 4000));
   assert.equal(late.room.state.state, 'reconnecting', 'who joins meanwhile is told');
   assert.deepEqual(browser.leaders, [leader]);
@@ -223,7 +224,7 @@ test('a leader that is alive but has no server keeps its lead', async (t) => {
 });
 
 test('a frozen leader that others went far beyond reads history when it wakes', async (t) => {
-  const { proxy, browser, posted, say, tabs } = await scene(t, 2, { timing: { silence: 1000, firstByte: 500 } });
+  const { proxy, browser, posted, say, tabs } = await scene(t, 2, { timing: { silence: 1000, firstByte: 2000 } });
   const [leader] = browser.leaders;
   const other = tabs.find((tab) => tab !== leader);
   await leader.sees(await say());

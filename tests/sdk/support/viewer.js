@@ -24,9 +24,9 @@ export class Viewer {
     for (const name of NAMES) room.on(name, (data) => this.events.push({ name, data }));
   }
 
-  /** Watches through `url`, until the test's end. */
-  static watch(t, url, video, options = {}) {
-    const room = watch(video, { stream: url, api: url, ...options });
+  /** Watches through `url`, until the test's end; `by` another SDK, if need be. */
+  static watch(t, url, video, options = {}, by = watch) {
+    const room = by(video, { stream: url, api: url, ...options });
     t.after(() => room.close());
     return new Viewer(room);
   }
