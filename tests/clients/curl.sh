@@ -1,21 +1,34 @@
 #!/usr/bin/env bash
-# A viewer by curl and awk: prints each event as a line of JSON, and comes back with the last id.
+# A viewer by curl: prints each event as a line of JSON, and comes back with the last id.
 set -uo pipefail
-id_file=$(mktemp)
-trap 'rm -f "$id_file"' EXIT
+last_id=$(mktemp)
+trap 'rm -f "$last_id"' EXIT
+
+# The data is one line of JSON already; as a string of JSON its quotes are escaped.
+print() { # TYPE ID DATA
+  local data=${3//\\/\\\\}
+  printf '{"type":"%s","id":"%s","data":"%s"}\n' "$1" "$2" "${data//\"/\\\"}"
+}
+
+events() {
+  local line type='' id='' data=''
+  while IFS= read -r line; do
+    case $line in
+      'event: '*) type=${line#event: } ;;
+      'data: '*) data=${line#data: } ;;
+      'id: '*) id=${line#id: } ;;
+      '')
+        [[ -z $id ]] || echo "$id" >"$last_id"
+        [[ -z $data ]] || print "$type" "$id" "$data"
+        type='' data=''
+        ;;
+    esac
+  done
+}
+
 while true; do
   headers=()
-  [[ ! -s $id_file ]] || headers=(-H "Last-Event-ID: $(<"$id_file")")
-  # (The data is JSON already, on one line; as a string of JSON its quotes are escaped.)
-  curl --silent --show-error --no-buffer "${headers[@]}" "$1" | awk -v id_file="$id_file" '
-    /^event: / { type = substr($0, 8) }
-    /^data: / { data = substr($0, 7) }
-    /^id: / { id = substr($0, 5) }
-    /^$/ {
-      if (id != "") { print id > id_file; close(id_file) }
-      gsub(/\\/, "\\\\", data); gsub(/"/, "\\\"", data)
-      if (data != "") printf "{\"type\":\"%s\",\"id\":\"%s\",\"data\":\"%s\"}\n", type, id, data
-      fflush(); type = ""; data = ""
-    }'
+  [[ ! -s $last_id ]] || headers=(-H "Last-Event-ID: $(<"$last_id")")
+  curl --silent --show-error --no-buffer "${headers[@]}" "$1" | events
   sleep 0.2
 done

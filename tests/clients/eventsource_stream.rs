@@ -44,6 +44,10 @@ async fn watch(uri: &Uri, last_id: &mut String) -> Result<()> {
         while let Some(event) = events.next().await {
             let event = event?;
             last_id.clone_from(&event.id);
+            // It hands out a block with only an id as well.
+            if event.data.is_empty() {
+                continue;
+            }
             let line = serde_json::json!({"type": event.event, "id": event.id, "data": event.data});
             println!("{line}");
         }
