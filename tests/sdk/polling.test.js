@@ -44,11 +44,13 @@ test('later a stream is tried again, and kept when it comes through', async (t) 
   await viewer.became('polling');
   await viewer.sees(await say());
   proxy.mode = 'pass';
-  // The poll under way is answered by this, and the next attempts are polls or the stream.
-  const comments = setInterval(say, 200);
-  t.after(() => clearInterval(comments));
-  await viewer.became('live');
-  clearInterval(comments);
+  // The poll under way is answered by these, and the next attempts are polls or the stream.
+  let isLive = false;
+  const saying = (async () => {
+    for (; !isLive; await new Promise((done) => setTimeout(done, 200))) await say();
+  })();
+  await viewer.became('live').finally(() => { isLive = true; });
+  await saying;
   await viewer.sees(await say());
   assertExact(viewer.ids, posted);
 });
