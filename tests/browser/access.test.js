@@ -25,7 +25,9 @@ for (const path of ['/', '/embed']) {
       const [pinned] = await fill(server.url);
       const proxy = await Proxy.start(t, () => server.url);
       adding(proxy, { ...EVENTS, pin: { comment: pinned.id } });
-      const visit = await (await Visit.to(await browser(t), proxy.url, { path, colorScheme, user: 'Ana Lima', reducedMotion: 'reduce' })).live();
+      const visit = await (
+        await Visit.to(await browser(t), proxy.url, { path, colorScheme, user: 'Ana Lima', reducedMotion: 'reduce' })
+      ).live();
       await visit.page.locator('.pinned').waitFor();
       assert.deepEqual(await findings(visit.page), []);
       await visit.page.fill('#text', 'x'.repeat(501));
@@ -60,11 +62,23 @@ test('axe notices what it should: a field without a name, letters too faint', as
 
 test('by keyboard alone: read, answer, mute, write', async (t) => {
   const server = await Server.start(t);
-  for (const [text, user] of [['first', 'Ben'], ['second', 'Eve'], ['third', 'Ben']]) await post(server.url, 'demo', text, user);
+  for (const [text, user] of [
+    ['first', 'Ben'],
+    ['second', 'Eve'],
+    ['third', 'Ben'],
+  ])
+    await post(server.url, 'demo', text, user);
   const visit = await (await Visit.to(await browser(t), server.url, { user: 'Ana' })).live();
   await visit.comment('third').waitFor();
   const { keyboard } = visit.page;
-  const focus = () => visit.page.evaluate(() => document.activeElement.id || document.activeElement.dataset.commentId || document.activeElement.getAttribute('aria-label') || document.activeElement.textContent);
+  const focus = () =>
+    visit.page.evaluate(
+      () =>
+        document.activeElement.id ||
+        document.activeElement.dataset.commentId ||
+        document.activeElement.getAttribute('aria-label') ||
+        document.activeElement.textContent,
+    );
   const passed = [];
   for (let nth = 0; nth < 20 && passed.at(-1) !== 'scroller'; nth += 1) {
     await keyboard.press('Tab');
@@ -119,7 +133,10 @@ test('a hundred comments at once are told in a few sentences', async (t) => {
   const visit = await (await Visit.to(await browser(t), server.url, { user: 'Ana' })).live();
   await visit.page.evaluate(() => {
     window.told = [];
-    new MutationObserver(() => window.told.push(document.querySelector('#announcer').textContent)).observe(document.querySelector('#announcer'), { childList: true });
+    new MutationObserver(() => window.told.push(document.querySelector('#announcer').textContent)).observe(
+      document.querySelector('#announcer'),
+      { childList: true },
+    );
   });
   await Promise.all(Array.from({ length: 100 }, (_, nth) => post(server.url, 'demo', `comment ${nth}`, 'Ben')));
   const told = () => visit.page.evaluate(() => window.told);

@@ -27,7 +27,13 @@ test('viewers, reactions, poll, leaderboard, odds and the pinned comment, as the
   const { page } = ana;
   await page.locator('#watching', { hasText: '12,408 watching' }).waitFor();
   await page.locator('.pinned .text', { hasText: 'read this first' }).waitFor();
-  assert.deepEqual(await page.locator('.reaction').allTextContents(), ['👍like1.2K', '❤️love853', '😂laugh97', '😮wow41', '👏applause310']);
+  assert.deepEqual(await page.locator('.reaction').allTextContents(), [
+    '👍like1.2K',
+    '❤️love853',
+    '😂laugh97',
+    '😮wow41',
+    '👏applause310',
+  ]);
   assert.deepEqual(await page.locator('.option b').allTextContents(), ['58%', '29%', '12%']);
   assert.deepEqual(await page.locator('.leaders .name').allTextContents(), ['Ana Lima', 'kenji_92', 'Priya']);
   assert.deepEqual(await page.locator('.facts dd').allTextContents(), ['1.85', '3.40', '4.20']);
@@ -41,11 +47,23 @@ test('viewers, reactions, poll, leaderboard, odds and the pinned comment, as the
 
   // They took room from the comments, which the reader had no part in.
   for (let nth = 0; nth < 30; nth += 1) await post(server.url, 'demo', `comment ${nth}`, `user-${nth}`);
-  await until('the newest in view', () => page.evaluate(() => document.querySelector('.comment:last-child')?.getBoundingClientRect().bottom <= document.querySelector('#scroller').getBoundingClientRect().bottom + 1));
+  await until('the newest in view', () =>
+    page.evaluate(
+      () =>
+        document.querySelector('.comment:last-child')?.getBoundingClientRect().bottom <=
+        document.querySelector('#scroller').getBoundingClientRect().bottom + 1,
+    ),
+  );
   assert.equal(await page.locator('#newest').isVisible(), false);
 
   // A vote that is refused is taken back, and said.
-  await page.route('**/vote', (route) => route.fulfill({ status: 409, contentType: 'application/problem+json', body: '{"title":"Conflict","status":409,"detail":"the poll is closed"}' }));
+  await page.route('**/vote', (route) =>
+    route.fulfill({
+      status: 409,
+      contentType: 'application/problem+json',
+      body: '{"title":"Conflict","status":409,"detail":"the poll is closed"}',
+    }),
+  );
   await page.getByRole('button', { name: 'Away' }).click();
   await page.locator('.toast', { hasText: 'The poll is closed.' }).waitFor();
   assert.equal(await page.locator('.option.chosen').count(), 0);

@@ -13,11 +13,17 @@ test('a comment of one page is seen in another', async (t) => {
   const times = [];
   for (let nth = 0; nth < 10; nth += 1) {
     const text = `number ${nth}`;
-    const seen = ben.page.evaluate((wanted) => new Promise((resolve) => {
-      const look = () => [...document.querySelectorAll('.comment .text')].some((place) => place.textContent === wanted) && resolve(Date.now());
-      new MutationObserver(look).observe(document.querySelector('#comments'), { childList: true, subtree: true });
-      look();
-    }), text);
+    const seen = ben.page.evaluate(
+      (wanted) =>
+        new Promise((resolve) => {
+          const look = () =>
+            [...document.querySelectorAll('.comment .text')].some((place) => place.textContent === wanted) &&
+            resolve(Date.now());
+          new MutationObserver(look).observe(document.querySelector('#comments'), { childList: true, subtree: true });
+          look();
+        }),
+      text,
+    );
     await ana.page.fill('#text', text);
     const begun = Date.now();
     await ana.page.press('#text', 'Enter');
@@ -38,7 +44,10 @@ test('one’s own comment is there at once, and once', async (t) => {
   const ana = await (await Visit.to(await browser(t), server.url, { user: 'Ana' })).live();
   let answer;
   await ana.page.route('**/comments', async (route) => {
-    if (route.request().method() === 'POST') await new Promise((done) => { answer = done; });
+    if (route.request().method() === 'POST')
+      await new Promise((done) => {
+        answer = done;
+      });
     await route.continue();
   });
   await ana.write('echo');
@@ -103,11 +112,13 @@ test('an answer quotes what it answers; a click finds it, however old', async (t
   await quote.click();
   const found = ana.comment('the question');
   await found.waitFor();
-  await until('it in view', () => found.evaluate((row) => {
-    const { top, bottom } = row.getBoundingClientRect();
-    const view = document.querySelector('#scroller').getBoundingClientRect();
-    return top >= view.top && bottom <= view.bottom;
-  }));
+  await until('it in view', () =>
+    found.evaluate((row) => {
+      const { top, bottom } = row.getBoundingClientRect();
+      const view = document.querySelector('#scroller').getBoundingClientRect();
+      return top >= view.top && bottom <= view.bottom;
+    }),
+  );
   await ana.page.click('#newest');
   await ana.comment('the answer').waitFor();
   assert.deepEqual(ana.wrong, []);
@@ -133,7 +144,11 @@ test('what its author deletes is gone for all, in quotes as well', async (t) => 
 
 test('who is muted is not seen here, and stays away after a reload', async (t) => {
   const server = await Server.start(t);
-  for (const [text, user] of [['spam', 'Mallory'], ['hello', 'Ben']]) await post(server.url, 'demo', text, user);
+  for (const [text, user] of [
+    ['spam', 'Mallory'],
+    ['hello', 'Ben'],
+  ])
+    await post(server.url, 'demo', text, user);
   const ana = await (await Visit.to(await browser(t), server.url, { user: 'Ana' })).live();
   await ana.choose('spam', 'Mute this person for me');
   await until('only one', async () => (await ana.texts()).join() === 'hello');

@@ -8,10 +8,17 @@ import { Visit, browser, until } from './support/browser.js';
 
 /** A site of another origin with a frame in it. */
 async function site(t, address) {
-  const server = http.createServer((_, response) => response.writeHead(200, { 'Content-Type': 'text/html' }).end(`<iframe src="${address()}" width=400 height=600></iframe>`));
+  const server = http.createServer((_, response) =>
+    response
+      .writeHead(200, { 'Content-Type': 'text/html' })
+      .end(`<iframe src="${address()}" width=400 height=600></iframe>`),
+  );
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
-  t.after(() => { server.closeAllConnections(); server.close(); });
+  t.after(() => {
+    server.closeAllConnections();
+    server.close();
+  });
   return `http://127.0.0.1:${server.address().port}`;
 }
 
@@ -54,11 +61,23 @@ test('a second visit loads nothing anew but what has to be asked for', async (t)
   const second = await first.context.newPage();
   const asked = [];
   second.on('response', async (response) => {
-    if (new URL(response.url()).pathname.startsWith('/assets/') && !(await response.request().response()).fromServiceWorker()) asked.push(response);
+    if (
+      new URL(response.url()).pathname.startsWith('/assets/') &&
+      !(await response.request().response()).fromServiceWorker()
+    )
+      asked.push(response);
   });
   await second.goto(server.url);
   await second.locator('#connection[data-state="live"]').waitFor();
-  const transferred = await second.evaluate(() => performance.getEntriesByType('resource').filter(({ name }) => name.includes('/assets/')).map(({ transferSize }) => transferSize));
+  const transferred = await second.evaluate(() =>
+    performance
+      .getEntriesByType('resource')
+      .filter(({ name }) => name.includes('/assets/'))
+      .map(({ transferSize }) => transferSize),
+  );
   assert.ok(transferred.length > 20, `${transferred.length} files`);
-  assert.deepEqual(transferred.filter((size) => size > 0), []);
+  assert.deepEqual(
+    transferred.filter((size) => size > 0),
+    [],
+  );
 });

@@ -10,7 +10,8 @@ const ROWS = 60;
 /** Posts so many, and gives their ids. */
 async function say(server, count, word) {
   const ids = [];
-  for (let nth = 0; nth < count; nth += 1) ids.push((await post(server.url, 'demo', `${word} ${nth}`, `${word}-${nth % 7}`)).id);
+  for (let nth = 0; nth < count; nth += 1)
+    ids.push((await post(server.url, 'demo', `${word} ${nth}`, `${word}-${nth % 7}`)).id);
   return ids;
 }
 
@@ -26,11 +27,11 @@ test('kill -9 and a new start: nothing missed, nothing doubled', async (t) => {
   proxy.cut();
   await ana.page.getByText('reconnecting…').waitFor();
   await server.up();
-  posted.push(...await say(server, ROWS / 3, 'meanwhile'));
+  posted.push(...(await say(server, ROWS / 3, 'meanwhile')));
   const up = Date.now();
   await ana.live();
   t.diagnostic(`live again ${Date.now() - up} ms after the server and ${ROWS / 3} posts`);
-  posted.push(...await say(server, ROWS / 3, 'after'));
+  posted.push(...(await say(server, ROWS / 3, 'after')));
   await until('the last', async () => (await ids(ana)).includes(posted.at(-1)), 3 * GUARD_MS);
   assert.deepEqual(judge(posted, await ids(ana)), RIGHT);
   assert.deepEqual(ana.wrong, []);
@@ -46,7 +47,7 @@ for (const status of [502, 503]) {
     proxy.mode = status;
     proxy.cut();
     await ana.page.getByText('reconnecting…').waitFor();
-    posted.push(...await say(server, 14, 'meanwhile'));
+    posted.push(...(await say(server, 14, 'meanwhile')));
     await until('several attempts', () => proxy.streams.length >= 3, 3 * GUARD_MS);
     proxy.mode = 'pass';
     await ana.page.getByText('caught up, 14 missed comments loaded').waitFor({ timeout: 6 * GUARD_MS });

@@ -31,7 +31,8 @@ const PAYLOADS = [
   '&lt;script&gt;window.ran = 1&lt;/script&gt;',
 ];
 /** Elements that the page never makes where comments, names and cards stand. */
-const FOREIGN = ':is(.comments, .chat-cards, .top, .composer, .about, .snippets) :is(script, style, link, meta, base, iframe, object, embed, form form, a, img, math, table, details:not(.card), input, svg [href])';
+const FOREIGN =
+  ':is(.comments, .chat-cards, .top, .composer, .about, .snippets) :is(script, style, link, meta, base, iframe, object, embed, form form, a, img, math, table, details:not(.card), input, svg [href])';
 
 /** What ran, or got into the document; everything hovered, opened and clicked before. */
 async function harm(visit) {
@@ -39,7 +40,13 @@ async function harm(visit) {
     await row.locator('.text').click();
   }
   await visit.page.waitForTimeout(300);
-  return visit.page.evaluate((foreign) => ({ ran: window.ran ?? null, foreign: [...document.querySelectorAll(foreign)].map((found) => found.outerHTML) }), FOREIGN);
+  return visit.page.evaluate(
+    (foreign) => ({
+      ran: window.ran ?? null,
+      foreign: [...document.querySelectorAll(foreign)].map((found) => found.outerHTML),
+    }),
+    FOREIGN,
+  );
 }
 const NONE = { ran: null, foreign: [] };
 
@@ -82,7 +89,11 @@ function signed(claims) {
 
 test('only the picture that a token names is asked of another host, which isn’t told where from', async (t) => {
   const server = await Server.start(t, '--auth.hs256_secret', SECRET);
-  const visit = await (await Visit.to(await browser(t), server.url, { path: `/#token=${signed({ sub: 'ana', name: 'Ana', avatar: 'https://pictures.example/ana.png' })}` })).live();
+  const visit = await (
+    await Visit.to(await browser(t), server.url, {
+      path: `/#token=${signed({ sub: 'ana', name: 'Ana', avatar: 'https://pictures.example/ana.png' })}`,
+    })
+  ).live();
   const asked = [];
   await visit.page.route('https://pictures.example/**', (route) => {
     asked.push(route.request().headers().referer ?? 'nothing');
@@ -99,7 +110,12 @@ test('in the page’s address', async (t) => {
   const server = await Server.start(t);
   const chromium = await browser(t);
   for (const payload of PAYLOADS) {
-    for (const path of [`/?video=${encodeURIComponent(payload)}`, `/embed?video=${encodeURIComponent(payload)}`, `/?video=demo#token=${encodeURIComponent(payload)}`, `/?video=demo#${encodeURIComponent(payload)}`]) {
+    for (const path of [
+      `/?video=${encodeURIComponent(payload)}`,
+      `/embed?video=${encodeURIComponent(payload)}`,
+      `/?video=demo#token=${encodeURIComponent(payload)}`,
+      `/?video=demo#${encodeURIComponent(payload)}`,
+    ]) {
       const visit = await Visit.to(chromium, server.url, { path });
       await visit.page.locator('#connection:not([data-state="connecting"])').waitFor();
       assert.deepEqual(await harm(visit), NONE, path);
@@ -112,11 +128,12 @@ test('in the page’s address', async (t) => {
 test('a page that did set markup would be noticed, and even then the policy stops it', async (t) => {
   const server = await Server.start(t);
   const chromium = await browser(t);
-  const spoil = (page) => page.evaluate((payload) => {
-    const text = document.createElement('li');
-    document.querySelector('.comments').append(text);
-    text.innerHTML = payload;
-  }, PAYLOADS[1]);
+  const spoil = (page) =>
+    page.evaluate((payload) => {
+      const text = document.createElement('li');
+      document.querySelector('.comments').append(text);
+      text.innerHTML = payload;
+    }, PAYLOADS[1]);
   const strict = await (await Visit.to(chromium, server.url)).live();
   await assert.rejects(spoil(strict.page), /TrustedHTML/);
   assert.deepEqual(await harm(strict), NONE);

@@ -9,7 +9,10 @@ import { Visit, browser } from './support/browser.js';
 import { EVENTS, adding, fill } from './support/room.js';
 
 const FOLDER = process.env.CHORUS_SCREENSHOTS ?? join(root, 'target/screenshots');
-const SIZES = { desktop: { viewport: { width: 1440, height: 900 } }, phone: { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true } };
+const SIZES = {
+  desktop: { viewport: { width: 1440, height: 900 } },
+  phone: { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true },
+};
 
 test('screenshots', async (t) => {
   mkdirSync(FOLDER, { recursive: true });

@@ -12,11 +12,13 @@ test('ten tabs, one stream, all served; the tab that has it may close', async (t
   const proxy = await Proxy.start(t, () => server.url);
   const chromium = await browser(t);
   const tabs = [await (await Visit.to(chromium, proxy.url, { user: 'Ana' })).live()];
-  while (tabs.length < TABS) tabs.push(await (await Visit.to(chromium, proxy.url, { context: tabs[0].context })).live());
+  while (tabs.length < TABS)
+    tabs.push(await (await Visit.to(chromium, proxy.url, { context: tabs[0].context })).live());
   const posted = [];
   const say = async (text) => posted.push((await post(server.url, 'demo', text)).id);
   const served = async (open) => {
-    for (const tab of open) await until('served', async () => (await tab.rows()).some(({ id }) => id === posted.at(-1)), 3 * GUARD_MS);
+    for (const tab of open)
+      await until('served', async () => (await tab.rows()).some(({ id }) => id === posted.at(-1)), 3 * GUARD_MS);
   };
   for (let nth = 0; nth < 5; nth += 1) await say(`first ${nth}`);
   await served(tabs);
@@ -26,6 +28,16 @@ test('ten tabs, one stream, all served; the tab that has it may close', async (t
   for (let nth = 0; nth < 5; nth += 1) await say(`second ${nth}`);
   await served(tabs.slice(1));
   assert.equal(proxy.streams.length, 2);
-  for (const tab of tabs.slice(1)) assert.deepEqual(judge(posted, (await tab.rows()).map(({ id }) => id)), RIGHT);
-  assert.deepEqual(tabs.flatMap(({ wrong }) => wrong), []);
+  for (const tab of tabs.slice(1))
+    assert.deepEqual(
+      judge(
+        posted,
+        (await tab.rows()).map(({ id }) => id),
+      ),
+      RIGHT,
+    );
+  assert.deepEqual(
+    tabs.flatMap(({ wrong }) => wrong),
+    [],
+  );
 });

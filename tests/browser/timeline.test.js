@@ -30,7 +30,14 @@ function fault(room, timeline) {
 }
 
 /** History's answers. */
-const before = (room, id) => room.slice(0, room.findIndex((comment) => comment.id === id)).slice(-PAGE).reverse();
+const before = (room, id) =>
+  room
+    .slice(
+      0,
+      room.findIndex((comment) => comment.id === id),
+    )
+    .slice(-PAGE)
+    .reverse();
 function after(room, id) {
   const rest = room.slice(room.findIndex((comment) => comment.id === id) + 1);
   return [rest.slice(0, PAGE), rest.length <= PAGE];
@@ -45,7 +52,7 @@ test(`every journey holds one stretch of the room (seed ${SEED})`, () => {
     let said = 0;
     const say = (count) => {
       for (let nth = 0; nth < count; nth += 1) {
-        const comment = { id: `c${said += 1}`, author: { id: `a${pick(5)}` } };
+        const comment = { id: `c${(said += 1)}`, author: { id: `a${pick(5)}` } };
         room.push(comment);
         timeline.add(comment, isFollowing);
       }
@@ -54,8 +61,13 @@ test(`every journey holds one stretch of the room (seed ${SEED})`, () => {
     for (let step = 0; step < 80; step += 1) {
       const { items } = timeline;
       switch (pick(6)) {
-        case 0: say(pick(pick(4) === 0 ? 900 : 60)); break;
-        case 1: isFollowing = false; if (items[0]) timeline.prepend(before(room, items[0].id)); break;
+        case 0:
+          say(pick(pick(4) === 0 ? 900 : 60));
+          break;
+        case 1:
+          isFollowing = false;
+          if (items[0]) timeline.prepend(before(room, items[0].id));
+          break;
         case 2: {
           isFollowing = false;
           const [page, isLast] = after(room, items.at(-1).id);
@@ -64,11 +76,17 @@ test(`every journey holds one stretch of the room (seed ${SEED})`, () => {
           if (timeline.items.at(-1) === items.at(-1)) timeline.append(page, isLast);
           break;
         }
-        case 3: isFollowing = true; timeline.moveToEnd(); break;
+        case 3:
+          isFollowing = true;
+          timeline.moveToEnd();
+          break;
         case 4: {
           isFollowing = false;
           const at = pick(room.length);
-          timeline.moveTo([...before(room, room[at].id).reverse(), room[at], ...after(room, room[at].id)[0]], at + PAGE >= room.length - 1 ? 0 : 1);
+          timeline.moveTo(
+            [...before(room, room[at].id).reverse(), room[at], ...after(room, room[at].id)[0]],
+            at + PAGE >= room.length - 1 ? 0 : 1,
+          );
           break;
         }
         default: {
@@ -99,7 +117,10 @@ test('a pending comment keeps its place when it is acknowledged', () => {
   timeline.add({ id: 'p1', author, pending: true }, true);
   timeline.add({ id: 'c1', author }, true);
   assert.equal(timeline.add({ id: 'c0', author, replaces: 'p1' }, true), false);
-  assert.deepEqual(timeline.items.map(({ id }) => id), ['c0', 'c1']);
+  assert.deepEqual(
+    timeline.items.map(({ id }) => id),
+    ['c0', 'c1'],
+  );
   assert.equal(timeline.add({ id: 'c0', author }, true), false);
 });
 
@@ -110,5 +131,8 @@ test('who is hidden stays out, whatever brings them', () => {
   assert.equal(timeline.add(comment('2', 'm'), true), false);
   timeline.prepend([comment('0', 'm')]);
   timeline.append([comment('3', 'm')], true);
-  assert.deepEqual(timeline.items.map(({ id }) => id), ['1']);
+  assert.deepEqual(
+    timeline.items.map(({ id }) => id),
+    ['1'],
+  );
 });

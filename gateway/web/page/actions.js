@@ -12,9 +12,26 @@ export class Actions {
   #pinned = null;
   #at = null;
   #menu = element('div', { class: 'menu', popover: 'auto', role: 'menu' });
-  #tools = element('div', { class: 'tools' },
-    element('button', { type: 'button', 'aria-label': 'Reply', title: 'Reply', onclick: () => this.#does.reply(this.#at.comment) }, icon('reply')),
-    element('button', { type: 'button', 'aria-label': 'More', title: 'More', 'aria-haspopup': 'menu', onclick: () => this.open(this.#at) }, icon('more')));
+  #tools = element(
+    'div',
+    { class: 'tools' },
+    element(
+      'button',
+      { type: 'button', 'aria-label': 'Reply', title: 'Reply', onclick: () => this.#does.reply(this.#at.comment) },
+      icon('reply'),
+    ),
+    element(
+      'button',
+      {
+        type: 'button',
+        'aria-label': 'More',
+        title: 'More',
+        'aria-haspopup': 'menu',
+        onclick: () => this.open(this.#at),
+      },
+      icon('more'),
+    ),
+  );
 
   /** `does`: `reply`, `mute`, `report`, `remove`, `pin`, `unpin`, `ban(comment, options)`, each of a comment; `opened(is)`. */
   constructor(list, does) {
@@ -56,10 +73,21 @@ export class Actions {
 
   #entries(comment) {
     const isMine = comment.author.id === this.#me?.id;
-    const entry = (mark, words, act, kind) => element('button', { type: 'button', role: 'menuitem', class: kind, onclick: () => {
-      this.#menu.hidePopover();
-      act(comment);
-    } }, icon(mark), words);
+    const entry = (mark, words, act, kind) =>
+      element(
+        'button',
+        {
+          type: 'button',
+          role: 'menuitem',
+          class: kind,
+          onclick: () => {
+            this.#menu.hidePopover();
+            act(comment);
+          },
+        },
+        icon(mark),
+        words,
+      );
     const common = [
       entry('reply', 'Reply', this.#does.reply),
       entry('copy', 'Copy text', ({ text }) => navigator.clipboard?.writeText(text)),

@@ -15,21 +15,30 @@ export function hueOf(id) {
 
 /** First letters of the first and last word: `Ana Lima` → `AL`. */
 export function initialsOf(name) {
-  const words = name.trim().split(/[\s_.-]+/u).filter(Boolean);
+  const words = name
+    .trim()
+    .split(/[\s_.-]+/u)
+    .filter(Boolean);
   const ends = words.length > 1 ? [words[0], words.at(-1)] : words;
   const first = (word) => graphemes.segment(word)[Symbol.iterator]().next().value.segment;
   return ends.map(first).join('').toUpperCase() || '?';
 }
 
 /**
- * Initials (drawn by the style sheet: they are not part of any text) on the author's colour, under the picture that their token names, if any. Nothing else
- * is ever fetched from another host, and that host is not told which page it was.
+ * Initials on the author's colour, drawn by the style sheet as they are no part of any text; above
+ * them the picture that the author's token names, if any. Nothing else is ever fetched from another
+ * host, and that host is not told which page it was.
  */
 export function avatarOf(author) {
   const avatar = element('span', { class: 'avatar', 'aria-hidden': 'true', 'data-initials': initialsOf(author.name) });
   avatar.style.setProperty('--hue', hueOf(author.id));
   if (author.avatar?.startsWith('https://')) {
-    const picture = element('img', { alt: '', decoding: 'async', referrerpolicy: 'no-referrer', onerror: () => picture.remove() });
+    const picture = element('img', {
+      alt: '',
+      decoding: 'async',
+      referrerpolicy: 'no-referrer',
+      onerror: () => picture.remove(),
+    });
     picture.src = author.avatar;
     avatar.append(picture);
   }

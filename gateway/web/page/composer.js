@@ -15,7 +15,13 @@ export class Composer {
   #post;
   #introduce;
   #me = null;
-  #text = element('textarea', { id: 'text', rows: '1', enterkeyhint: 'send', 'aria-label': 'Your comment', 'aria-describedby': 'count' });
+  #text = element('textarea', {
+    id: 'text',
+    rows: '1',
+    enterkeyhint: 'send',
+    'aria-label': 'Your comment',
+    'aria-describedby': 'count',
+  });
   #count = element('span', { class: 'count', id: 'count' });
   #send = element('button', { class: 'send', type: 'submit', 'aria-label': 'Send' }, icon('send'));
   #who = element('button', { class: 'avatar-button', type: 'button', 'aria-haspopup': 'dialog' });
@@ -72,7 +78,11 @@ export class Composer {
     this.#replying.hidden = comment === null;
     if (comment) {
       const words = element('span', {}, 'Replying to ', element('bdi', {}, comment.author.name));
-      const stop = element('button', { class: 'round', type: 'button', 'aria-label': 'Don’t reply', onclick: () => this.reply(null) }, icon('close'));
+      const stop = element(
+        'button',
+        { class: 'round', type: 'button', 'aria-label': 'Don’t reply', onclick: () => this.reply(null) },
+        icon('close'),
+      );
       this.#replying.replaceChildren(words, stop);
     }
     this.focus();

@@ -32,12 +32,17 @@ export class Connection {
     if (isFinal(state.state)) return this.#say(state.state === 'ended' ? 'ended' : 'refused', FINAL[state.state]);
     if (!navigator.onLine) return this.#say('waiting', 'you are offline');
     switch (state.state) {
-      case 'connecting': return this.#say('waiting', 'connecting…');
-      case 'catching-up': return this.#say('waiting', 'catching up…');
-      case 'reconnecting': return this.#say('waiting', 'reconnecting…');
+      case 'connecting':
+        return this.#say('waiting', 'connecting…');
+      case 'catching-up':
+        return this.#say('waiting', 'catching up…');
+      case 'reconnecting':
+        return this.#say('waiting', 'reconnecting…');
       default:
         this.#wasLive = true;
-        return missed > 0 ? this.#forAWhile(`caught up, ${plural(missed, 'missed comment', 'missed comments')} loaded`) : this.#live();
+        return missed > 0
+          ? this.#forAWhile(`caught up, ${plural(missed, 'missed comment', 'missed comments')} loaded`)
+          : this.#live();
     }
   }
 

@@ -24,7 +24,10 @@ export function deedsOn(room) {
     unpin: () => attempt(() => room.unpin()),
     ban: async ({ author }, options) => {
       if (!(await attempt(() => room.ban(author.id, options)))) return;
-      say(`${author.name} is banned.`, ['Undo', () => attempt(() => room.unban(author.id), `${author.name} may write again.`)]);
+      say(`${author.name} is banned.`, [
+        'Undo',
+        () => attempt(() => room.unban(author.id), `${author.name} may write again.`),
+      ]);
     },
   };
 }

@@ -5,15 +5,27 @@ import { element } from './element.js';
 /** Shows a dialog; `save(form)` returns why not, or nothing when it is done. */
 export function ask({ title, words, fields, action, save }) {
   const wrong = element('p', { class: 'wrong', role: 'alert' });
-  const form = element('form', { method: 'dialog', onsubmit: (event) => {
-    const why = save(form);
-    wrong.textContent = why ?? '';
-    if (why) event.preventDefault();
-  } },
-  element('h2', { id: 'dialog-title' }, title), element('p', {}, words), ...fields, wrong,
-  element('div', { class: 'buttons' },
-    element('button', { class: 'quiet', type: 'button', onclick: () => dialog.close() }, 'Cancel'),
-    element('button', { class: 'solid' }, action)));
+  const form = element(
+    'form',
+    {
+      method: 'dialog',
+      onsubmit: (event) => {
+        const why = save(form);
+        wrong.textContent = why ?? '';
+        if (why) event.preventDefault();
+      },
+    },
+    element('h2', { id: 'dialog-title' }, title),
+    element('p', {}, words),
+    ...fields,
+    wrong,
+    element(
+      'div',
+      { class: 'buttons' },
+      element('button', { class: 'quiet', type: 'button', onclick: () => dialog.close() }, 'Cancel'),
+      element('button', { class: 'solid' }, action),
+    ),
+  );
   const dialog = element('dialog', { 'aria-labelledby': 'dialog-title', onclose: () => dialog.remove() }, form);
   // A click beside it closes it, as everywhere.
   dialog.addEventListener('pointerdown', ({ target }) => target === dialog && dialog.close());

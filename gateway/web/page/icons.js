@@ -24,11 +24,17 @@ const PATHS = {
   pause: 'M9 6v12M15 6v12',
   play: 'M8 5l11 7-11 7z',
   system: 'M4 5h16v11H4zM9 20h6M12 16v4',
-  light: 'M12 8a4 4 0 1 0 0 8 4 4 0 0 0 0-8zM12 2v2M12 20v2M4.900 4.900l1.400 1.400M17.700 17.700l1.400 1.400M2 12h2M20 12h2M4.900 19.100l1.400-1.400M17.700 6.300l1.400-1.400',
+  light:
+    'M12 8a4 4 0 1 0 0 8 4 4 0 0 0 0-8zM12 2v2M12 20v2M4.900 4.900l1.400 1.400M17.700 17.700l1.400 1.400M2 12h2M20 12h2M4.900 19.100l1.400-1.400M17.700 6.300l1.400-1.400',
   dark: 'M20 14A8.500 8.500 0 0 1 10 4a8.500 8.500 0 1 0 10 10z',
   bubble: 'M4 5h16v11H11l-4 4v-4H4z',
 };
-const VOICES = [['M5 9v6', '#ff6a55'], ['M9.700 5v14', '#ff9d5c'], ['M14.300 8v8', '#b983f5'], ['M19 4.500v15', '#6d7dfa']];
+const VOICES = [
+  ['M5 9v6', '#ff6a55'],
+  ['M9.700 5v14', '#ff9d5c'],
+  ['M14.300 8v8', '#b983f5'],
+  ['M19 4.500v15', '#6d7dfa'],
+];
 const SVG = 'http://www.w3.org/2000/svg';
 
 function stroke(d, color) {
@@ -41,7 +47,14 @@ function stroke(d, color) {
 /** An icon by its name; it says nothing to screen readers, its button does. */
 export function icon(name) {
   const svg = document.createElementNS(SVG, 'svg');
-  const is = { viewBox: '0 0 24 24', fill: 'none', 'stroke-width': '2', 'stroke-linecap': 'round', 'stroke-linejoin': 'round', 'aria-hidden': 'true' };
+  const is = {
+    viewBox: '0 0 24 24',
+    fill: 'none',
+    'stroke-width': '2',
+    'stroke-linecap': 'round',
+    'stroke-linejoin': 'round',
+    'aria-hidden': 'true',
+  };
   for (const [key, value] of Object.entries(is)) svg.setAttribute(key, value);
   if (name === 'mark') {
     svg.setAttribute('stroke-width', '2.600');

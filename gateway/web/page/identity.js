@@ -7,7 +7,20 @@ import { byId, element } from './element.js';
 import { forGood, forThisTab } from './memory.js';
 
 const NAME_MAX = 40;
-const BIRDS = ['Wren', 'Robin', 'Lark', 'Finch', 'Swift', 'Heron', 'Linnet', 'Plover', 'Siskin', 'Avocet', 'Dunlin', 'Merlin'];
+const BIRDS = [
+  'Wren',
+  'Robin',
+  'Lark',
+  'Finch',
+  'Swift',
+  'Heron',
+  'Linnet',
+  'Plover',
+  'Siskin',
+  'Avocet',
+  'Dunlin',
+  'Merlin',
+];
 
 /** The name in development mode, which the server believes. */
 export function openName() {
@@ -15,7 +28,7 @@ export function openName() {
   const known = forGood.recall('user');
   if (known) return known;
   const [bird, number] = crypto.getRandomValues(new Uint32Array(2));
-  const name = `${BIRDS[bird % BIRDS.length]}-${number % 900 + 100}`;
+  const name = `${BIRDS[bird % BIRDS.length]}-${(number % 900) + 100}`;
   forGood.remember('user', name);
   return name;
 }
@@ -49,7 +62,19 @@ function mutedFields(muted) {
   const people = muted.list();
   if (people.length === 0) return [];
   const chip = (id) => {
-    const button = element('button', { class: 'chip', type: 'button', onclick: () => { muted.unmute(id); button.remove(); } }, 'Unmute ', element('bdi', {}, id));
+    const button = element(
+      'button',
+      {
+        class: 'chip',
+        type: 'button',
+        onclick: () => {
+          muted.unmute(id);
+          button.remove();
+        },
+      },
+      'Unmute ',
+      element('bdi', {}, id),
+    );
     return button;
   };
   return [element('div', { class: 'choices' }, ...people.map(chip))];
@@ -63,7 +88,8 @@ function rename(typed) {
 }
 
 function signIn(value) {
-  if (value !== '' && value.split('.').length !== 3) return 'That is not a token: it has three parts with dots between them.';
+  if (value !== '' && value.split('.').length !== 3)
+    return 'That is not a token: it has three parts with dots between them.';
   forThisTab.remember('token', value);
   location.reload();
 }

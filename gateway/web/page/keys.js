@@ -20,7 +20,10 @@ export function walkBy(scroller, list, { open, reply, follow, stay, write }) {
     ArrowDown: (row) => step(row, 1),
     PageUp: () => stay(),
     Home: () => stay(),
-    End: () => { scroller.focus(); follow(); },
+    End: () => {
+      scroller.focus();
+      follow();
+    },
     Escape: () => write(),
     Enter: (row) => open(row),
     r: (row) => row && reply(row.comment),

@@ -77,7 +77,8 @@ export class Past {
     const isEmpty = this.#timeline.items.length === 0;
     place.classList.toggle('alone', isEmpty);
     if (!this.#isWhole()) place.replaceChildren('Loading earlier comments…');
-    else if (isEmpty) place.replaceChildren(icon('bubble'), element('strong', {}, 'Nobody has said anything yet'), 'Be the first.');
+    else if (isEmpty)
+      place.replaceChildren(icon('bubble'), element('strong', {}, 'Nobody has said anything yet'), 'Be the first.');
     else place.replaceChildren('This is where the conversation began.');
   }
 }

@@ -28,7 +28,17 @@ export class Pinned {
     if (!comment) return this.#card.hide();
     this.#author = comment.author.id;
     const byline = element('p', { class: 'byline' }, nameOf(comment.author), badgeOf(comment.author));
-    const text = element('button', { class: 'text', type: 'button', dir: 'auto', title: 'Show it among the comments', onclick: () => this.#goTo(id) }, comment.text);
+    const text = element(
+      'button',
+      {
+        class: 'text',
+        type: 'button',
+        dir: 'auto',
+        title: 'Show it among the comments',
+        onclick: () => this.#goTo(id),
+      },
+      comment.text,
+    );
     this.#card.show(byline, text);
   }
 

@@ -18,7 +18,10 @@ export class Polls {
   }
 
   show(poll) {
-    const known = this.#polls.get(poll.id) ?? { card: new Card(byId('chat-cards'), 'poll', 'poll', 'Poll'), chosen: null };
+    const known = this.#polls.get(poll.id) ?? {
+      card: new Card(byId('chat-cards'), 'poll', 'poll', 'Poll'),
+      chosen: null,
+    };
     known.poll = poll;
     this.#polls.set(poll.id, known);
     if (this.#polls.size > POLLS_MAX) this.#drop(this.#polls.keys().next().value);
@@ -35,7 +38,10 @@ export class Polls {
     const votes = poll.totals?.reduce((sum, n) => sum + n, 0);
     const options = poll.options.map((option, nth) => this.#option(known, labelOf(option), nth, votes));
     const state = poll.closed ? 'closed' : 'open';
-    const words = votes === undefined ? 'Votes are hidden until it closes' : `${whole.format(votes)} ${votes === 1 ? 'vote' : 'votes'} · ${state}`;
+    const words =
+      votes === undefined
+        ? 'Votes are hidden until it closes'
+        : `${whole.format(votes)} ${votes === 1 ? 'vote' : 'votes'} · ${state}`;
     card.title = poll.question;
     card.show(...options, element('p', { class: 'votes' }, words));
   }
@@ -45,10 +51,19 @@ export class Polls {
     const bar = element('span', { class: 'bar', 'aria-hidden': 'true' });
     bar.style.transform = `scaleX(${share})`;
     const is = known.chosen === nth;
-    return element('button', {
-      class: `option${is ? ' chosen' : ''}`, type: 'button', disabled: Boolean(known.poll.closed), 'aria-pressed': String(is),
-      onclick: () => this.#choose(known, nth),
-    }, bar, element('span', { dir: 'auto' }, label), votes === undefined ? null : element('b', {}, percent.format(share)));
+    return element(
+      'button',
+      {
+        class: `option${is ? ' chosen' : ''}`,
+        type: 'button',
+        disabled: Boolean(known.poll.closed),
+        'aria-pressed': String(is),
+        onclick: () => this.#choose(known, nth),
+      },
+      bar,
+      element('span', { dir: 'auto' }, label),
+      votes === undefined ? null : element('b', {}, percent.format(share)),
+    );
   }
 
   async #choose(known, nth) {

@@ -25,7 +25,12 @@ export class Quotes {
   /** The quote's element; `found(original)` as soon as it is known. */
   of(id, found) {
     const words = element('span', {}, '…');
-    const quote = element('button', { class: 'quote', type: 'button', tabindex: '-1', onclick: () => this.#goTo(id) }, icon('reply'), words);
+    const quote = element(
+      'button',
+      { class: 'quote', type: 'button', tabindex: '-1', onclick: () => this.#goTo(id) },
+      icon('reply'),
+      words,
+    );
     const show = (original) => {
       if (!original) return words.replaceChildren('a comment that was deleted');
       const name = element('b', { dir: 'auto' }, original.author.name);

@@ -33,8 +33,13 @@ export class Reactions {
   }
 
   #add(kind) {
-    const button = element('button', { class: 'reaction', type: 'button', title: kind, onclick: () => this.#react(kind) },
-      element('span', { 'aria-hidden': 'true' }, SIGNS[kind] ?? kind), element('span', { class: 'visually-hidden' }, kind), element('b'));
+    const button = element(
+      'button',
+      { class: 'reaction', type: 'button', title: kind, onclick: () => this.#react(kind) },
+      element('span', { 'aria-hidden': 'true' }, SIGNS[kind] ?? kind),
+      element('span', { class: 'visually-hidden' }, kind),
+      element('b'),
+    );
     this.#buttons.set(kind, button);
     byId('reactions').append(button);
     return button;
@@ -44,7 +49,8 @@ export class Reactions {
     const floats = byId('floats');
     if (this.#isCalm.matches || document.hidden) return;
     const height = floats.clientHeight;
-    for (let nth = 0; nth < times && floats.childElementCount < FLOATS_MAX; nth += 1) this.#rise(floats, height, SIGNS[kind] ?? kind, nth * 90);
+    for (let nth = 0; nth < times && floats.childElementCount < FLOATS_MAX; nth += 1)
+      this.#rise(floats, height, SIGNS[kind] ?? kind, nth * 90);
   }
 
   #rise(floats, height, sign, delay) {
@@ -55,8 +61,16 @@ export class Reactions {
     const path = [
       { transform: 'translate(0, 30px) scale(.6)', opacity: 0 },
       { transform: `translate(${sway()}, -80px) scale(1)`, opacity: 1, offset: 0.25 },
-      { transform: `translate(${sway()}, -${Math.min(height, RISE_PX_MAX) * (0.8 + Math.random() * 0.2)}px) scale(1.1)`, opacity: 0 },
+      {
+        transform: `translate(${sway()}, -${Math.min(height, RISE_PX_MAX) * (0.8 + Math.random() * 0.2)}px) scale(1.1)`,
+        opacity: 0,
+      },
     ];
-    float.animate(path, { duration: 2400 + Math.random() * 600, delay, easing: 'ease-out', fill: 'backwards' }).onfinish = () => float.remove();
+    float.animate(path, {
+      duration: 2400 + Math.random() * 600,
+      delay,
+      easing: 'ease-out',
+      fill: 'backwards',
+    }).onfinish = () => float.remove();
   }
 }

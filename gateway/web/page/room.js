@@ -76,7 +76,10 @@ export class Room {
 
   /** What the server may send besides; each shows once it has come. */
   #cards(on) {
-    const pinned = new Pinned((id) => this.conversation.look(id), (id) => this.conversation.goTo(id));
+    const pinned = new Pinned(
+      (id) => this.conversation.look(id),
+      (id) => this.conversation.goTo(id),
+    );
     const polls = new Polls((poll, option) => attempt(() => this.#room.vote(poll, option)));
     const leaderboard = new Leaderboard();
     const events = new Events();

@@ -15,11 +15,16 @@ export function visited(name) {
 /** Asks which room, and goes there. */
 export function chooseRoom(current) {
   const others = forGood.recallList('rooms').filter((name) => isVideo(name) && name !== current);
-  const chips = others.map((name) => element('button', { class: 'chip', type: 'button', onclick: () => location.assign(roomAddress(name)) }, `#${name}`));
+  const chips = others.map((name) =>
+    element('button', { class: 'chip', type: 'button', onclick: () => location.assign(roomAddress(name)) }, `#${name}`),
+  );
   ask({
     title: 'Go to a room',
     words: 'One room per video. A room begins with its first comment.',
-    fields: [...field('room', 'Room', { value: '', placeholder: current ?? 'demo', required: true, maxlength: '64' }), element('div', { class: 'choices' }, ...chips)],
+    fields: [
+      ...field('room', 'Room', { value: '', placeholder: current ?? 'demo', required: true, maxlength: '64' }),
+      element('div', { class: 'choices' }, ...chips),
+    ],
     action: 'Go',
     save: (form) => {
       const name = form.elements.room.value.trim().replace(/^#/, '');

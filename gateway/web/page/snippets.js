@@ -4,11 +4,20 @@ import { byId, element } from './element.js';
 import { icon } from './icons.js';
 
 function snippet(title, code) {
-  const copy = element('button', { class: 'round', type: 'button', 'aria-label': `Copy: ${title}`, onclick: async () => {
-    await navigator.clipboard?.writeText(code);
-    copy.replaceChildren(icon('check'));
-    setTimeout(() => copy.replaceChildren(icon('copy')), 1500);
-  } }, icon('copy'));
+  const copy = element(
+    'button',
+    {
+      class: 'round',
+      type: 'button',
+      'aria-label': `Copy: ${title}`,
+      onclick: async () => {
+        await navigator.clipboard?.writeText(code);
+        copy.replaceChildren(icon('check'));
+        setTimeout(() => copy.replaceChildren(icon('copy')), 1500);
+      },
+    },
+    icon('copy'),
+  );
   return element('div', { class: 'snippet' }, element('h3', {}, title), copy, element('pre', {}, ...breakable(code)));
 }
 
@@ -20,7 +29,10 @@ export function showSnippets(video) {
   const { origin } = location;
   byId('snippets').replaceChildren(
     snippet('Watch from a terminal', `curl -N ${origin}/v1/videos/${video}/stream`),
-    snippet('In your own page', `import { watch } from "${origin}/chorus.js";\n\nconst room = watch("${video}");\nroom.on("comment", ({ author, text }) => …);`),
+    snippet(
+      'In your own page',
+      `import { watch } from "${origin}/chorus.js";\n\nconst room = watch("${video}");\nroom.on("comment", ({ author, text }) => …);`,
+    ),
     snippet('As a frame', `<iframe src="${origin}/embed?video=${video}"></iframe>`),
   );
 }

@@ -29,7 +29,10 @@ export class Stage {
     this.#still.addEventListener('change', ({ matches }) => this.#pause(matches));
     document.addEventListener('visibilitychange', () => this.#run());
     new ResizeObserver(() => this.#fit()).observe(this.#canvas);
-    new IntersectionObserver(([entry]) => { this.#isSeen = entry.isIntersecting; this.#run(); }).observe(this.#canvas);
+    new IntersectionObserver(([entry]) => {
+      this.#isSeen = entry.isIntersecting;
+      this.#run();
+    }).observe(this.#canvas);
     this.#pause(this.#isPaused);
   }
 

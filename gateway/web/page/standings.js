@@ -13,7 +13,15 @@ export class Leaderboard {
   #card = new Card(byId('cards'), 'leaders', 'trophy', 'Leaderboard');
 
   show(top) {
-    const line = (leader, nth) => element('li', {}, element('span', { class: 'rank' }, String(nth + 1)), avatarOf(leader), nameOf(leader), element('b', {}, whole.format(leader.score)));
+    const line = (leader, nth) =>
+      element(
+        'li',
+        {},
+        element('span', { class: 'rank' }, String(nth + 1)),
+        avatarOf(leader),
+        nameOf(leader),
+        element('b', {}, whole.format(leader.score)),
+      );
     if (top.length === 0) this.#card.hide();
     else this.#card.show(element('ol', {}, ...top.slice(0, LEADERS_MAX).map(line)));
   }
@@ -27,7 +35,9 @@ export class Events {
     const card = this.#cards.get(type) ?? this.#add(type);
     const facts = data !== null && typeof data === 'object' ? Object.entries(data) : [[type, data]];
     const words = (value) => (value !== null && typeof value === 'object' ? JSON.stringify(value) : String(value));
-    const pairs = facts.slice(0, FACTS_MAX).flatMap(([name, value]) => [element('dt', { dir: 'auto' }, name), element('dd', { dir: 'auto' }, words(value))]);
+    const pairs = facts
+      .slice(0, FACTS_MAX)
+      .flatMap(([name, value]) => [element('dt', { dir: 'auto' }, name), element('dd', { dir: 'auto' }, words(value))]);
     card.show(element('dl', { class: 'facts' }, ...pairs));
   }
 

@@ -11,7 +11,19 @@ export function say(words, undo) {
   clearTimeout(timer);
   if (!toast.isConnected) document.body.append(toast);
   const hide = () => toast.hidePopover();
-  const back = undo && element('button', { type: 'button', onclick: () => { hide(); undo[1](); } }, undo[0]);
+  const back =
+    undo &&
+    element(
+      'button',
+      {
+        type: 'button',
+        onclick: () => {
+          hide();
+          undo[1]();
+        },
+      },
+      undo[0],
+    );
   toast.replaceChildren(words, ...(back ? [back] : []));
   toast.showPopover();
   timer = setTimeout(hide, LINGER_MS);

@@ -94,7 +94,9 @@ export class Transcript {
   }
 
   #showsEnd() {
-    return this.#timeline.beyond === 0 && this.#list.lastElementChild?.dataset.commentId === this.#timeline.items.at(-1)?.id;
+    return (
+      this.#timeline.beyond === 0 && this.#list.lastElementChild?.dataset.commentId === this.#timeline.items.at(-1)?.id
+    );
   }
 
   #paint() {

@@ -3,7 +3,14 @@ import { chromium } from 'playwright-core';
 
 /** Guards against hanging: ten times what is asked for. */
 export const GUARD_MS = 10_000;
-const ARGS = ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--no-first-run'];
+const ARGS = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+  '--no-first-run',
+];
 
 /** One browser for a test; closed at its end. */
 export async function browser(t) {
@@ -20,7 +27,7 @@ export class Visit {
   /** `options` as for a context of Playwright; `path` from `/` on. `context`: another tab of that browser. */
   static async to(browser, url, { path = '/', context, user, ...options } = {}) {
     const visit = new Visit();
-    visit.context = context ?? await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
+    visit.context = context ?? (await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options }));
     if (user) await visit.context.addInitScript((name) => localStorage.setItem('chorus.user', name), user);
     visit.page = await visit.context.newPage();
     visit.page.setDefaultTimeout(GUARD_MS);
@@ -39,7 +46,11 @@ export class Visit {
 
   /** Rows in the document, oldest first: `{id, text}`. */
   rows() {
-    return this.page.locator('.comment').evaluateAll((rows) => rows.map((row) => ({ id: row.dataset.commentId, text: row.querySelector('.text').textContent })));
+    return this.page
+      .locator('.comment')
+      .evaluateAll((rows) =>
+        rows.map((row) => ({ id: row.dataset.commentId, text: row.querySelector('.text').textContent })),
+      );
   }
 
   async texts() {

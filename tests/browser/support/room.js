@@ -30,7 +30,7 @@ export async function fill(url, bearer = () => null) {
       headers: {
         'Content-Type': 'application/json',
         // As bytes of UTF-8, which is what the server takes.
-        ...token ? { Authorization: `Bearer ${token}` } : { 'X-Chorus-User': Buffer.from(name).toString('latin1') },
+        ...(token ? { Authorization: `Bearer ${token}` } : { 'X-Chorus-User': Buffer.from(name).toString('latin1') }),
       },
       body: JSON.stringify({ text, reply_to: answers === undefined ? undefined : posted[answers].id }),
     });
@@ -44,8 +44,19 @@ export async function fill(url, bearer = () => null) {
 export const EVENTS = {
   viewers: { count: 12408 },
   reactions: { totals: { like: 1204, love: 853, laugh: 97, wow: 41, applause: 310 } },
-  leaderboard: { top: [{ id: 'ana', name: 'Ana Lima', score: 1280 }, { id: 'kenji_92', name: 'kenji_92', score: 1175 }, { id: 'priya', name: 'Priya', score: 990 }] },
-  poll: { id: 'p1', question: 'Who scores next?', options: ['Home', 'Away', 'Nobody before half-time'], totals: [412, 207, 88] },
+  leaderboard: {
+    top: [
+      { id: 'ana', name: 'Ana Lima', score: 1280 },
+      { id: 'kenji_92', name: 'kenji_92', score: 1175 },
+      { id: 'priya', name: 'Priya', score: 990 },
+    ],
+  },
+  poll: {
+    id: 'p1',
+    question: 'Who scores next?',
+    options: ['Home', 'Away', 'Nobody before half-time'],
+    totals: [412, 207, 88],
+  },
   odds: { Home: '1.85', Draw: '3.40', Away: '4.20' },
 };
 
@@ -60,5 +71,6 @@ export function adding(proxy, events) {
 /** … and this one behind a comment that says so. */
 export function addingAfter(proxy, text, name, data) {
   const before = proxy.edit ?? ((given) => given);
-  proxy.edit = (given) => (given.includes(`"text":"${text}"`) ? [given, block(name, data)].join('\n\n') : before(given));
+  proxy.edit = (given) =>
+    given.includes(`"text":"${text}"`) ? [given, block(name, data)].join('\n\n') : before(given);
 }
