@@ -101,15 +101,13 @@ function makeFeed(emit, history) {
   const hidden = new Map(); // author → newest comment that is hidden
   const latest = new Map();
   const ring = [];
-  let newest = '';
+  let newest = ''; // that a stream or history told: what is posted here says nothing of the others
 
   const isGone = ({ id, author }) => gone.has(id) || id <= hidden.get(author.id);
   const isNew = (comment) => !shown.has(comment.id) && !isGone(comment);
 
   const show = (comment, replaces) => {
-    const { id } = comment;
-    remember(shown, id);
-    if (id > newest) newest = id;
+    remember(shown, comment.id);
     feed.missed++;
     emit('comment', replaces ? { ...comment, replaces } : comment);
   };
@@ -125,6 +123,7 @@ function makeFeed(emit, history) {
     if (id) feed.position = id;
     if (type === 'delete' && gone.has(data.id)) type = '';
     if (type === 'comment') {
+      if (data.id > newest) newest = data.id;
       if (isNew(data)) show(data, settle(data));
     } else if (type) {
       if (type === 'state') feed.state = data;
@@ -149,16 +148,16 @@ function makeFeed(emit, history) {
   const heal = async (pass) => {
     const known = [...shown.keys()];
     // (Older than all that we know: may have been shown and forgotten.)
-    const start = newest && Math.max(timeOf(known[0]), timeOf(newest) - OVERLAP);
+    const start = newest ? Math.max(timeOf(known[0]), timeOf(newest) - OVERLAP) : 0;
     let from = Infinity;
     let found = [];
     let before;
     try {
-      for (let page = 0; from > start && page < PAGES; page++) {
+      for (let page = 0; from > start && page < (start ? PAGES : 1); page++) {
         const { comments, next } = await history({ before, limit: 200 });
         found = found.concat(comments);
         before = next;
-        from = start && next ? Math.max(start, timeOf(next)) : start;
+        from = next ? Math.max(start, timeOf(next)) : start;
       }
     } catch { /* incomplete */ }
     for (const id of known) {

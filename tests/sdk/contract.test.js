@@ -164,6 +164,38 @@ test('what is hidden or deleted never comes back, from the stream or from histor
   assert.equal(await viewer.room.one(comment(2).id), null);
 });
 
+/** A comment of minute `n`. */
+const minute = (n, author = 'ann') => {
+  const at = (1_700_000_000_000 + n * 60_000).toString(16).padStart(12, '0');
+  return { ...comment(0, `minute ${n}`, author), id: `${at.slice(0, 8)}-${at.slice(8)}-7000-8000-000000000000` };
+};
+
+/** Cuts the stream; the next one is a reset. */
+async function reset({ stub, viewer, stream }) {
+  stub.open = (next) => next.resume('reset', '9', '9', { wait_ms: 0 });
+  stream.cut();
+  await until(() => viewer.of('reset').length, 'reset');
+  return viewer.of('reset')[0];
+}
+
+test('what was posted here while away does not hide what others posted', async (t) => {
+  const all = await scene(t, { user: 'me' });
+  const { stub, viewer, stream } = all;
+  stream.event('comment', minute(0), '1');
+  await viewer.sees(minute(0).id);
+  stub.answers['POST comments'] = [201, minute(10, 'me')];
+  await viewer.room.post('minute 10');
+  stub.answers['GET comments'] = [200, { comments: [minute(10, 'me'), minute(5), minute(2), minute(0)], next: null, cursor: '9' }];
+  assert.deepEqual(await reset(all), { recovered: 2, complete: true });
+  assert.deepEqual(viewer.ids, [0, 10, 2, 5].map((n) => minute(n).id));
+});
+
+test('history of a room that was empty: the newest page, and told when there is more', async (t) => {
+  const all = await scene(t);
+  all.stub.answers['GET comments'] = [200, { comments: [minute(2), minute(1)], next: minute(1).id, cursor: '9' }];
+  assert.deepEqual(await reset(all), { recovered: 2, complete: false });
+});
+
 test('memory is bounded: of 20,000 comments the oldest are forgotten, the newest are not', async (t) => {
   const { viewer, stream } = await scene(t);
   const many = (n) => ({ ...comment(0), id: `0190163d-${n.toString(16).padStart(4, '0')}-7000-8000-000000000000` });
