@@ -30,7 +30,8 @@ export interface WatchOptions {
   rate?: number;
   /**
    * One stream for all tabs of this browser that watch the same video as the same person at the same
-   * rate. Default true. Where the browser can't (no Web Locks), each tab has a stream of its own.
+   * rate (the token's `sub`; tabs with `tickets` from a function and no token count as one person).
+   * Default true. Where the browser can't (no Web Locks), each tab has a stream of its own.
    */
   share?: boolean;
   /**
