@@ -170,7 +170,7 @@ impl Gateway {
             slow_viewer: config.gateway.slow_viewer,
             proxies: TrustedProxies::new(&config.trusted_proxies),
             house,
-            page: page::Page::new(&config.gateway.ingest_url),
+            page: page::Page::new(config),
         });
         let reborn = {
             let registry = registry.clone();

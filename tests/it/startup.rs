@@ -61,8 +61,8 @@ async fn the_page_is_served_with_a_strict_policy() {
     let server = Server::all(folder.path()).await;
     let page = server.client().get("/").await;
     assert!(page.header("content-type").starts_with("text/html"));
-    assert!(page.header("content-security-policy").contains("default-src 'self'"));
-    for file in ["/page.js", "/page.css"] {
+    assert!(page.header("content-security-policy").contains("default-src 'none'"));
+    for file in ["/embed", "/chorus.js", "/chorus.d.ts"] {
         assert_eq!(server.client().get(file).await.status, StatusCode::OK);
     }
     server.stop().await;

@@ -1,0 +1,155 @@
+// A room on the page: what chorus.js tells goes to the parts, what people do goes to chorus.js.
+
+import { Actions } from './actions.js';
+import { Announcer } from './announcer.js';
+import { mayModerate } from './author.js';
+import { Composer } from './composer.js';
+import { Connection, finalWords, isFinal } from './connection.js';
+import { Conversation } from './conversation.js';
+import { attempt, deedsOn } from './deeds.js';
+import { byId } from './element.js';
+import { introduce, showMe } from './identity.js';
+import { walkBy } from './keys.js';
+import { Pinned } from './pinned.js';
+import { Polls } from './poll.js';
+import { Reactions } from './reactions.js';
+import { changeSettings } from './settings.js';
+import { Stage } from './stage.js';
+import { Events, Leaderboard } from './standings.js';
+
+const number = new Intl.NumberFormat();
+
+export class Room {
+  #room;
+  #me = null;
+  #set = null;
+  #connection = new Connection();
+  #announcer = new Announcer(byId('announcer'));
+  #stage = document.documentElement.dataset.form === 'page' ? new Stage() : null;
+
+  /** `room`: of `chorus.js`. */
+  constructor(room) {
+    this.#room = room;
+    this.conversation = new Conversation(room);
+    const ask = () => introduce(this.#me, this.conversation.muted);
+    byId('me').addEventListener('click', ask);
+    byId('settings').addEventListener('click', () => changeSettings(room));
+    this.composer = new Composer(byId('composer'), {
+      post: (text, replyTo) => room.post(text, { replyTo }),
+      introduce: ask,
+    });
+    this.#act();
+    this.#listen();
+    this.#know();
+  }
+
+  /** What is done about comments, by pointer and by keyboard. */
+  #act() {
+    const { transcript } = this.conversation;
+    const reply = (comment) => this.composer.reply(comment);
+    const mute = (comment) => this.conversation.mute(comment);
+    // A menu whose comment is carried away by others can't be used.
+    const opened = (is) => is && transcript.stay();
+    this.actions = new Actions(byId('comments'), { ...deedsOn(this.#room), reply, mute, opened });
+    walkBy(byId('scroller'), byId('comments'), {
+      open: (row) => this.actions.open(row),
+      reply,
+      follow: () => this.conversation.toNewest(),
+      stay: () => transcript.stay(),
+      write: () => this.composer.focus(),
+    });
+  }
+
+  #listen() {
+    const on = (name, listener) => this.#room.on(name, listener);
+    on('state', (state) => this.#state(state));
+    on('comment', (comment) => this.#comment(comment));
+    on('delete', ({ id }) => this.#removed(id));
+    on('hide', ({ author }) => this.#hidden(author));
+    on('settings', (settings) => this.#settings(settings));
+    on('skipped', ({ count }) => this.#connection.skipped(count));
+    on('reset', (reset) => this.#connection.reset(reset));
+    on('viewers', ({ count }) => this.#viewers(count));
+    this.#cards(on);
+    if (isFinal(this.#room.state.state)) this.#state(this.#room.state);
+  }
+
+  /** What the server may send besides; each shows once it has come. */
+  #cards(on) {
+    const pinned = new Pinned(
+      (id) => this.conversation.look(id),
+      (id) => this.conversation.goTo(id),
+    );
+    const polls = new Polls((poll, option) => attempt(() => this.#room.vote(poll, option)));
+    const leaderboard = new Leaderboard();
+    const events = new Events();
+    this.pinned = pinned;
+    this.reactions = new Reactions((kind) => attempt(() => this.#room.react(kind)));
+    on('pin', ({ comment }) => {
+      this.actions.pinned(comment);
+      pinned.show(comment);
+    });
+    on('poll', (poll) => polls.show(poll));
+    on('leaderboard', ({ top }) => leaderboard.show(top));
+    on('event', ({ type, data }) => events.show(type, data));
+    on('reactions', ({ totals }) => this.reactions.show(totals));
+  }
+
+  /** What is known only by asking; a server that doesn't count yet has no reactions either. */
+  async #know() {
+    this.#me = await this.#room.me().catch(() => null);
+    this.conversation.me(this.#me);
+    this.actions.me(this.#me);
+    this.composer.me(this.#me);
+    // They may have come before it was known whom they hold for.
+    if (this.#set) this.#settings(this.#set);
+    showMe(this.#me);
+    byId('settings').hidden = !mayModerate(this.#me);
+    const stats = await this.#room.stats().catch(() => null);
+    if (stats?.reactions) this.reactions.show(stats.reactions, true);
+    if (stats?.viewers) this.#viewers(stats.viewers);
+  }
+
+  #state(state) {
+    this.#connection.show(state);
+    if (state.state === 'live' || state.state === 'polling') this.conversation.open();
+    if (isFinal(state.state)) this.composer.close(`${finalWords(state.state)}.`);
+  }
+
+  #comment(comment) {
+    if (!this.conversation.add(comment) || comment.pending) return;
+    this.#stage?.pulse(comment.author);
+    if (comment.author.id !== this.#me?.id) this.#announcer.heard(comment);
+  }
+
+  #removed(id) {
+    this.conversation.remove(id);
+    this.pinned.removed(id);
+    this.#announcer.hush();
+  }
+
+  #hidden(author) {
+    this.conversation.removeAuthor(author);
+    this.pinned.removedAuthor(author);
+    this.#announcer.hush();
+  }
+
+  #settings(settings) {
+    this.#set = settings;
+    const { slow_mode_s: slowModeS, who_can_comment: who } = settings;
+    const isFree = mayModerate(this.#me);
+    this.composer.slowMode(isFree ? 0 : slowModeS);
+    this.composer.hint(isFree ? null : hintOf(slowModeS, who));
+  }
+
+  #viewers(count) {
+    byId('watching').hidden = false;
+    byId('watching').textContent = `${number.format(count)} watching`;
+  }
+}
+
+function hintOf(slowModeS, who) {
+  if (who === 'nobody') return 'Only moderators can write right now.';
+  if (who === 'authenticated') return 'Only people who signed in can write right now.';
+  return slowModeS > 0 ? `Slow mode: one comment every ${slowModeS} s.` : null;
+}

@@ -1,0 +1,76 @@
+// A room that looks like one: people of several scripts, answers, and what the server doesn't send yet.
+const LINES = [
+  ['Ana Lima', 'What a start!! 🔥'],
+  ['kenji_92', 'めっちゃ面白い、最初から全力だ'],
+  ['Omar Haddad', 'هذا رائع جداً، تحية من القاهرة'],
+  ['Priya', 'The camera work on that last play was unreal'],
+  ['Ольга', 'Привет из Новосибирска 👋'],
+  ['Sam Okafor', 'Who else is here from the pre-show?'],
+  ['李雷', '这个速度太快了'],
+  ['marta.k', 'I blinked and missed it, can someone say what happened?'],
+  ['Sam Okafor', 'Goal from the halfway line. No joke.', 7],
+  ['דנה', 'איזה משחק!'],
+  ['Theo', '👏👏👏'],
+  ['lucie', 'C’est magnifique, on dirait un film'],
+  ['Ana Lima', 'Okay that replay makes it even better. Look at the keeper’s face when it goes over him, priceless 😂'],
+  ['dev_null', 'the delay is nothing, I type and it is just there'],
+  ['Jo', 'GOOOOAL'],
+  ['Noor', 'same here, no delay at all', 13],
+  ['Priya', 'Half-time predictions? I say 3–1'],
+  ['Theo', '2–2 and penalties, I want drama', 16],
+];
+
+/** Posts them; the comments as they were answered. `bearer(name)`: a token for one of them, where tokens are needed. */
+export async function fill(url, bearer = () => null) {
+  const posted = [];
+  for (const [name, text, answers] of LINES) {
+    const token = bearer(name);
+    const response = await fetch(`${url}/v1/videos/demo/comments`, {
+      method: 'POST',
+      headers: {
+        'Content-Type': 'application/json',
+        // As bytes of UTF-8, which is what the server takes.
+        ...(token ? { Authorization: `Bearer ${token}` } : { 'X-Chorus-User': Buffer.from(name).toString('latin1') }),
+      },
+      body: JSON.stringify({ text, reply_to: answers === undefined ? undefined : posted[answers].id }),
+    });
+    if (!response.ok) throw new Error(await response.text());
+    posted.push(await response.json());
+  }
+  return posted;
+}
+
+/** By API.md, what a server that counts sends besides comments. */
+export const EVENTS = {
+  viewers: { count: 12408 },
+  reactions: { totals: { like: 1204, love: 853, laugh: 97, wow: 41, applause: 310 } },
+  leaderboard: {
+    top: [
+      { id: 'ana', name: 'Ana Lima', score: 1280 },
+      { id: 'kenji_92', name: 'kenji_92', score: 1175 },
+      { id: 'priya', name: 'Priya', score: 990 },
+    ],
+  },
+  poll: {
+    id: 'p1',
+    question: 'Who scores next?',
+    options: ['Home', 'Away', 'Nobody before half-time'],
+    totals: [412, 207, 88],
+  },
+  odds: { Home: '1.85', Draw: '3.40', Away: '4.20' },
+};
+
+const block = (name, data) => `event: ${name}\ndata: ${JSON.stringify(data)}`;
+
+/** Has a proxy send these behind the verdict of every stream. */
+export function adding(proxy, events) {
+  const more = Object.entries(events).map(([name, data]) => block(name, data));
+  proxy.edit = (given) => (given.includes('event: resume') ? [given, ...more].join('\n\n') : given);
+}
+
+/** … and this one behind a comment that says so. */
+export function addingAfter(proxy, text, name, data) {
+  const before = proxy.edit ?? ((given) => given);
+  proxy.edit = (given) =>
+    given.includes(`"text":"${text}"`) ? [given, block(name, data)].join('\n\n') : before(given);
+}
