@@ -87,7 +87,7 @@ impl Demo {
 
     async fn say(&self, arrival: Arrival) {
         let mut comment = json!({ "text": self.chat.text(arrival) });
-        if arrival.nth % REPLY_EVERY == 0
+        if arrival.nth.is_multiple_of(REPLY_EVERY)
             && let Some(id) = self.chat.some_earlier(arrival)
         {
             comment["reply_to"] = id.into();

@@ -27,7 +27,7 @@ impl Arrivals {
 
     fn of(text: &'static str) -> Self {
         let lines = || text.lines().filter_map(read);
-        let round_ms = lines().last().map_or(1, |(at_ms, ..)| at_ms + 1);
+        let round_ms = lines().next_back().map_or(1, |(at_ms, ..)| at_ms + 1);
         let rounds = (0..u64::MAX).flat_map(move |round| {
             lines()
                 .map(move |(at_ms, len, user)| (round.saturating_mul(round_ms) + at_ms, len, user))

@@ -9,8 +9,10 @@ use super::{arrivals::Arrival, caller::Person};
 
 /// Comments that may be answered.
 const REMEMBERED_MAX: usize = 8;
-/// Longer ones are cut down to it: a wall of text is no good first impression.
+/// Longer ones are cut down to it, bytes: a wall of text is no good first impression.
 const LEN_MAX: usize = 180;
+/// So many bytes are not filled up with another phrase.
+const LEFT_MAX: usize = 30;
 
 const FIRST_NAMES: [&str; 24] = [
     "Pixel", "Lucky", "Quiet", "Turbo", "Mango", "Night", "Sunny", "Cosmic", "Salty", "Velvet",
@@ -22,46 +24,61 @@ const LAST_NAMES: [&str; 20] = [
     "Whale", "Raven", "Moth", "Lynx", "Heron", "Yak", "Gecko", "Bison", "Puffin", "Mole",
 ];
 
-/// What people shout, shortest first within a line.
-const WORDS: [&str; 24] = [
+/// What people say, in many languages.
+const PHRASES: [&str; 72] = [
+    "W",
+    "F",
+    "?",
     "gg",
+    "ez",
+    "xD",
     "wow",
-    "GO BLUE",
-    "🔥🔥🔥",
+    "how",
+    "omg",
+    "🔥",
     "😂",
-    "no way",
-    "RED!!",
-    "let's gooo",
-    "что",
-    "加油",
-    "すごい",
-    "대박",
     "👏👏",
     "????",
+    "clean",
+    "gg wp",
+    "что",
+    "加油",
+    "대박",
+    "يلا",
     "vamos",
     "allez",
-    "the plays",
+    "no way",
+    "GO BLUE",
+    "RED!!",
+    "すごい",
+    "🔥🔥🔥",
     "so close",
-    "clean",
-    "how",
-    "ez",
     "one more",
-    "🎉",
-    "يلا",
-];
-const SENTENCES: [&str; 30] = [
-    "that was the cleanest play of the series",
-    "blue is reading every move",
-    "who else is watching at work right now?",
-    "I can't believe they turned that around",
-    "red still has a chance if they slow it down",
-    "the crowd is unreal tonight",
-    "replay please, I blinked",
-    "calling it now: this goes to the last round",
+    "nice try",
+    "let's gooo",
+    "the plays",
+    "😂😂😂😂",
+    "WHAT A SAVE",
+    "did you see that",
+    "replay please",
+    "blue is on fire",
+    "I can't breathe",
+    "red in shambles",
+    "¿qué fue eso?",
+    "какой момент",
+    "hände hoch!",
+    "on y croit !",
     "what a save",
     "my heart can't take this",
-    "¡qué jugada! increíble de verdad",
+    "that timing though",
+    "the comeback is real 🔥",
+    "okay NOW I'm awake",
+    "replay please, I blinked",
+    "the crowd is unreal tonight",
+    "someone check on the red fans",
+    "best final in years, no contest",
     "c'était magnifique, quelle équipe !",
+    "¡qué jugada! increíble de verdad",
     "das war knapp, Mann o Mann",
     "невероятно, просто невероятно",
     "この試合、レベルが高すぎる",
@@ -70,16 +87,17 @@ const SENTENCES: [&str; 30] = [
     "أفضل مباراة هذا العام",
     "क्या शानदार खेल है",
     "สุดยอดมาก ลุ้นจนเหนื่อย",
-    "greetings from Zürich, it's 3 am here",
-    "someone check on the red fans",
-    "that timing though",
-    "best final in years, no contest",
-    "he has been doing this all tournament",
-    "the comeback is real 🔥",
+    "blue is reading every move",
     "I was told there would be snacks",
+    "greetings from Zürich, it's 3 am here",
+    "that was the cleanest play of the series",
+    "who else is watching at work right now?",
+    "I can't believe they turned that around",
+    "he has been doing this all tournament",
+    "calling it now: this goes to the last round",
+    "red still has a chance if they slow it down",
     "first time watching, what happens if it's a draw?",
     "they practised this exact situation, you can tell",
-    "okay NOW I'm awake",
 ];
 
 /// The chat's people and words.
@@ -96,21 +114,21 @@ impl Chat {
         Person::viewer(format!("{first}{last}{}", user % 90 + 10))
     }
 
-    /// What they say.
+    /// What they say: a phrase of about that length, or several.
     pub(super) fn text(&self, arrival: Arrival) -> String {
-        let wanted = arrival.len.clamp(1, LEN_MAX);
+        let mut left = arrival.len.clamp(1, LEN_MAX);
         let mut dice = mix(arrival.nth as u64);
-        let mut text = String::new();
-        while text.len() + 6 < wanted || text.is_empty() {
-            let left = wanted - text.len().min(wanted);
-            let part = if left < 20 { pick(&WORDS, dice) } else { pick(&SENTENCES, dice) };
-            if !text.is_empty() {
-                text.push_str(if part.len() < 12 { " " } else { ". " });
-            }
-            text.push_str(part);
+        let mut said = Vec::new();
+        while said.is_empty() || left > LEFT_MAX {
+            let fits = |phrase: &&&str| (left / 2..=left + 3).contains(&phrase.len());
+            let of_length: Vec<_> = PHRASES.iter().filter(fits).copied().collect();
+            let longest = &PHRASES[PHRASES.len() - 8..];
+            let phrase = pick(if of_length.is_empty() { longest } else { &of_length }, dice);
+            said.push(phrase);
+            left = left.saturating_sub(phrase.len());
             dice = mix(dice);
         }
-        text
+        said.join(" — ")
     }
 
     /// A comment that can be answered now.

@@ -18,7 +18,7 @@ impl Default for Odds {
 }
 
 impl Odds {
-    /// The odds after something has happened: `{"market","blue","red"}`, decimal, two digits.
+    /// The odds after something has happened: `{"blue","red"}`, decimal, two digits.
     pub(super) fn next(&mut self) -> Value {
         let up =
             i32::try_from(ambient::random_range(0..2 * STEP.unsigned_abs() + 1)).unwrap_or(STEP);
@@ -27,7 +27,7 @@ impl Odds {
             let odds = 1_000.0 / (f64::from(chance) * MARGIN);
             (odds * 100.0).round() / 100.0
         };
-        json!({ "market": "Who wins?", "blue": decimal(self.0), "red": decimal(1_000 - self.0) })
+        json!({ "blue": decimal(self.0), "red": decimal(1_000 - self.0) })
     }
 }
 

@@ -105,7 +105,7 @@ impl Run {
     }
 
     fn record(&mut self, node: usize) {
-        let is_event = self.made % 4 == 0;
+        let is_event = self.made.is_multiple_of(4);
         let posted = if is_event { self.event(node) } else { self.comment(node, "on record") };
         self.acknowledged.push(posted.id());
         self.world.state().pending.insert(posted.id());
