@@ -14,8 +14,12 @@ use common::{
     path::VideoPath,
     problem::Problem,
 };
-use serde_json::{Value, value::RawValue};
-use utoipa::{ToSchema, openapi::ObjectBuilder};
+use serde::Deserialize;
+use serde_json::{Value, json, value::RawValue};
+use utoipa::{
+    ToSchema,
+    openapi::{ObjectBuilder, Type, schema::SchemaType},
+};
 
 use crate::{
     Ingest,
@@ -26,15 +30,23 @@ use crate::{
 };
 
 /// A producer's event, to be shown.
-#[derive(ToSchema)]
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "it describes what `named` takes field by field")]
 pub(crate) struct NewEvent {
     /// Its name in streams: none of those that streams have for something else.
     #[schema(schema_with = name)]
     r#type: String,
     /// Any JSON but `null`; viewers get it as it was sent, in one line.
-    #[schema(example = json!({ "home": 1.85, "away": 4.2 }))]
+    #[schema(schema_with = data)]
     data: Value,
+}
+
+/// Any JSON but `null`.
+fn data() -> ObjectBuilder {
+    let types = [Type::Object, Type::Array, Type::String, Type::Number, Type::Boolean];
+    let odds = json!({ "home": 1.85, "away": 4.2 });
+    ObjectBuilder::new().schema_type(SchemaType::from_iter(types)).examples([odds])
 }
 
 /// What a producer's event may be called.
