@@ -5,7 +5,7 @@
 //! side, [`entrance`] who is let in, [`viewer`] one of them, [`crowd`] all of a video's, [`reading`] what they read next, [`tier`]
 //! what a sampled stream shows, [`pages`] what is older than the byte log; [`house`] counts and ends
 //! them, [`ending`] for good, [`events`] says what a stream has; [`lease`] keeps the gateway known, [`changes`] heals what no push told of,
-//! [`rooms`] asks for what is not known of a video's room; [`deliver`] is the dispatchers' side, [`page`] the web page. [`inbox`] and [`timer`] are why idle tasks are small. The
+//! [`rooms`] asks for what is not known of a video's room, [`gone`] remembers what was taken away; [`deliver`] is the dispatchers' side, [`page`] the web page. [`inbox`] and [`timer`] are why idle tasks are small. The
 //! feature `micro` adds a module of that name, by which benchmarks time the hot path.
 //!
 //! Invariants: no queue, buffer, timer or task of ours per viewer (a viewer is a place in the byte
@@ -39,6 +39,7 @@ use changes::Watcher;
 pub use deliver::OwnFirst;
 use entrance::Entrance;
 use frame::Encoder;
+use gone::Gone;
 use house::{House, Rules};
 use lease::Lease;
 use pages::Pages;
@@ -54,6 +55,7 @@ mod ending;
 mod entrance;
 mod events;
 mod frame;
+mod gone;
 mod house;
 mod inbox;
 mod lease;
@@ -143,6 +145,7 @@ impl Gateway {
             live_log: deps.live_log.clone(),
             rooms: deps.rooms.clone(),
             unknown: Mutex::default(),
+            gone: Gone::default(),
             endpoints: deps.endpoints.clone(),
             lease: lease.clone(),
             started: Instant::now(),

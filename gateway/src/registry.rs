@@ -73,9 +73,11 @@ impl Registry {
     /// Takes an event away, unless nobody watches its video here; waits until no socket is handed any
     /// of it any more.
     pub(crate) async fn erase(&self, video: &VideoId, event: EventId) {
+        // First, so that a video which begins at this moment knows of it in one way or the other.
+        self.around.gone.note(video, event);
         let Some(handle) = self.videos.get(video).map(|handle| handle.clone()) else { return };
         let (reply, erased) = oneshot::channel();
-        // An actor that ends has nobody left; who comes then reads a live log that it is gone from.
+        // An actor that ends has nobody left; the next one begins without it.
         if handle.send(Message::Erase(event, reply)).await.is_ok()
             && let Ok(Erased { crowd, count }) = erased.await
         {
@@ -155,7 +157,7 @@ mod tests {
     use tokio::time::Instant;
 
     use super::*;
-    use crate::test_support::{around, log::CountingLog};
+    use crate::test_support::{around, entry, log::CountingLog};
 
     fn registry(log: Arc<CountingLog>) -> Arc<Registry> {
         Registry::new(Arc::new(around(log)))
@@ -175,6 +177,24 @@ mod tests {
         assert_eq!((opening.resume.replayed, log.reads()), (2, 3));
         assert_eq!(registry.videos().len(), 2);
         assert!(other.crowd().order().has_changed().is_ok(), "the other video's actor goes on");
+    }
+
+    /// Nobody watched when it was taken away, and the log that is read later has it still: nobody who
+    /// comes then is shown it.
+    #[tokio::test(start_paused = true)]
+    async fn what_was_taken_away_before_a_video_began_is_shown_to_nobody() {
+        let registry = registry(Arc::new(CountingLog::new(1, 3)));
+        let (video, gone) = ("v".parse().unwrap(), entry(1, 2).event);
+        registry.erase(&video, gone.id).await;
+        // Frames that have lost their content, where it begins.
+        let lost = async |video: &VideoId| {
+            let joined = registry.join(video, Start::Newest, 3, None).await.unwrap();
+            let (opening, seat) = joined.unwrap();
+            assert_eq!(opening.resume.replayed, 3, "its place stays");
+            seat.crowd().order().borrow().erasures().count()
+        };
+        assert_eq!(lost(&video).await, 1);
+        assert_eq!(lost(&"w".parse().unwrap()).await, 0, "of that video alone");
     }
 
     /// Nobody watches any more: the actor goes, after a while, and takes its handle with it.

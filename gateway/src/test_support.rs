@@ -19,6 +19,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     crowd::Crowd,
     frame::Encoder,
+    gone::Gone,
     house::{House, Rules},
     lease::Lease,
     video::{
@@ -80,6 +81,7 @@ pub(crate) fn around(live_log: Arc<dyn LiveLog>) -> Surroundings {
         live_log,
         rooms: Arc::new(Rooms),
         unknown: Mutex::default(),
+        gone: Gone::default(),
         endpoints: Arc::new(Endpoints::default()),
         lease: Arc::new(Lease::new("http://here".into())),
         started: Instant::now(),

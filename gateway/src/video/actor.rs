@@ -24,7 +24,7 @@ use super::{
     order::{Millis, Spares, Wish},
     pass::Pass,
 };
-use crate::{crowd::Crowd, frame::Encoder, house::House, inbox::Inbox, lease::Lease};
+use crate::{crowd::Crowd, frame::Encoder, gone::Gone, house::House, inbox::Inbox, lease::Lease};
 
 mod open;
 #[cfg(test)]
@@ -47,6 +47,8 @@ pub(crate) struct Surroundings {
     pub(crate) rooms: Arc<dyn LiveRooms>,
     /// Videos whose rooms are not known, or may have changed unnoticed.
     pub(crate) unknown: Mutex<BTreeSet<VideoId>>,
+    /// What was taken away lately.
+    pub(crate) gone: Gone,
     pub(crate) endpoints: Arc<dyn EndpointStore>,
     pub(crate) lease: Arc<Lease>,
     pub(crate) started: Instant,

@@ -59,6 +59,9 @@ impl Actor {
                 Order::adrift(encoder, placeless, ambient::unix_ms())
             }
         };
+        for event in self.around.gone.of(&self.video) {
+            order.erase(event, self.around.now());
+        }
         match room {
             Some(events) => order.on_room(&events),
             None => self.around.ask_for_room(&self.video),
