@@ -49,7 +49,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(2);
 pub(crate) struct Crowd {
     order: watch::Receiver<Order>,
     around: Arc<Surroundings>,
-    viewers: AtomicUsize,
+    viewers: Arc<AtomicUsize>,
     shards: Mutex<Vec<Desk>>,
 }
 
@@ -70,10 +70,13 @@ struct Tally {
 }
 
 impl Crowd {
-    /// Nobody yet; ends when `order` does.
-    pub(crate) fn new(order: watch::Receiver<Order>, around: Arc<Surroundings>) -> Arc<Self> {
-        let (viewers, shards) = (AtomicUsize::new(0), Mutex::default());
-        Arc::new(Self { order, around, viewers, shards })
+    /// Nobody yet; ends when `order` does. Counts its `viewers` where others see it.
+    pub(crate) fn new(
+        order: watch::Receiver<Order>,
+        viewers: Arc<AtomicUsize>,
+        around: Arc<Surroundings>,
+    ) -> Arc<Self> {
+        Arc::new(Self { order, around, viewers, shards: Mutex::default() })
     }
 
     /// How many watch, of either kind.

@@ -29,11 +29,13 @@ use crate::{
 use endpoints::Endpoints;
 use log::CountingLog;
 use rooms::Rooms;
+use tallies::Numbers;
 
 pub(crate) mod endpoints;
 pub(crate) mod log;
 pub(crate) mod once;
 pub(crate) mod rooms;
+pub(crate) mod tallies;
 
 /// Where viewers come from.
 pub(crate) const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -79,6 +81,7 @@ pub(crate) fn around(live_log: Arc<dyn LiveLog>) -> Surroundings {
         encoder: encoder(),
         live_log,
         rooms: Arc::new(Rooms),
+        tallies: Arc::new(Numbers::default()),
         unknown: Mutex::default(),
         endpoints: Arc::new(Endpoints::default()),
         lease: Arc::new(Lease::new("http://here".into())),
@@ -95,5 +98,5 @@ pub(crate) fn around(live_log: Arc<dyn LiveLog>) -> Surroundings {
 
 /// A crowd of nobody.
 pub(crate) fn crowd(order: watch::Receiver<Order>) -> Arc<Crowd> {
-    Crowd::new(order, Arc::new(around(Arc::new(CountingLog::new(1, 0)))))
+    Crowd::new(order, Arc::default(), Arc::new(around(Arc::new(CountingLog::new(1, 0)))))
 }

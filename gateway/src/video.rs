@@ -1,7 +1,10 @@
 //! One video: the messages its actor takes, and the way to it. What to do is decided in [`order`],
 //! done in [`actor`].
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering::Relaxed},
+};
 
 use tokio::sync::oneshot;
 
@@ -9,6 +12,7 @@ use common::{
     event::{Entry, Event, EventId},
     ids::UserId,
     position::Position,
+    tallies::Tally,
 };
 
 use crate::{
@@ -20,6 +24,7 @@ pub(crate) use actor::{Actor, Surroundings};
 use order::{Opening, Start};
 
 mod actor;
+mod numbers;
 pub(crate) mod order;
 mod pass;
 mod room;
@@ -38,6 +43,8 @@ pub(crate) enum Message {
     Erase(EventId, oneshot::Sender<Erased>),
     /// What set each slot of the room.
     Room(Vec<Event>),
+    /// What the video's numbers are.
+    Tally(Tally),
     /// The live log was seen to be here.
     Head(Position),
     /// Time for a heartbeat, and to see whether anybody is left.
@@ -79,12 +86,13 @@ pub(crate) struct Erased {
 #[derive(Debug, Clone)]
 pub(crate) struct VideoHandle {
     mailbox: Sender<Message>,
+    viewers: Arc<AtomicUsize>,
 }
 
 impl VideoHandle {
     fn new() -> (Self, Inbox<Message>) {
         let (mailbox, messages) = inbox(MAILBOX_LEN_MAX);
-        (Self { mailbox }, messages)
+        (Self { mailbox, viewers: Arc::default() }, messages)
     }
 
     /// Tells without waiting; `false` when there is no room or no actor any more.
@@ -95,6 +103,11 @@ impl VideoHandle {
     /// Tells when there is room; gives the message back when the actor has ended.
     pub(crate) async fn send(&self, message: Message) -> Result<(), Message> {
         self.mailbox.send(message).await
+    }
+
+    /// How many watch.
+    pub(crate) fn viewers(&self) -> usize {
+        self.viewers.load(Relaxed)
     }
 
     pub(crate) fn is_same(&self, other: &Self) -> bool {

@@ -61,15 +61,18 @@ enum Claimed {
 impl<A: Announce> Intake<A> {
     /// Takes a comment in and replies, to nobody if the client has gone. After that, beside the
     /// answer, a comment that was accepted under a key is marked: for a retry that comes when the
-    /// live log has forgotten it. Who repeats a request needs no `admission`.
+    /// live log has forgotten it. Who repeats a request needs no `admission`. Tells whether the fresh
+    /// comment was taken in, and not another one that the key stands for.
     pub(crate) async fn post(
         &self,
         fresh: Comment,
         key: Option<IdempotencyKey>,
         admission: impl Future<Output = Result<(), Problem>> + Send,
         reply: oneshot::Sender<Taken>,
-    ) {
+    ) -> bool {
+        let id = fresh.id;
         let taken = self.take(fresh, key.as_ref(), admission).await;
+        let is_fresh = taken.as_ref().is_ok_and(|(comment, _)| comment.id == id);
         let accepted = match &taken {
             Ok((comment, Announced::Accepted)) => Some((comment.video.clone(), comment.id)),
             _ => None,
@@ -81,6 +84,7 @@ impl<A: Announce> Intake<A> {
             metrics::counter!("chorus_ingest_settle_failed_total").increment(1);
             tracing::debug!(%error, %comment, "can't mark a comment as settled");
         }
+        is_fresh
     }
 
     /// A fresh comment, or the one that the key stands for.

@@ -15,6 +15,7 @@ use common::{
     path::VideoPath,
     problem::{Code, Problem},
     task,
+    totals::Counter,
 };
 use tokio::{sync::oneshot, time::timeout};
 
@@ -73,11 +74,14 @@ impl Ingest {
     /// Takes a comment in beside the request: a client that leaves, or is refused because it took
     /// too long, does not leave a comment behind that is stored but neither announced nor on record.
     async fn take(&self, arrival: Arrival, place: Place) -> Taken {
-        let (intake, gate) = (self.intake.clone(), self.gate.clone());
+        let (intake, gate, counting) =
+            (self.intake.clone(), self.gate.clone(), self.counting.clone());
         let (reply, answered) = oneshot::channel();
         task::spawn("ingest.post", async move {
             let (fresh, key) = (arrival.comment.clone(), arrival.key.clone());
-            intake.post(fresh, key, gate.admit(&arrival), reply).await;
+            if intake.post(fresh, key, gate.admit(&arrival), reply).await {
+                counting.note(&arrival.comment.video, &Counter::COMMENTS);
+            }
             drop(place);
         });
         match timeout(ANSWER_PATIENCE, answered).await {

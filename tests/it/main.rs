@@ -14,6 +14,7 @@ mod behind;
 #[path = "../support/client.rs"]
 mod client;
 mod comments;
+mod counters;
 mod crash;
 mod damage;
 mod descriptors;

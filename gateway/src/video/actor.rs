@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeSet,
     pin::pin,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, atomic::AtomicUsize},
     time::Duration,
 };
 
@@ -14,6 +14,7 @@ use common::{
     link::Incarnation,
     live_log::{From, LiveLog, LiveLogError, LogPage},
     live_rooms::LiveRooms,
+    tallies::Tallies,
 };
 use futures_util::future::BoxFuture;
 use tokio::time::{Instant, sleep_until};
@@ -45,6 +46,7 @@ pub(crate) struct Surroundings {
     pub(crate) encoder: Encoder,
     pub(crate) live_log: Arc<dyn LiveLog>,
     pub(crate) rooms: Arc<dyn LiveRooms>,
+    pub(crate) tallies: Arc<dyn Tallies>,
     /// Videos whose rooms are not known, or may have changed unnoticed.
     pub(crate) unknown: Mutex<BTreeSet<VideoId>>,
     pub(crate) endpoints: Arc<dyn EndpointStore>,
@@ -80,6 +82,7 @@ pub(crate) struct Actor {
     video: VideoId,
     around: Arc<Surroundings>,
     mailbox: Inbox<Message>,
+    viewers: Arc<AtomicUsize>,
 }
 
 /// One call that is under way, or none.
@@ -89,7 +92,8 @@ impl Actor {
     /// An actor and the way to it.
     pub(crate) fn new(video: VideoId, around: Arc<Surroundings>) -> (VideoHandle, Self) {
         let (handle, mailbox) = VideoHandle::new();
-        (handle, Self { video, around, mailbox })
+        let viewers = handle.viewers.clone();
+        (handle, Self { video, around, mailbox, viewers })
     }
 
     /// Serves until nobody is left or the gateway stops. `leave` takes the handle away, so that
@@ -119,7 +123,8 @@ impl Actor {
         self.mailbox.receive(&mut joins, PASS_LEN_MAX).await;
         loop {
             let (subscribed_as, order) = self.open(self.back_to(&joins)).await;
-            let crowd = |reading| Crowd::new(reading, self.around.clone());
+            let viewers = self.viewers.clone();
+            let crowd = |reading| Crowd::new(reading, viewers, self.around.clone());
             let mut pass = Pass::new(order, crowd);
             pass.take(joins, self.around.now());
             self.serve(&mut pass, subscribed_as).await;
