@@ -1,12 +1,12 @@
 //! What every role of chorus shares, below all of them: it knows no other crate of ours.
 //!
 //! In reading order: what things are called ([`ids`], [`comment`], [`event`], [`room`],
-//! [`position`], [`totals`], [`tally_book`]), the contracts between the roles and their surroundings
+//! [`position`], [`totals`]), the contracts between the roles and their surroundings
 //! ([`comment_store`], [`room_store`], [`counter_store`], [`live_log`], [`live_rooms`], [`tallies`],
-//! [`endpoint_store`], [`limiter`], [`link`]), the bytes
-//! between processes ([`wire`], [`peer`]), and what every server needs ([`config`], [`auth`], [`pass`],
-//! [`client_address`], [`network`], [`problem`], [`path`], [`serve`], [`tls`], [`handover`],
-//! [`descriptors`], [`memory`], [`health`], [`ambient`], [`task`], [`outage`], [`telemetry`]).
+//! [`endpoint_store`], [`limiter`], [`link`]), the bytes between processes ([`wire`], [`peer`]), and
+//! what every server needs ([`config`], [`auth`], [`pass`], [`client_address`], [`network`],
+//! [`problem`], [`path`], [`serve`], [`tls`], [`handover`], [`descriptors`], [`memory`], [`health`],
+//! [`tally_book`], [`ambient`], [`task`], [`outage`], [`telemetry`]).
 
 pub mod ids;
 

@@ -2,7 +2,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
 };
 
 use tokio::time::Instant;
@@ -24,6 +27,9 @@ pub struct NoRoom;
 /// written to for longest go, of those that are told and kept as they are; a video that comes back
 /// has a page of another source, which adds up with the first.
 pub struct TallyBook {
+    /// Begins the names of all its sources, which are numbered.
+    name: Source,
+    sources: AtomicU64,
     pages: Mutex<HashMap<VideoId, Page>>,
     len_max: usize,
     /// Whether what is counted is to be kept as well as told.
@@ -43,7 +49,8 @@ impl TallyBook {
     /// ([`kept`](Self::kept)).
     #[must_use]
     pub fn new(len_max: usize) -> Self {
-        Self { pages: Mutex::default(), len_max, is_kept: true }
+        let (name, sources) = (Source::fresh(), AtomicU64::new(0));
+        Self { name, sources, pages: Mutex::default(), len_max, is_kept: true }
     }
 
     /// The same where rows are only told: others keep them.
@@ -61,10 +68,14 @@ impl TallyBook {
         if !pages.contains_key(video) && pages.len() >= self.len_max {
             spare(&mut pages, self.len_max)?;
         }
-        let page = pages.entry(video.clone()).or_insert_with(Page::new);
+        let page = pages.entry(video.clone()).or_insert_with(|| Page::new(self.next_source()));
         page.totals.add(counter, count);
         (page.is_untold, page.is_unkept, page.written) = (true, self.is_kept, Instant::now());
         Ok(())
+    }
+
+    fn next_source(&self) -> Source {
+        self.name.numbered(self.sources.fetch_add(1, Relaxed))
     }
 
     /// What was counted of a video here.
@@ -73,10 +84,10 @@ impl TallyBook {
         self.pages().get(video).map(|page| page.row(video))
     }
 
-    /// At most `limit` rows that are to be told.
+    /// The rows that are to be told.
     #[must_use]
-    pub fn untold(&self, limit: usize) -> Vec<Row> {
-        self.rows(limit, |page| page.is_untold)
+    pub fn untold(&self) -> Vec<Row> {
+        self.rows(|page| page.is_untold)
     }
 
     /// Notes that these rows were told. One that has grown meanwhile is to be told again.
@@ -84,10 +95,10 @@ impl TallyBook {
         self.note(rows, |page| page.is_untold = false);
     }
 
-    /// At most `limit` rows that are to be kept.
+    /// The rows that are to be kept.
     #[must_use]
-    pub fn unkept(&self, limit: usize) -> Vec<Row> {
-        self.rows(limit, |page| page.is_unkept)
+    pub fn unkept(&self) -> Vec<Row> {
+        self.rows(|page| page.is_unkept)
     }
 
     /// Notes that these rows were kept. They are told once more: what was told before may have been
@@ -96,9 +107,9 @@ impl TallyBook {
         self.note(rows, |page| (page.is_unkept, page.is_untold) = (false, true));
     }
 
-    fn rows(&self, limit: usize, is_wanted: impl Fn(&Page) -> bool) -> Vec<Row> {
+    fn rows(&self, is_wanted: impl Fn(&Page) -> bool) -> Vec<Row> {
         let pages = self.pages();
-        let wanted = pages.iter().filter(|(_, page)| is_wanted(page)).take(limit);
+        let wanted = pages.iter().filter(|(_, page)| is_wanted(page));
         wanted.map(|(video, page)| page.row(video)).collect()
     }
 
@@ -118,8 +129,8 @@ impl TallyBook {
 }
 
 impl Page {
-    fn new() -> Self {
-        let (source, totals) = (Source::fresh(), Totals::default());
+    fn new(source: Source) -> Self {
+        let totals = Totals::default();
         Self { source, totals, is_untold: false, is_unkept: false, written: Instant::now() }
     }
 
@@ -164,14 +175,14 @@ mod tests {
     fn what_grows_while_it_is_told_is_told_again() {
         let book = TallyBook::new(8);
         book.add(&video(1), &like(), 2).unwrap();
-        let told = book.untold(9);
+        let told = book.untold();
         assert_eq!(texts(&told), ["r/like 2"]);
         book.add(&video(1), &like(), 1).unwrap();
         book.told(&told);
-        let told = book.untold(9);
+        let told = book.untold();
         assert_eq!(texts(&told), ["r/like 3"]);
         book.told(&told);
-        assert_eq!(book.untold(9), []);
+        assert_eq!(book.untold(), []);
         assert_eq!(book.row(&video(1)).as_ref(), told.first());
     }
 
@@ -180,18 +191,18 @@ mod tests {
     fn what_was_kept_is_told_once_more() {
         let book = TallyBook::new(8);
         book.add(&video(1), &like(), 2).unwrap();
-        book.told(&book.untold(9));
-        let kept = book.unkept(9);
-        assert_eq!((texts(&kept), book.untold(9).len()), (vec!["r/like 2".to_owned()], 0));
+        book.told(&book.untold());
+        let kept = book.unkept();
+        assert_eq!((texts(&kept), book.untold().len()), (vec!["r/like 2".to_owned()], 0));
         book.kept(&kept);
-        assert_eq!((book.unkept(9), book.untold(9)), (vec![], kept));
+        assert_eq!((book.unkept(), book.untold()), (vec![], kept));
     }
 
     #[test]
     fn what_others_keep_is_only_told() {
         let book = TallyBook::of_told(8);
         book.add(&video(1), &Counter::VIEWS, 1).unwrap();
-        assert_eq!((book.unkept(9).len(), book.untold(9).len()), (0, 1));
+        assert_eq!((book.unkept().len(), book.untold().len()), (0, 1));
     }
 
     #[tokio::test(start_paused = true)]
@@ -203,8 +214,8 @@ mod tests {
         }
         assert_eq!(book.add(&video(16), &like(), 1), Err(NoRoom));
         assert_eq!(book.add(&video(15), &like(), 1), Ok(()), "one that has a page");
-        book.kept(&book.unkept(99));
-        book.told(&book.untold(99));
+        book.kept(&book.unkept());
+        book.told(&book.untold());
         let first = book.row(&video(0)).unwrap();
         book.add(&video(1), &like(), 1).unwrap();
         book.add(&video(16), &like(), 1).unwrap();
@@ -214,22 +225,5 @@ mod tests {
         let second = book.row(&video(0)).unwrap();
         assert_eq!(second.totals, first.totals);
         assert_ne!(second.source, first.source, "another source, so that both add up");
-    }
-
-    #[test]
-    fn no_more_than_the_limit_come_at_once() {
-        let book = TallyBook::new(100);
-        (0..100).for_each(|n| book.add(&video(n), &like(), 1).unwrap());
-        let mut told = 0;
-        loop {
-            let rows = book.untold(7);
-            assert!(rows.len() <= 7);
-            told += rows.len();
-            book.told(&rows);
-            if rows.is_empty() {
-                break;
-            }
-        }
-        assert_eq!(told, 100);
     }
 }

@@ -148,6 +148,12 @@ impl Source {
         Self(ambient::uuid_v7().to_string().into())
     }
 
+    /// One of several that count in one process.
+    #[must_use]
+    pub fn numbered(&self, number: u64) -> Self {
+        Self(format!("{}.{number}", self.0).into())
+    }
+
     /// Its name.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -225,6 +231,9 @@ mod tests {
         }
         assert!("a b".parse::<Source>().is_err() && "".parse::<Source>().is_err());
         let source = Source::fresh();
-        assert_eq!(source.as_str().parse(), Ok(source));
+        assert_eq!(source.as_str().parse(), Ok(source.clone()));
+        let numbered = source.numbered(u64::MAX);
+        assert_eq!(numbered.as_str().parse(), Ok(numbered.clone()));
+        assert_ne!(numbered, source.numbered(0));
     }
 }

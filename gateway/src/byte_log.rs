@@ -17,7 +17,7 @@ mod erase;
 
 /// Bytes kept of one video. Enough for the newest 200 events at their largest (8.5 KiB each), and
 /// for some 10 s of a very busy video.
-const LEN_MAX: usize = 4 * 1024 * 1024;
+const LEN_MAX: u32 = 4 * 1024 * 1024;
 /// Bytes that one read hands out, unless a single pass had more: what a viewer who stopped reading
 /// pins of trimmed segments.
 pub(crate) const READ_LEN_MAX: usize = 64 * 1024;
@@ -92,10 +92,8 @@ pub(crate) struct ByteLog {
     /// The pass that is being gathered.
     tail: BytesMut,
     end: Place,
-    /// Where the latest of each kind ends.
-    latest: [u64; 3],
-    /// Bytes of all segments. Offsets go on where some were dropped.
-    len: usize,
+    /// Bytes of all segments, a few MiB. Offsets go on where some were dropped.
+    len: u32,
     /// Something was appended since the last pass.
     is_new: bool,
 }
@@ -111,7 +109,6 @@ impl ByteLog {
             ids: HashMap::new(),
             tail: BytesMut::new(),
             end: start,
-            latest: [0; 3],
             len: 0,
             is_new: false,
         }
@@ -169,13 +166,12 @@ impl ByteLog {
     /// gets each, and who catches up or comes back the last one.
     pub(crate) fn append_latest(&mut self, kind: Latest, bytes: Bytes) {
         self.end_segment();
-        let latest = &mut self.latest[kind as usize];
-        let nth = self.segments.partition_point(|segment| segment.end.offset < *latest);
-        if self.segments.get(nth).is_some_and(|segment| segment.latest == Some(kind)) {
-            self.len -= self.segments.remove(nth).map_or(0, |older| older.bytes.len());
+        // Not far back, where numbers change often.
+        let older = self.segments.iter().rposition(|segment| segment.latest == Some(kind));
+        if let Some(older) = older.and_then(|nth| self.segments.remove(nth)) {
+            self.len -= len(&older.bytes);
         }
         self.end.offset += bytes.len() as u64;
-        *latest = self.end.offset;
         self.push(bytes, Some(kind));
     }
 
@@ -211,7 +207,7 @@ impl ByteLog {
     }
 
     fn push(&mut self, bytes: Bytes, latest: Option<Latest>) {
-        self.len += bytes.len();
+        self.len += len(&bytes);
         self.segments.push_back(Segment { bytes, end: self.end, latest });
         self.is_new = true;
     }
@@ -219,7 +215,7 @@ impl ByteLog {
     fn trim(&mut self, mut trimmed: impl FnMut(EventId, u64)) {
         while self.segments.len() > 1 && self.len > LEN_MAX {
             let Some(oldest) = self.segments.pop_front() else { break };
-            self.len -= oldest.bytes.len();
+            self.len -= len(&oldest.bytes);
             self.start = oldest.end;
         }
         let first_kept = self.items.partition_point(|i| i.end.offset <= self.start.offset);
@@ -351,6 +347,11 @@ impl ByteLog {
             (begin < to).then(|| segment.bytes.slice(within(from)..within(to)))
         })
     }
+}
+
+/// A pass is far from what would not fit.
+fn len(bytes: &Bytes) -> u32 {
+    u32::try_from(bytes.len()).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]

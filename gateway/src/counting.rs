@@ -92,17 +92,11 @@ impl Counting {
     }
 
     async fn tell_views(&self) -> Result<(), LiveLogError> {
-        loop {
-            let rows = self.views.untold(ROWS_MAX);
-            if rows.is_empty() {
-                return Ok(());
-            }
-            self.tallies.report(&rows).await?;
-            self.views.told(&rows);
-            if rows.len() < ROWS_MAX {
-                return Ok(());
-            }
+        for rows in self.views.untold().chunks(ROWS_MAX) {
+            self.tallies.report(rows).await?;
+            self.views.told(rows);
         }
+        Ok(())
     }
 
     async fn look(&mut self) -> Result<(), LiveLogError> {

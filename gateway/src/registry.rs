@@ -110,7 +110,7 @@ impl Registry {
     /// Tells a video what its numbers are; `false` when it has no room for it now.
     pub(crate) fn tally(&self, video: &VideoId, tally: Tally) -> bool {
         let handle = self.videos.get(video).map(|handle| handle.clone());
-        handle.is_none_or(|handle| handle.tell(Message::Tally(tally)))
+        handle.is_none_or(|handle| handle.tell(Message::Tally(Box::new(tally))))
     }
 
     /// How many viewers each video has.

@@ -20,6 +20,7 @@ use crate::{
     crowd::Crowd,
     frame::Encoder,
     house::{House, Rules},
+    inbox::inbox,
     lease::Lease,
     video::{
         Surroundings,
@@ -98,5 +99,5 @@ pub(crate) fn around(live_log: Arc<dyn LiveLog>) -> Surroundings {
 
 /// A crowd of nobody.
 pub(crate) fn crowd(order: watch::Receiver<Order>) -> Arc<Crowd> {
-    Crowd::new(order, Arc::default(), Arc::new(around(Arc::new(CountingLog::new(1, 0)))))
+    Crowd::new(order, inbox(1).1.users(), Arc::new(around(Arc::new(CountingLog::new(1, 0)))))
 }

@@ -1,10 +1,7 @@
 //! One video: the messages its actor takes, and the way to it. What to do is decided in [`order`],
 //! done in [`actor`].
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering::Relaxed},
-};
+use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
@@ -44,7 +41,7 @@ pub(crate) enum Message {
     /// What set each slot of the room.
     Room(Vec<Event>),
     /// What the video's numbers are.
-    Tally(Tally),
+    Tally(Box<Tally>),
     /// The live log was seen to be here.
     Head(Position),
     /// Time for a heartbeat, and to see whether anybody is left.
@@ -86,13 +83,12 @@ pub(crate) struct Erased {
 #[derive(Debug, Clone)]
 pub(crate) struct VideoHandle {
     mailbox: Sender<Message>,
-    viewers: Arc<AtomicUsize>,
 }
 
 impl VideoHandle {
     fn new() -> (Self, Inbox<Message>) {
         let (mailbox, messages) = inbox(MAILBOX_LEN_MAX);
-        (Self { mailbox, viewers: Arc::default() }, messages)
+        (Self { mailbox }, messages)
     }
 
     /// Tells without waiting; `false` when there is no room or no actor any more.
@@ -107,7 +103,7 @@ impl VideoHandle {
 
     /// How many watch.
     pub(crate) fn viewers(&self) -> usize {
-        self.viewers.load(Relaxed)
+        self.mailbox.users()
     }
 
     pub(crate) fn is_same(&self, other: &Self) -> bool {

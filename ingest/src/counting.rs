@@ -73,28 +73,22 @@ impl Counting {
         }
     }
 
-    /// Tells what has grown.
+    /// Tells what has grown until now: what grows meanwhile has its turn with the next ones.
     pub(crate) async fn tell(&self) -> Result<(), LiveLogError> {
-        loop {
-            let rows = self.book.untold(ROWS_MAX);
-            if rows.is_empty() {
-                return Ok(());
-            }
-            self.tallies.report(&rows).await?;
-            self.book.told(&rows);
+        for rows in self.book.untold().chunks(ROWS_MAX) {
+            self.tallies.report(rows).await?;
+            self.book.told(rows);
         }
+        Ok(())
     }
 
-    /// Keeps what has grown.
+    /// Keeps what has grown until now.
     pub(crate) async fn keep(&self) -> Result<(), StoreError> {
-        loop {
-            let rows = self.book.unkept(ROWS_MAX);
-            if rows.is_empty() {
-                return Ok(());
-            }
-            self.store.keep(&rows).await?;
-            self.book.kept(&rows);
+        for rows in self.book.unkept().chunks(ROWS_MAX) {
+            self.store.keep(rows).await?;
+            self.book.kept(rows);
         }
+        Ok(())
     }
 
     /// Fills what is wanted. What fails is wanted again by gateways.

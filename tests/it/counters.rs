@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use axum::http::{Method, StatusCode};
 use serde_json::{Value, json};
 use tempfile::tempdir;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use crate::{
     client::{Client, GUARD, Stream},
@@ -15,6 +15,8 @@ use crate::{
 
 mod apart;
 
+/// Ten times of what any of it takes.
+const HANG_GUARD: Duration = Duration::from_secs(3 * GUARD.as_secs());
 const ACCEPTED: StatusCode = StatusCode::ACCEPTED;
 const USER: [(&str, &str); 1] = [("x-chorus-user", "u1")];
 /// Between two numbers that a video's viewers are told.
@@ -23,13 +25,18 @@ const TOLD_PERIOD: Duration = Duration::from_millis(500);
 /// Reads until the event of that name says so; all that it said on the way.
 async fn until(stream: &mut Stream, name: &str, data: &Value) -> Vec<Value> {
     let mut said = Vec::new();
-    while said.last() != Some(data) {
-        let block = stream.any_event().await.expect("the stream ended");
-        assert!(block.name != name || block.id.is_none(), "it has no place");
-        if block.name == name {
-            said.push(block.json());
+    let read = async {
+        while said.last() != Some(data) {
+            let block = stream.any_event().await.expect("the stream ended");
+            assert!(block.name != name || block.id.is_none(), "it has no place");
+            if block.name == name {
+                said.push(block.json());
+            }
         }
-    }
+    };
+    // Heartbeats come for ever.
+    let is_said = timeout(HANG_GUARD, read).await.is_ok();
+    assert!(is_said, "{name} never says {data}: {said:?}");
     said
 }
 
@@ -61,7 +68,7 @@ async fn stats_become(client: &Client, video: &str, part: &str, expected: u64) {
         if stats.pointer(part) == Some(&json!(expected)) {
             return;
         }
-        assert!(began.elapsed() < 3 * GUARD, "{part} is not {expected}: {stats}");
+        assert!(began.elapsed() < HANG_GUARD, "{part} is not {expected}: {stats}");
         sleep(Duration::from_millis(100)).await;
     }
 }
@@ -106,8 +113,15 @@ async fn newcomers_are_told_what_there_is_after_their_replay() {
     assert_eq!(put("pin", json!({"comment": comment})).await.status, StatusCode::OK);
     assert_eq!(client.react("v", "love", 3, &USER).await.status, ACCEPTED);
     let mut first = open(&client, "v", "?recent=0").await;
-    until(&mut first, "reactions", &totals("love", 3)).await;
-    until(&mut first, "viewers", &viewers(1)).await;
+    // Whichever comes first.
+    let mut expected = vec![("reactions", totals("love", 3)), ("viewers", viewers(1))];
+    let both = async {
+        while !expected.is_empty() {
+            let block = first.any_event().await.unwrap();
+            expected.retain(|(name, data)| block.name != *name || block.json() != *data);
+        }
+    };
+    timeout(HANG_GUARD, both).await.expect("one of them never comes");
     let mut second = client.stream("v", "").await;
     let (mut names, mut ids) = (Vec::new(), Vec::new());
     while names.last().is_none_or(|name| name != "viewers") {

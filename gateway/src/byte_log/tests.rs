@@ -188,7 +188,7 @@ fn of_numbers_the_latest_is_kept_wherever_it_is() {
     told(&mut log, Latest::Heartbeat, ":\n");
     assert_eq!(text(&log, listener), "said\nlikes\nsaid\nthree\n:\n");
     assert_eq!(text(&log, start), frame_of(1) + "said\nlikes\nsaid\nthree\n:\n");
-    let bytes: usize = log.segments.iter().map(|segment| segment.bytes.len()).sum();
+    let bytes: u32 = log.segments.iter().map(|segment| len(&segment.bytes)).sum();
     assert_eq!(log.len, bytes);
 }
 

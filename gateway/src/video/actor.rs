@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeSet,
     pin::pin,
-    sync::{Arc, Mutex, PoisonError, atomic::AtomicUsize},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -82,7 +82,6 @@ pub(crate) struct Actor {
     video: VideoId,
     around: Arc<Surroundings>,
     mailbox: Inbox<Message>,
-    viewers: Arc<AtomicUsize>,
 }
 
 /// One call that is under way, or none.
@@ -92,8 +91,7 @@ impl Actor {
     /// An actor and the way to it.
     pub(crate) fn new(video: VideoId, around: Arc<Surroundings>) -> (VideoHandle, Self) {
         let (handle, mailbox) = VideoHandle::new();
-        let viewers = handle.viewers.clone();
-        (handle, Self { video, around, mailbox, viewers })
+        (handle, Self { video, around, mailbox })
     }
 
     /// Serves until nobody is left or the gateway stops. `leave` takes the handle away, so that
@@ -123,8 +121,7 @@ impl Actor {
         self.mailbox.receive(&mut joins, PASS_LEN_MAX).await;
         loop {
             let (subscribed_as, order) = self.open(self.back_to(&joins)).await;
-            let viewers = self.viewers.clone();
-            let crowd = |reading| Crowd::new(reading, viewers, self.around.clone());
+            let crowd = |reading| Crowd::new(reading, self.mailbox.users(), self.around.clone());
             let mut pass = Pass::new(order, crowd);
             pass.take(joins, self.around.now());
             self.serve(&mut pass, subscribed_as).await;

@@ -275,7 +275,8 @@ async fn who_takes_several_at_once_waits_for_all_of_them(
 ) {
     let connections = open(AMPLE).await;
     let one = bucket(10, HOUR);
-    let of = |count| ask(&[Bucket { rate: one.rate.times(count), ..one }], &[]);
+    let first = ask(&[one], &[]);
+    let of = |count| also(&first, &[Bucket { rate: one.rate.times(count), ..one }], &[]);
     assert!(admits(&connections, &of(4)).await && admits(&connections, &of(4)).await);
     let (_, retry_after) = refused(&connections, &of(4)).await;
     let most = 2 * HOUR / 10;

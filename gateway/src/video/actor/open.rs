@@ -51,8 +51,9 @@ impl Actor {
         let Surroundings { encoder, placeless, .. } = &*self.around;
         let (_, life) = ambient::uuid_v7().as_u64_pair();
         let (encoder, placeless) = (encoder.clone(), Placeless::new(life, placeless.clone()));
-        let (page, room, tally) =
-            join3(self.read_opening(back_to), self.read_room(), self.read_tally()).await;
+        // In a box, or the actor would hold room for it as long as it lives.
+        let reads = join3(self.read_opening(back_to), self.read_room(), self.read_tally());
+        let (page, room, tally) = Box::pin(reads).await;
         let mut order = match page {
             Ok(page) => Order::new(encoder, placeless, page),
             Err(error) => {

@@ -81,8 +81,9 @@ impl Run {
         let fresh = self.fresh(node, &text);
         let (intake, (reply, answer)) = (self.nodes[node].clone(), oneshot::channel());
         let named = (key < KEYS).then(|| text.parse().unwrap());
-        let future =
-            Box::pin(async move { intake.post(fresh, named, async { Ok(()) }, reply).await });
+        let future = Box::pin(async move {
+            intake.post(fresh, named, async { Ok(()) }, reply).await;
+        });
         self.tasks.push(Task { node, future, answer: Some((key, answer)) });
     }
 
