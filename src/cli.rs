@@ -34,7 +34,7 @@ pub(crate) fn parse(
     let words = Words::new(&matches);
     let sources = || words.sources(env, &unknown);
     match words.command.as_str() {
-        "" => run(Role::All, sources()),
+        "" => run(Role::All, sources(), words.has_demo()),
         "migrate" => {
             Ok(Invocation::Migrate { config: Box::new(load(Role::Tool, sources()).config?) })
         }
@@ -48,12 +48,21 @@ pub(crate) fn parse(
         "tail" => none_unknown(&unknown).map(|()| Invocation::Tail(invocation::tail(words.last))),
         "post" => none_unknown(&unknown).map(|()| Invocation::Post(invocation::post(words.last))),
         // What is left are the roles, which are their own names.
-        role => run(role.parse().unwrap_or_default(), sources()),
+        role => run(role.parse().unwrap_or_default(), sources(), words.has_demo()),
     }
 }
 
-fn run(role: Role, sources: Sources) -> Result<Invocation, Stop> {
-    Ok(Invocation::Run { role, config: Box::new(load(role, sources).config?) })
+fn run(role: Role, sources: Sources, demo: bool) -> Result<Invocation, Stop> {
+    let config = Box::new(load(role, sources).config?);
+    if demo && role != Role::All {
+        return Err(Stop::from(Mistakes(vec![Mistake {
+            source: Source::Flag(commands::DEMO.to_owned()),
+            key: commands::DEMO.to_owned(),
+            why: format!("is nothing for {role}: its room needs all roles in one process"),
+            right: "leave it out, or run `chorus all --demo`".to_owned(),
+        }])));
+    }
+    Ok(Invocation::Run { role, config, demo })
 }
 
 fn token(matches: &ArgMatches, sources: Sources) -> Result<Invocation, Stop> {

@@ -29,7 +29,7 @@ async fn main() -> ExitCode {
         Err(stop) => return stop.report(),
     };
     let done = match invocation {
-        Invocation::Run { role, config } => run(role, &config).await,
+        Invocation::Run { role, config, demo } => run(role, &config, demo).await,
         Invocation::Migrate { config } => migrate(&config).await,
         Invocation::Repair { config, check } => repair::run(&config, check),
         Invocation::Token { config, request } => token(&config, request),
@@ -47,7 +47,7 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(role: Role, config: &Config) -> Result<()> {
+async fn run(role: Role, config: &Config, demo: bool) -> Result<()> {
     let _logs = telemetry::init_logs()?;
     let metrics = telemetry::init_metrics()?;
     if let Err(error) = descriptors::prepare() {
@@ -62,6 +62,9 @@ async fn run(role: Role, config: &Config) -> Result<()> {
         _ = terminate.recv() => return Ok(()),
         _ = tokio::signal::ctrl_c() => return Ok(()),
     };
+    if demo {
+        system.start_demo(config)?;
+    }
     announce::addresses(role, config, &system);
     let failed = std::mem::replace(&mut system.failed, Box::pin(std::future::pending()));
     let asked = tokio::select! {

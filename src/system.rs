@@ -30,7 +30,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     backends::{self, Comments, Live},
-    public,
+    demo::{Caller, Demo},
+    openapi, public,
 };
 
 /// Where a gateway by itself is reached unless it says otherwise.
@@ -48,6 +49,8 @@ pub struct System {
     drained: BoxFuture<'static, ()>,
     /// What is to be done when nothing more is served.
     kept: BoxFuture<'static, ()>,
+    /// The public routes with all that is around them.
+    routes: Option<Router>,
     health: Arc<Health>,
     stop: CancellationToken,
     tasks: Vec<JoinHandle<()>>,
@@ -103,6 +106,20 @@ impl System {
         std::mem::replace(&mut self.drained, Box::pin(ready(()))).await;
     }
 
+    /// Has the room of the demo live until the stop.
+    ///
+    /// # Errors
+    /// When its people could not show who they are.
+    pub fn start_demo(&mut self, config: &Config) -> Result<()> {
+        let routes = self.routes.clone().context("a role without a public socket has no demo")?;
+        let demo = Demo::new(Caller::new(routes), config)?;
+        let stop = self.stop.clone();
+        self.tasks.push(task::spawn("demo", async move {
+            stop.run_until_cancelled(demo.run()).await;
+        }));
+        Ok(())
+    }
+
     /// Not ready, streams told to come back at once, requests under way ended, the endpoint store
     /// left.
     pub async fn stop(self) {
@@ -156,13 +173,14 @@ fn serve_parts(
         "internal",
         serve::serve(sockets.internal, internal, Audience::Internal, None, stop.clone()),
     ));
-    let mut public_address = None;
+    let (mut public_address, mut public_routes) = (None, None);
     if let Some(listener) = sockets.public {
         let address = listener.local_addr().context("public socket")?;
         if config.role == Role::All && address.ip().is_loopback() {
             routes = routes.merge(health::router(health.clone()));
         }
         let routes = public::layered(routes, config);
+        public_routes = Some(routes.clone());
         tasks.push(task::spawn(
             "public",
             serve::serve(listener, routes, Audience::Public, sockets.tls, stop.clone()),
@@ -170,8 +188,8 @@ fn serve_parts(
         public_address = Some(address);
     }
     health.set_ready(true);
-    let (public, internal) = (public_address, internal_address);
-    Ok(System { public, internal, failed, drained, kept, health, stop, tasks })
+    let (public, internal, routes) = (public_address, internal_address, public_routes);
+    Ok(System { public, internal, failed, drained, kept, routes, health, stop, tasks })
 }
 
 /// Who is known, and the passes that they get: in `all` one key signs and checks those.
@@ -192,7 +210,7 @@ async fn all(config: &Config, stop: &CancellationToken) -> Result<Parts> {
     let (ingest, ingest_task) = start_ingest(config, entrance, &kept, &live, dispatchers, stop)?;
     let gateway_task = task::spawn("gateway", gateway_tasks.ended());
     Ok(Parts {
-        public: ingest.public().merge(gateway.public()),
+        public: ingest.public().merge(gateway.public()).merge(openapi::router()),
         internal: gateway.internal().merge(dispatcher.internal()),
         probes: vec![backends::comments_probe(kept.store), backends::live_probe(live.log)],
         failed: kept.failed,
@@ -212,7 +230,7 @@ async fn ingest(config: &Config, stop: &CancellationToken) -> Result<Parts> {
     let entrance = (authenticator, passes);
     let (ingest, task) = start_ingest(config, entrance, &kept, &live, dispatchers, stop)?;
     Ok(Parts {
-        public: ingest.public(),
+        public: ingest.public().merge(openapi::router()),
         internal: Router::new(),
         probes: vec![backends::comments_probe(kept.store), backends::live_probe(live.log)],
         failed: kept.failed,

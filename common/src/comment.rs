@@ -5,8 +5,16 @@ use std::time::{Duration, SystemTime};
 use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization;
 use unicode_segmentation::UnicodeSegmentation;
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{RefOr, Schema},
+};
 
-use crate::ids::{CommentId, UserId, VideoId};
+use crate::{
+    auth::Role,
+    ids::{CommentId, UserId, VideoId},
+    openapi::shape::{self, Time},
+};
 
 /// Longest text, in grapheme clusters (what a reader counts as characters).
 pub const TEXT_GRAPHEMES_MAX: usize = 500;
@@ -14,7 +22,7 @@ pub const TEXT_GRAPHEMES_MAX: usize = 500;
 pub const TEXT_LEN_MAX: usize = 4 * 1024;
 
 /// Who wrote a comment, as shown to viewers.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Author {
     /// The token's `sub`.
     pub id: UserId,
@@ -22,9 +30,11 @@ pub struct Author {
     pub name: String,
     /// The token's role, where it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Role)]
     pub role: Option<String>,
     /// Address of a picture, https only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, pattern = "^https://")]
     pub avatar: Option<String>,
 }
 
@@ -54,17 +64,38 @@ impl Comment {
     }
 }
 
-/// The JSON form. `created_at` stands in the id already, so it is written but never read.
-#[derive(Serialize, Deserialize)]
+/// A comment.
+// The JSON form. `created_at` stands in the id already, so it is written but never read.
+#[derive(Serialize, Deserialize, ToSchema)]
 struct Shape {
+    /// Sorts by the time of posting.
     id: CommentId,
+    /// Where it was posted.
     video: VideoId,
+    /// Who wrote it.
     author: Author,
+    /// What was written: trimmed, in NFC.
     text: Text,
+    /// When it was posted.
     #[serde(default)]
+    #[schema(value_type = Time, required = true)]
     created_at: String,
+    /// The comment it answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = CommentId)]
     reply_to: Option<CommentId>,
+}
+
+impl PartialSchema for Comment {
+    fn schema() -> RefOr<Schema> {
+        Shape::schema()
+    }
+}
+
+impl ToSchema for Comment {
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        Shape::schemas(schemas);
+    }
 }
 
 impl From<Comment> for Shape {
@@ -132,6 +163,21 @@ impl Text {
         &self.0
     }
 }
+
+impl PartialSchema for Text {
+    fn schema() -> RefOr<Schema> {
+        // Somewhere in it what is no space; nowhere what is a control character but a newline.
+        const FORM: &str = r"^[^\x00-\x09\x0b-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x09\x0b-\x1f\x7f-\x9f]*$";
+        let about = format!(
+            "At most {TEXT_GRAPHEMES_MAX} characters as readers count them (grapheme clusters) and \
+             {TEXT_LEN_MAX} bytes once it is trimmed and in NFC; no control characters but newline."
+        );
+        let text = shape::text(FORM, "What a play!").min_length(Some(1));
+        text.max_length(Some(TEXT_LEN_MAX)).description(Some(about)).into()
+    }
+}
+
+impl ToSchema for Text {}
 
 #[cfg(test)]
 mod tests {

@@ -5,6 +5,7 @@ use std::{borrow::Cow, fmt, sync::Arc};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::{
@@ -89,6 +90,24 @@ impl fmt::Display for EventId {
 
 /// How the names begin of what is for gateways alone.
 const INTERNAL: &str = "chorus-";
+/// Names that have a meaning in every stream, and those by which an `EventSource` tells of itself.
+const TAKEN: [&str; 15] = [
+    "comment",
+    "delete",
+    "hide",
+    "pin",
+    "settings",
+    "skipped",
+    "resume",
+    "end",
+    "reactions",
+    "viewers",
+    "leaderboard",
+    "poll",
+    "open",
+    "error",
+    "message",
+];
 
 /// The name an event carries in the stream: `[a-z][a-z0-9-]{0,31}`, or nothing at all for an entry
 /// that only moves the position.
@@ -138,6 +157,20 @@ impl Kind {
             _ if first_ok && rest_ok && name.len() <= 32 => Some(Self(name.to_owned().into())),
             _ => None,
         }
+    }
+
+    /// Checks the name of a producer's event: none that the stream has for something else, or that
+    /// browsers have for events of their own making.
+    #[must_use]
+    pub fn of_producer(name: &str) -> Option<Self> {
+        let is_taken = name.is_empty() || TAKEN.contains(&name) || name.starts_with(INTERNAL);
+        if is_taken { None } else { Self::parse(name) }
+    }
+
+    /// What [`Kind::of_producer`] takes, as a regular expression.
+    #[must_use]
+    pub fn form_of_producers() -> String {
+        format!("^(?!(?:{})$|{INTERNAL})[a-z][a-z0-9-]{{0,31}}$", TAKEN.join("|"))
     }
 
     /// Whether viewers are shown it.
@@ -203,9 +236,11 @@ impl Event {
 }
 
 /// The data of [`Kind::DELETE`].
-#[derive(Serialize, Deserialize)]
-struct Deleted {
-    id: CommentId,
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = Delete, description = "Takes a comment away.")]
+pub struct Deleted {
+    /// Of the comment.
+    pub id: CommentId,
 }
 
 /// Events of one video, in the order in which they are to be appended.
@@ -307,6 +342,18 @@ mod tests {
         for bad in ["1a", "Odds", "a b", "a\n", "-a", &"a".repeat(33)] {
             assert_eq!(Kind::parse(bad), None, "{bad}");
         }
+    }
+
+    #[test]
+    fn producers_have_names_of_their_own() {
+        for good in ["odds", "a", "quiz-2", "polls", "chorus"] {
+            assert_eq!(Kind::of_producer(good).unwrap().as_str(), good);
+        }
+        for bad in TAKEN.into_iter().chain(["", "Odds", "1a", "chorus-ban", "a\n", "é"]) {
+            assert_eq!(Kind::of_producer(bad), None, "{bad}");
+        }
+        let form = Kind::form_of_producers();
+        assert!(form.starts_with("^(?!(?:comment|delete|") && form.ends_with("$"), "{form}");
     }
 
     /// Whoever tells of a skipped comment tells by the same id, which is no comment's.

@@ -36,6 +36,8 @@ struct Shared {
     stream: Mutex<Option<TcpStream>>,
     /// Nothing of an earlier answer waits in hyper's buffer: it flushes only what it has written.
     is_flushed: AtomicBool,
+    /// Some answer was a refusal.
+    has_refused: AtomicBool,
 }
 
 impl Shared {
@@ -53,7 +55,8 @@ pub(crate) struct Io(Arc<Shared>);
 impl Io {
     pub(crate) fn new(stream: TcpStream) -> Self {
         let stream = Mutex::new(Some(stream));
-        Self(Arc::new(Shared { stream, is_flushed: AtomicBool::new(true) }))
+        let (is_flushed, has_refused) = (AtomicBool::new(true), AtomicBool::new(false));
+        Self(Arc::new(Shared { stream, is_flushed, has_refused }))
     }
 
     pub(crate) fn handover(&self) -> Handover {
@@ -79,6 +82,10 @@ impl Handover {
 
     /// Hands the socket to the response's [`Taker`], if there is one.
     pub(crate) fn finish(&self, mut response: Response) -> Result<Response, HandedOver> {
+        let status = response.status();
+        if status.is_client_error() || status.is_server_error() {
+            self.0.has_refused.store(true, Ordering::Relaxed);
+        }
         let Some(taker) = response.extensions_mut().remove::<Taker>() else { return Ok(response) };
         if let (Some(take), Some(stream)) = (taker.into_inner(), self.take()) {
             take(stream, head(response));
@@ -94,7 +101,13 @@ impl Handover {
         self.0.is_flushed.load(Ordering::Acquire)
     }
 
-    fn take(&self) -> Option<TcpStream> {
+    /// Whether a request on this connection was refused.
+    pub(crate) fn has_refused(&self) -> bool {
+        self.0.has_refused.load(Ordering::Relaxed)
+    }
+
+    /// The socket, unless somebody has it already.
+    pub(crate) fn take(&self) -> Option<TcpStream> {
         let stream = self.0.stream.lock().unwrap_or_else(PoisonError::into_inner).take()?;
         // Hyper's task must not stay in memory for the sake of a waker that it left here.
         let _ = stream.poll_read_ready(&mut Context::from_waker(Waker::noop()));

@@ -3,9 +3,13 @@
 use std::{fmt, str::FromStr, sync::Arc};
 
 use serde::{Deserialize, Serialize};
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{RefOr, Schema},
+};
 use uuid::Uuid;
 
-use crate::ambient;
+use crate::{ambient, openapi::shape};
 
 /// A string that isn't the id it was taken for; says what would be one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -15,8 +19,24 @@ pub struct InvalidId {
     expected: &'static str,
 }
 
+/// How an id is described: where a field of its type stands, its form is told.
+macro_rules! described {
+    ($name:ident, $about:expr, $pattern:expr, $example:expr) => {
+        impl PartialSchema for $name {
+            fn schema() -> RefOr<Schema> {
+                shape::text($pattern, $example).description(Some($about)).into()
+            }
+        }
+
+        impl ToSchema for $name {}
+    };
+}
+
 macro_rules! checked_string {
-    ($(#[$doc:meta])* $name:ident, $what:literal, $expected:literal, $check:expr) => {
+    (
+        $(#[$doc:meta])* $name:ident, $what:literal, $expected:literal, $check:expr,
+        $pattern:literal, $example:literal
+    ) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
@@ -62,6 +82,8 @@ macro_rules! checked_string {
                 out.write_str(&self.0)
             }
         }
+
+        described!($name, concat!("Form of ", $what, ": ", $expected, "."), $pattern, $example);
     };
 }
 
@@ -71,7 +93,9 @@ checked_string!(
     "a video id",
     "1 to 64 of A-Z a-z 0-9 _ -",
     |text| (1..=64).contains(&text.len())
-        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-'),
+    "^[A-Za-z0-9_-]{1,64}$",
+    "worlds-2016-final"
 );
 
 checked_string!(
@@ -81,7 +105,9 @@ checked_string!(
     "1 to 128 bytes without control characters or outer spaces",
     |text| (1..=128).contains(&text.len())
         && text.trim() == text
-        && !text.chars().any(char::is_control)
+        && !text.chars().any(char::is_control),
+    r"^[^\s\x00-\x1f\x7f-\x9f]([^\x00-\x1f\x7f-\x9f]{0,126}[^\s\x00-\x1f\x7f-\x9f])?$",
+    "uma"
 );
 
 checked_string!(
@@ -89,7 +115,9 @@ checked_string!(
     IdempotencyKey,
     "an Idempotency-Key",
     "1 to 128 visible ASCII characters",
-    |text| (1..=128).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic())
+    |text| (1..=128).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic()),
+    "^([!#-~][!-~]{0,127}|\"[!-~]{1,128}\")$",
+    "5f2c1d0e-post-17"
 );
 
 impl IdempotencyKey {
@@ -104,8 +132,11 @@ impl IdempotencyKey {
     }
 }
 
+/// The one form of a UUIDv7.
+const UUID_V7: &str = "^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$";
+
 macro_rules! uuid_v7 {
-    ($(#[$doc:meta])* $name:ident, $what:literal) => {
+    ($(#[$doc:meta])* $name:ident, $what:literal, $example:literal) => {
         $(#[$doc])*
         #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
@@ -186,21 +217,38 @@ macro_rules! uuid_v7 {
                 fmt::Display::fmt(self, out)
             }
         }
+
+        described!($name, concat!("Form of ", $what, ": a UUIDv7."), UUID_V7, $example);
     };
 }
 
 uuid_v7!(
     /// A comment: UUIDv7, so that ids sort by the time of posting.
     CommentId,
-    "a comment id"
+    "a comment id",
+    "0190163d-8694-739b-aea5-966c26f8ad91"
 );
 
 uuid_v7!(
     /// Something that a moderator, a producer or a viewer did to a room: UUIDv7, so that it also
     /// says when, and which of two was later.
     ActionId,
-    "an action id"
+    "an action id",
+    "0190163e-1c2a-7a3f-8b1d-0f6c2a9be417"
 );
+
+// Both are UUIDv7, and stand for each other where records and keys are of either.
+impl From<ActionId> for CommentId {
+    fn from(ActionId(id): ActionId) -> Self {
+        Self(id)
+    }
+}
+
+impl From<CommentId> for ActionId {
+    fn from(CommentId(id): CommentId) -> Self {
+        Self(id)
+    }
+}
 
 #[cfg(test)]
 mod tests {

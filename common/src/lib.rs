@@ -5,7 +5,7 @@
 //! ([`comment_store`], [`room_store`], [`counter_store`], [`live_log`], [`live_rooms`], [`tallies`],
 //! [`endpoint_store`], [`limiter`], [`link`]), the bytes between processes ([`wire`], [`peer`]), and
 //! what every server needs ([`config`], [`auth`], [`pass`], [`client_address`], [`network`],
-//! [`problem`], [`path`], [`serve`], [`tls`], [`handover`], [`descriptors`], [`memory`], [`health`],
+//! [`problem`], [`path`], [`openapi`], [`serve`], [`tls`], [`handover`], [`descriptors`], [`memory`], [`health`],
 //! [`tally_book`], [`ambient`], [`task`], [`outage`], [`telemetry`]).
 
 pub mod ids;
@@ -57,6 +57,8 @@ pub mod network;
 pub mod problem;
 
 pub mod path;
+
+pub mod openapi;
 
 pub mod serve;
 

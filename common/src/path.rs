@@ -5,22 +5,27 @@ use axum::{
     http::request::Parts,
 };
 
+use utoipa::IntoParams;
+
 use crate::{
     ids::{CommentId, UserId, VideoId},
     problem::{Code, Problem},
 };
 
 /// `/v1/videos/{video}…`
-#[derive(Debug, Clone)]
-pub struct VideoPath(pub VideoId);
+#[derive(Debug, Clone, IntoParams)]
+#[into_params(names("video"), parameter_in = Path)]
+pub struct VideoPath(#[param(inline)] pub VideoId);
 
 /// `/v1/videos/{video}/comments/{id}`
-#[derive(Debug, Clone)]
-pub struct CommentPath(pub VideoId, pub CommentId);
+#[derive(Debug, Clone, IntoParams)]
+#[into_params(names("video", "id"), parameter_in = Path)]
+pub struct CommentPath(#[param(inline)] pub VideoId, #[param(inline)] pub CommentId);
 
 /// `/v1/videos/{video}/bans/{user}`
-#[derive(Debug, Clone)]
-pub struct UserPath(pub VideoId, pub UserId);
+#[derive(Debug, Clone, IntoParams)]
+#[into_params(names("video", "user"), parameter_in = Path)]
+pub struct UserPath(#[param(inline)] pub VideoId, #[param(inline)] pub UserId);
 
 impl<S: Send + Sync> FromRequestParts<S> for VideoPath {
     type Rejection = Problem;

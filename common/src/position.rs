@@ -2,6 +2,13 @@
 
 use std::{fmt, str::FromStr, sync::Arc};
 
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{RefOr, Schema},
+};
+
+use crate::openapi::shape;
+
 /// Place in an epoch: 1 for its first entry, 0 before it.
 pub type Seq = u64;
 
@@ -114,6 +121,16 @@ impl Cursor {
         self.mark
     }
 }
+
+/// What clients may know of a cursor's form.
+impl PartialSchema for Cursor {
+    fn schema() -> RefOr<Schema> {
+        let form = shape::text("^[A-Za-z0-9._:~-]{1,256}$", "1~dc1:6279a3d9f2b60:2a");
+        form.description(Some("A position in a stream, opaque; good at any gateway.")).into()
+    }
+}
+
+impl ToSchema for Cursor {}
 
 impl fmt::Display for Cursor {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -7,6 +7,8 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
+use serde_json::{Map, Value, json};
+use utoipa::{PartialSchema, ToSchema};
 use uuid::Uuid;
 
 /// The header that names a request in answers and logs.
@@ -42,7 +44,7 @@ pub enum Code {
 }
 
 impl Code {
-    fn parts(self) -> (StatusCode, &'static str, &'static str) {
+    pub(crate) fn parts(self) -> (StatusCode, &'static str, &'static str) {
         match self {
             Self::Malformed => (StatusCode::BAD_REQUEST, "malformed", "Malformed request"),
             Self::Unauthorized => (StatusCode::UNAUTHORIZED, "unauthorized", "Not authenticated"),
@@ -87,12 +89,40 @@ impl Code {
 }
 
 /// One field that won't do, and why.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct FieldError {
-    /// The field's name in the request's body.
+    /// The field's name in the request's body or query; empty for all of it.
     pub field: &'static str,
     /// What is wrong with its value, and what would be right.
     pub why: String,
+}
+
+/// Why a request is refused (RFC 9457).
+#[derive(Serialize, ToSchema)]
+#[schema(as = Problem)]
+struct Body<'a> {
+    /// `urn:chorus:problem:` and which kind of refusal it is: what programs go by.
+    #[schema(pattern = "^urn:chorus:problem:[a-z-]+$")]
+    r#type: String,
+    /// The same for people.
+    title: &'a str,
+    /// The answer's status.
+    #[schema(minimum = 400, maximum = 599)]
+    status: u16,
+    /// What is wrong with this request.
+    detail: &'a str,
+    /// The answer's `X-Request-Id`.
+    request_id: &'a str,
+    /// Of 422: the fields that won't do, all at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Vec<FieldError>)]
+    errors: Option<&'a [FieldError]>,
+}
+
+/// What a refusal's body looks like.
+pub(crate) fn schemas() -> Map<String, Value> {
+    let named = [("Problem", json!(Body::schema())), ("FieldError", json!(FieldError::schema()))];
+    named.map(|(name, schema)| (name.to_owned(), schema)).into_iter().collect()
 }
 
 /// A refusal, as handlers return it. [`render`] adds the request's id and makes it the body.
@@ -139,16 +169,6 @@ impl Problem {
     }
 
     fn into_body(self, request_id: &str) -> Response {
-        #[derive(Serialize)]
-        struct Body<'a> {
-            r#type: String,
-            title: &'a str,
-            status: u16,
-            detail: &'a str,
-            request_id: &'a str,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            errors: Option<&'a [FieldError]>,
-        }
         let (status, slug, title) = self.code.parts();
         let body = Body {
             r#type: format!("urn:chorus:problem:{slug}"),

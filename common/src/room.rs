@@ -5,6 +5,7 @@
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::{
     event::{Event, EventId, Kind},
@@ -13,7 +14,7 @@ use crate::{
 };
 
 /// Whether a video goes on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum VideoState {
     /// It takes comments and has streams.
@@ -41,14 +42,42 @@ pub struct BanChange {
 }
 
 /// Data of [`Kind::PIN`]: the id alone, so that no deletion has to look for texts in pins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = Pin, description = "Which comment stands above all others.")]
 pub struct PinChange {
-    /// The comment that is pinned from now on.
+    /// The comment that is pinned from now on; `null`: none.
+    #[schema(required = true)]
     pub comment: Option<CommentId>,
 }
 
+/// Data of [`Kind::SETTINGS`]: everything but the blocked words, which nobody needs to read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = ShownSettings, description = "Who may comment, and how often.")]
+pub struct SettingsChange {
+    /// Seconds between two comments of one author; 0: no slow mode.
+    pub slow_mode_s: u32,
+    /// Who may comment besides moderators.
+    pub who_can_comment: WhoCanComment,
+    /// Seconds in which an author may not say the same again; 0: at any time.
+    pub unique_s: u32,
+}
+
+/// Who may comment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum WhoCanComment {
+    /// Whoever may at all.
+    #[default]
+    Everyone,
+    /// Whoever has shown who they are.
+    Authenticated,
+    /// Moderators and producers alone.
+    Nobody,
+}
+
 /// Data of [`Kind::HIDE`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = Hide, description = "Whose comments so far are not to be shown any more.")]
 pub struct HideChange {
     /// Whose comments are not to be shown any more.
     pub author: UserId,

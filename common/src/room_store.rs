@@ -18,15 +18,18 @@ pub enum Journal {
     Moderation,
     /// What viewers reported.
     Reports,
+    /// What producers had shown.
+    Events,
 }
 
 impl Journal {
-    /// Its name: `moderation` or `reports`.
+    /// Its name: `moderation`, `reports` or `events`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Moderation => "moderation",
             Self::Reports => "reports",
+            Self::Events => "events",
         }
     }
 }

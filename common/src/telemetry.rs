@@ -19,6 +19,10 @@ pub const LOG_FILTER_ENV: &str = "CHORUS_LOG";
 /// the store says in one line.
 const LOG_FILTER_DEFAULT: &str = "info,scylla=off";
 
+/// Whatever the filter says. When the path of an HTTP/2 request can't be read, h2 repeats it in a line
+/// of its own, with the ticket in it.
+const LOG_FILTER_ALWAYS: &str = "h2::server=off";
+
 /// Log lines waiting for stderr. When it is full, new lines are dropped and counted: a stuck
 /// terminal or log shipper costs lines, not comments.
 const LOG_LINES_MAX: usize = 8_192;
@@ -89,7 +93,9 @@ pub fn init_logs() -> Result<Logs, TelemetryError> {
 
 fn log_filter(text: Option<&str>) -> Result<EnvFilter, TelemetryError> {
     let text = text.map(str::trim).filter(|text| !text.is_empty()).unwrap_or(LOG_FILTER_DEFAULT);
-    EnvFilter::try_new(text).map_err(|error| TelemetryError::Filter(error.to_string()))
+    let wrong = |error: &dyn std::fmt::Display| TelemetryError::Filter(error.to_string());
+    let filter = EnvFilter::try_new(text).map_err(|error| wrong(&error))?;
+    Ok(filter.add_directive(LOG_FILTER_ALWAYS.parse().map_err(|error| wrong(&error))?))
 }
 
 fn log_writer(to: impl std::io::Write + Send + 'static) -> (NonBlocking, WorkerGuard) {
@@ -200,6 +206,16 @@ mod tests {
         }
         for good in [None, Some(""), Some("debug"), Some("gateway=debug,info")] {
             assert!(log_filter(good).is_ok(), "{good:?}");
+        }
+    }
+
+    #[test]
+    fn paths_of_requests_are_never_asked_for() {
+        for text in ["trace", "h2=trace", "h2::server=trace,info"] {
+            let filter = log_filter(Some(text)).map(|filter| filter.to_string());
+            let directives = filter.as_deref().unwrap_or_default().split(',');
+            let of_them: Vec<_> = directives.filter(|d| d.starts_with("h2::server")).collect();
+            assert_eq!(of_them, [LOG_FILTER_ALWAYS], "{text}: {filter:?}");
         }
     }
 

@@ -2,10 +2,14 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 use common::ids::UserId;
+use serde::Serialize;
 use tokio::time::Instant;
+use utoipa::ToSchema;
 
 /// Why a viewer is not to come back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+#[schema(as = EndReason)]
 pub(crate) enum End {
     /// The video has ended.
     Ended,
@@ -13,6 +17,13 @@ pub(crate) enum End {
     Banned,
     /// The viewer's token has run out.
     Expired,
+}
+
+/// The stream's last event: what this URL gives any more is 204 (or 401 once the token has expired).
+#[derive(Serialize, ToSchema)]
+#[schema(as = End)]
+pub(crate) struct Ended {
+    reason: End,
 }
 
 impl End {
@@ -28,9 +39,9 @@ impl End {
     pub(crate) fn frame(self) -> Bytes {
         metrics::counter!("chorus_gateway_ends_total", "why" => self.as_str()).increment(1);
         let mut out = BytesMut::new();
-        out.put_slice(b"event: end\ndata: {\"reason\":\"");
-        out.put_slice(self.as_str().as_bytes());
-        out.put_slice(b"\"}\n\n");
+        out.put_slice(b"event: end\ndata: ");
+        out.put_slice(&serde_json::to_vec(&Ended { reason: self }).unwrap_or_default());
+        out.put_slice(b"\n\n");
         out.freeze()
     }
 }

@@ -10,6 +10,7 @@ use common::{
     position::{Cursor, Mark, Origin, Position},
 };
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// A comment line: keeps proxies and half-open connections from going quiet.
 pub(crate) const HEARTBEAT: &[u8] = b":\n\n";
@@ -19,8 +20,9 @@ const RETRY_MS: std::ops::Range<u32> = 500..2500;
 const WAIT_MS: std::ops::Range<u32> = 0..2000;
 
 /// What the first block says of the stream's beginning.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[schema(as = ResumeStatus)]
 pub(crate) enum Status {
     /// No position was given.
     New,
@@ -53,6 +55,39 @@ pub(crate) struct Resume {
     pub(crate) to: Spot,
     /// Events between the two.
     pub(crate) replayed: u64,
+}
+
+/// How a stream begins: what follows, and from where.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Resume)]
+pub(crate) struct Resumed {
+    status: Status,
+    /// The position before what is replayed.
+    #[schema(value_type = Cursor)]
+    from: String,
+    /// The position behind it; what comes then is new.
+    #[schema(value_type = Cursor)]
+    to: String,
+    /// Events in between.
+    replayed: u64,
+    /// Of `reset`: milliseconds after which to read the history.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = u32)]
+    wait_ms: Option<u32>,
+}
+
+/// Events that this viewer is not shown: it was too slow, or its stream is a sampled one.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Skipped {
+    /// Of the events.
+    #[schema(minimum = 1)]
+    count: u64,
+    /// The position before them.
+    #[schema(value_type = Cursor)]
+    from: String,
+    /// The position of the last of them.
+    #[schema(value_type = Cursor)]
+    to: String,
 }
 
 /// Writes frames for one origin's positions.
@@ -99,22 +134,13 @@ impl Encoder {
 
     /// The first block of a stream.
     pub(crate) fn head(&self, resume: Resume) -> BytesMut {
-        #[derive(Serialize)]
-        struct Data {
-            status: Status,
-            from: String,
-            to: String,
-            replayed: u64,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            wait_ms: Option<u32>,
-        }
         let Resume { status, from, to, replayed } = resume;
         let wait_ms = (status == Status::Reset).then(|| ambient::random_range(WAIT_MS));
         let (from, to) = (self.cursor(from).to_string(), self.cursor(to).to_string());
         let mut out = BytesMut::with_capacity(256);
         let retry = ambient::random_range(RETRY_MS);
         write(&mut out, format_args!(":\nretry: {retry}\nevent: resume\nid: {from}\ndata: "));
-        let data = Data { status, from, to, replayed, wait_ms };
+        let data = Resumed { status, from, to, replayed, wait_ms };
         out.put_slice(&serde_json::to_vec(&data).unwrap_or_default());
         out.put_slice(b"\n\n");
         out
@@ -152,12 +178,10 @@ fn skipped_one(out: &mut BytesMut, entry: &Entry) {
 }
 
 fn skipped(out: &mut BytesMut, count: u64, from: &Cursor, to: &Cursor) {
-    write(
-        out,
-        format_args!(
-            "event: skipped\ndata: {{\"count\":{count},\"from\":\"{from}\",\"to\":\"{to}\"}}\n\n"
-        ),
-    );
+    let data = Skipped { count, from: from.to_string(), to: to.to_string() };
+    out.put_slice(b"event: skipped\ndata: ");
+    out.put_slice(&serde_json::to_vec(&data).unwrap_or_default());
+    out.put_slice(b"\n\n");
 }
 
 /// All that a viewer gets who can't be served now: it comes back after a while. Any status but

@@ -4,7 +4,7 @@
 //! what they produce, [`frame`] the bytes; [`registry`] holds the actors; [`stream`] is the viewers'
 //! side, [`entrance`] who is let in, [`viewer`] one of them, [`crowd`] all of a video's, [`reading`] what they read next, [`tier`]
 //! what a sampled stream shows, [`pages`] what is older than the byte log; [`house`] counts and ends
-//! them, [`ending`] for good; [`lease`] keeps the gateway known, [`changes`] heals what no push told of,
+//! them, [`ending`] for good, [`events`] says what a stream has; [`lease`] keeps the gateway known, [`changes`] heals what no push told of,
 //! [`rooms`] asks for what is not known of a video's room, [`counting`] tells and asks how many watch and
 //! react; [`last_look`] is what both looks remember; [`deliver`] is the dispatchers' side, [`page`] the web page. [`inbox`] and [`timer`] are why idle tasks are small. The
 //! feature `micro` adds a module of that name, by which benchmarks time the hot path.
@@ -17,7 +17,7 @@ use std::{
     time::Duration,
 };
 
-use axum::{Router, routing::get};
+use axum::Router;
 use common::{
     auth::Authenticator,
     client_address::TrustedProxies,
@@ -35,6 +35,8 @@ use common::{
 };
 use tokio::{task::JoinHandle, time::Instant};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use utoipa::openapi::OpenApi;
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 use changes::Watcher;
 use counting::{Counting, VIEWED_MAX};
@@ -55,6 +57,7 @@ mod crowd;
 mod deliver;
 mod ending;
 mod entrance;
+mod events;
 mod frame;
 mod house;
 mod inbox;
@@ -207,16 +210,23 @@ impl Gateway {
 
     /// What viewers' browsers ask for: streams and the page.
     pub fn public(self: &Arc<Self>) -> Router {
-        Router::new()
-            .route("/v1/videos/{video}/stream", get(stream::stream))
-            .with_state(self.clone())
-            .merge(self.page.router())
+        Router::from(router().with_state(self.clone())).merge(self.page.router())
     }
 
     /// What dispatchers call; to be put behind [`common::peer::guard`].
     pub fn internal(self: &Arc<Self>) -> Router {
         deliver::router(self.clone())
     }
+}
+
+/// What [`Gateway::public`] serves besides the page, as it describes itself.
+#[must_use]
+pub fn openapi() -> OpenApi {
+    router().into_openapi()
+}
+
+fn router() -> OpenApiRouter<Arc<Gateway>> {
+    OpenApiRouter::with_openapi(events::openapi()).routes(routes!(stream::stream))
 }
 
 async fn watch(mut watcher: Watcher, stop: CancellationToken) {

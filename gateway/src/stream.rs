@@ -1,6 +1,11 @@
 //! `GET /v1/videos/{video}/stream`: from the request to a [`Viewer`], and how its bytes go out.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    num::{IntErrorKind, ParseIntError},
+    sync::Arc,
+    time::Duration,
+};
 
 use axum::{
     Extension,
@@ -11,16 +16,22 @@ use axum::{
 };
 use common::{
     handover::{Handover, Taker},
+    openapi::{
+        STREAM,
+        refusals::{BadField, NoSuch, Stranger},
+    },
     path::VideoPath,
     problem::{Code, FieldError, Problem},
     serve::Farewell,
     task,
 };
 use tokio::time::timeout;
+use utoipa::IntoParams;
 
 use crate::{
     Gateway,
     entrance::{Admitted, Shown},
+    events::Served,
     frame,
     house::Shed,
     tier::Tier,
@@ -40,14 +51,40 @@ const POLL_MAX_S: u64 = 60;
 const JOIN_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The query's fields; what they may be is checked in [`Wanted::parse`].
-#[derive(Debug, Default)]
+#[derive(Debug, Default, IntoParams)]
+#[into_params(parameter_in = Query)]
 struct Params {
+    /// The position to go on from, where there is no `Last-Event-ID`. One that is not of this server
+    /// is answered `reset`.
     after: Option<String>,
+    /// The same.
+    #[param(rename = "lastEventId")]
     last_event_id: Option<String>,
+    /// Without a position, or when that can't be gone on from: so many of the newest events come
+    /// first. More than 200 are 200.
+    #[param(value_type = u64, default = 20, required = false)]
     recent: Option<String>,
+    /// Long polling: the answer ends with the first events, or after so many seconds (1 to 60; what
+    /// is less or more is the nearest).
+    #[param(value_type = u64, required = false)]
     poll: Option<String>,
+    /// A sampled stream: so many comments per second at most, 1, 5, 10 or 30; in between it is the
+    /// lower one.
+    #[param(value_type = u64, required = false)]
     rate: Option<String>,
+    // (Described as a way to show who asks.)
+    #[param(ignore)]
     ticket: Option<String>,
+}
+
+/// The position that a browser's EventSource comes back with.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "it describes what `Wanted::parse` reads")]
+struct LastEventId {
+    /// The position to go on from: the `id` of the last event that was seen.
+    #[param(rename = "Last-Event-ID")]
+    last_event_id: Option<String>,
 }
 
 impl From<Vec<(String, String)>> for Params {
@@ -97,15 +134,30 @@ impl Wanted {
 }
 
 fn number(field: &'static str, value: Option<String>) -> Result<Option<u64>, Problem> {
-    let parse = |text: String| {
-        text.parse().map_err(|_| {
-            Problem::invalid(vec![FieldError { field, why: "must be a whole number".into() }])
-        })
+    // Each has a bound of its own, which is less than what doesn't fit.
+    let fitting = |error: ParseIntError| match error.kind() {
+        IntErrorKind::PosOverflow => Ok(u64::MAX),
+        _ => {
+            Err(Problem::invalid(vec![FieldError { field, why: "must be a whole number".into() }]))
+        }
     };
+    let parse = |text: String| text.parse().or_else(fitting);
     value.map(parse).transpose()
 }
 
-/// The route's handler.
+/// Watch a video's comments
+///
+/// Server-Sent Events, by HTTP/1.1 or HTTP/2. The answer goes on until the viewer leaves, the server
+/// ends it, or `poll` does.
+#[utoipa::path(
+    get,
+    path = "/v1/videos/{video}/stream",
+    operation_id = "watch",
+    tag = STREAM,
+    params(VideoPath, Params, LastEventId),
+    security((), ("token" = []), ("ticket" = []), ("cookie" = []), ("development" = [])),
+    responses(Served, Stranger, NoSuch, BadField),
+)]
 pub(crate) async fn stream(
     State(gateway): State<Arc<Gateway>>,
     VideoPath(video): VideoPath,

@@ -21,7 +21,7 @@ pub(crate) use actor::{Actor, Surroundings};
 use order::{Opening, Start};
 
 mod actor;
-mod numbers;
+pub(crate) mod numbers;
 pub(crate) mod order;
 mod pass;
 mod room;

@@ -7,7 +7,7 @@ use axum::{
     http::{HeaderMap, header},
 };
 use common::problem::{FieldError, Problem};
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 
 use crate::request::{check_headers, malformed, read_body};
@@ -63,9 +63,16 @@ impl Fields {
         value
     }
 
-    /// Whether the field was sent, be it as null.
-    pub(crate) fn has(&self, field: &str) -> bool {
-        self.sent.contains_key(field)
+    /// The same of a field that must be there.
+    pub(crate) fn need<T: DeserializeOwned>(
+        &mut self,
+        field: &'static str,
+        expected: &str,
+    ) -> Option<T> {
+        if self.sent.get(field).is_none_or(|raw| raw.get() == "null") {
+            self.note(field, format!("is missing: {expected}"));
+        }
+        self.take(field, expected)
     }
 
     /// Notes why a field won't do.
@@ -92,6 +99,23 @@ impl Fields {
     }
 }
 
+/// A whole number; 5.0 is one as well, as it is for JSON's schemas.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "serde_json::Number")]
+pub(crate) struct Whole(pub(crate) u64);
+
+impl TryFrom<serde_json::Number> for Whole {
+    type Error = &'static str;
+
+    fn try_from(number: serde_json::Number) -> Result<Self, Self::Error> {
+        /// Up to here a float stands for one whole number alone.
+        const EXACT_MAX: f64 = 9_007_199_254_740_991.0;
+        let is_whole = |float: &f64| float.fract() == 0.0 && (0.0..=EXACT_MAX).contains(float);
+        let float = || number.as_f64().filter(is_whole).map(|float| float as u64);
+        number.as_u64().or_else(float).map(Self).ok_or("not a whole number")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -110,6 +134,32 @@ mod tests {
         assert_eq!(whole(r#"{"number":null}"#).unwrap(), (None, None));
         let both = whole(r#"{"number":7,"word":"good"}"#).unwrap();
         assert_eq!(both, (Some(7), Some("good".into())));
+    }
+
+    #[test]
+    fn whole_numbers() {
+        let whole = |text| serde_json::from_str::<Whole>(text).ok().map(|Whole(number)| number);
+        for (text, number) in [("0", 0), ("5.0", 5), ("1e3", 1_000), ("-0.0", 0)] {
+            assert_eq!(whole(text), Some(number), "{text}");
+        }
+        assert_eq!(whole("18446744073709551615"), Some(u64::MAX));
+        for text in ["-1", "0.5", "1e300", "\"5\"", "true", "18446744073709551616"] {
+            assert_eq!(whole(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_must_be_there() {
+        let need = |body: &str| {
+            let mut fields = Fields::parse(body.as_bytes()).unwrap();
+            let number = fields.need::<u32>("number", "a whole number");
+            fields.finish(number).map_err(|problem| format!("{problem:?}"))
+        };
+        assert_eq!(need(r#"{"number":7}"#), Ok(Some(7)));
+        for body in ["{}", r#"{"number":null}"#] {
+            assert!(need(body).unwrap_err().contains("is missing: a whole number"), "{body}");
+        }
+        assert!(need(r#"{"number":"7"}"#).unwrap_err().contains("must be a whole number"));
     }
 
     #[test]

@@ -86,7 +86,17 @@ impl Gate {
         }
     }
 
-    /// Refuses to read what is said in a video that had to be registered and is not.
+    /// Lets a producer's event in, or says why not.
+    pub(crate) async fn admit_event(
+        &self,
+        video: &VideoId,
+        principal: &Principal,
+    ) -> Result<(), Problem> {
+        let looked_up = self.rulebook.look_up(&*self.rooms, video, principal).await;
+        self.refusals.of(looked_up)?.check_going_on(self.create)
+    }
+
+    /// Refuses what is asked of a video that had to be registered and is not.
     pub(crate) async fn check_registered(&self, video: &VideoId) -> Result<(), Problem> {
         if self.create == VideoCreate::Registered {
             let slots = self.rooms.slots(video, &[SlotName::Video]).await;

@@ -12,12 +12,17 @@ use common::{
     comment::Comment,
     comment_store::{Page, Stored},
     ids::{CommentId, UserId, VideoId},
+    openapi::{
+        COMMENTS,
+        refusals::{BadQuery, NoStore, NoSuch, Stranger},
+    },
     path::{CommentPath, VideoPath},
     position::Cursor,
     problem::{Code, FieldError, Problem},
     room_store::{Slot, SlotName},
 };
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use crate::{Ingest, export, moderation::action::HideSlot};
 
@@ -27,25 +32,60 @@ const LIMIT_MAX: usize = 200;
 const READS_PER_PAGE_MAX: usize = 8;
 
 /// The query's fields; what they may be is checked in [`wanted`].
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct Params {
+    /// `ndjson`: all comments of the video, oldest first, one a line; for moderators.
+    #[param(value_type = Format, inline, required = false)]
     format: Option<String>,
+    /// Comments of a page.
+    #[param(value_type = u32, minimum = 1, maximum = 200, default = 50, required = false)]
     limit: Option<String>,
+    /// Only what is older than this comment.
+    #[param(value_type = CommentId, inline, required = false)]
     before: Option<String>,
+    /// Only what is newer than this comment, and the oldest first. Not together with `before`.
+    #[param(value_type = CommentId, inline, required = false)]
     after: Option<String>,
 }
 
-/// The answer's body.
-#[derive(Debug, Serialize)]
+/// What a list can be read as.
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase", default = "json")]
+#[expect(dead_code, reason = "it describes what `list` tells apart")]
+enum Format {
+    Json,
+    Ndjson,
+}
+
+/// A page of comments.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Comments)]
 pub(crate) struct Listed {
+    /// Newest first; oldest first where `after` was given.
     comments: Vec<Comment>,
-    /// Where the next page begins; `null` at the end.
+    /// Where the next page begins: what to give as `before` (or `after`); `null` at the end.
+    #[schema(required = true)]
     next: Option<CommentId>,
     /// A stream position: whatever is accepted after it comes by the stream.
+    #[schema(value_type = Cursor)]
     cursor: String,
 }
 
-/// Lists a page, or exports all.
+/// Read a video's comments
+#[utoipa::path(
+    get,
+    path = "/v1/videos/{video}/comments",
+    operation_id = "listComments",
+    tag = COMMENTS,
+    params(VideoPath, Params),
+    security((), ("token" = []), ("development" = [])),
+    responses(
+        (status = 200, description = "A page, or all of them as lines.",
+         content((Listed = "application/json"), (String = "application/x-ndjson"))),
+        BadQuery, Stranger, NoSuch, NoStore,
+    ),
+)]
 pub(crate) async fn list(
     State(ingest): State<Arc<Ingest>>,
     VideoPath(video): VideoPath,
@@ -71,7 +111,16 @@ pub(crate) async fn list(
     Ok(Json(Listed { comments, next, cursor }).into_response())
 }
 
-/// One comment.
+/// Read one comment
+#[utoipa::path(
+    get,
+    path = "/v1/videos/{video}/comments/{id}",
+    operation_id = "getComment",
+    tag = COMMENTS,
+    params(CommentPath),
+    security(()),
+    responses((status = 200, body = Comment, description = "The comment."), NoSuch, NoStore),
+)]
 pub(crate) async fn one(
     State(ingest): State<Arc<Ingest>>,
     CommentPath(video, id): CommentPath,

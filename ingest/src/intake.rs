@@ -1,20 +1,19 @@
-//! A comment's way from a checked request to what is answered: claimed, stored, announced.
+//! The way of what is posted from a checked request to what is answered: claimed, stored, announced.
 
 use std::sync::Arc;
 
 use common::{
-    comment::Comment,
     comment_store::{Claim, CommentStore, Pending, StoreError, Stored},
-    event::{Event, EventId},
-    ids::{IdempotencyKey, VideoId},
+    event::EventId,
+    ids::{CommentId, IdempotencyKey, VideoId},
     problem::{Code, Problem},
-    room_store::RoomStore,
+    room_store::{Journal, RoomStore},
 };
-use sha2::{Digest, Sha256};
 use tokio::sync::oneshot;
 
 use crate::{
     announce::{Announce, Announcement, Announcer},
+    posted::{Posted, Produced},
     refusals::Refusals,
     vigil::Deletions,
     window::Window,
@@ -33,11 +32,11 @@ pub(crate) enum Announced {
     Pending,
 }
 
-/// The comment that was taken in, and what became of it.
-pub(crate) type Taken = Result<(Comment, Announced), Problem>;
+/// What was taken in, and what became of it.
+pub(crate) type Taken = Result<(Posted, Announced), Problem>;
 
-/// Takes comments in, each once per key. Any number of these, in any number of processes, may be at
-/// work on the same comment; each may die at any `await`.
+/// Takes in what is posted, each once per key. Any number of these, in any number of processes, may be
+/// at work on the same comment; each may die at any `await`.
 pub(crate) struct Intake<A = Announcer> {
     pub(crate) comments: Arc<dyn CommentStore>,
     pub(crate) rooms: Arc<dyn RoomStore>,
@@ -46,51 +45,51 @@ pub(crate) struct Intake<A = Announcer> {
     pub(crate) refusals: Arc<Refusals>,
 }
 
-/// A comment that a request stands for.
+/// What a request stands for.
 enum Claimed {
     /// It is to be stored and announced.
     Open {
-        comment: Comment,
+        posted: Posted,
         /// Nobody can have announced it before, milliseconds since 1970.
         since_ms: u64,
     },
     /// It was, and is deleted.
-    Deleted(Comment),
+    Deleted(Posted),
 }
 
 impl<A: Announce> Intake<A> {
-    /// Takes a comment in and replies, to nobody if the client has gone. After that, beside the
-    /// answer, a comment that was accepted under a key is marked: for a retry that comes when the
-    /// live log has forgotten it. Who repeats a request needs no `admission`. Tells whether the fresh
-    /// comment was taken in, and not another one that the key stands for.
+    /// Takes it in and replies, to nobody if the client has gone. After that, beside the answer,
+    /// what was accepted under a key is marked: for a retry that comes when the live log has
+    /// forgotten it. Who repeats a request needs no `admission`. Tells whether what is fresh was
+    /// taken in, and not what the key stands for already.
     pub(crate) async fn post(
         &self,
-        fresh: Comment,
+        fresh: Posted,
         key: Option<IdempotencyKey>,
         admission: impl Future<Output = Result<(), Problem>> + Send,
         reply: oneshot::Sender<Taken>,
     ) -> bool {
-        let id = fresh.id;
+        let id = fresh.id();
         let taken = self.take(fresh, key.as_ref(), admission).await;
-        let is_fresh = taken.as_ref().is_ok_and(|(comment, _)| comment.id == id);
+        let is_fresh = taken.as_ref().is_ok_and(|(posted, _)| posted.id() == id);
         let accepted = match &taken {
-            Ok((comment, Announced::Accepted)) => Some((comment.video.clone(), comment.id)),
+            Ok((posted, Announced::Accepted)) => Some((posted.video().clone(), posted.id())),
             _ => None,
         };
         let _ = reply.send(taken);
-        if let (Some((video, comment)), true) = (accepted, key.is_some())
-            && let Err(error) = self.comments.settle(&video, comment).await
+        if let (Some((video, id)), true) = (accepted, key.is_some())
+            && let Err(error) = self.comments.settle(&video, id).await
         {
             metrics::counter!("chorus_ingest_settle_failed_total").increment(1);
-            tracing::debug!(%error, %comment, "can't mark a comment as settled");
+            tracing::debug!(%error, %id, "can't mark as settled");
         }
         is_fresh
     }
 
-    /// A fresh comment, or the one that the key stands for.
+    /// What is fresh, or what the key stands for.
     async fn take(
         &self,
-        fresh: Comment,
+        fresh: Posted,
         key: Option<&IdempotencyKey>,
         admission: impl Future<Output = Result<(), Problem>> + Send,
     ) -> Taken {
@@ -101,25 +100,44 @@ impl<A: Announce> Intake<A> {
                 Claimed::of(fresh)
             }
         };
-        let (comment, since_ms) = match claimed {
-            Claimed::Open { comment, since_ms } => (comment, since_ms),
-            Claimed::Deleted(comment) => return Ok((comment, Announced::Deleted)),
+        let (posted, since_ms) = match claimed {
+            Claimed::Open { posted, since_ms } => (posted, since_ms),
+            Claimed::Deleted(posted) => return Ok((posted, Announced::Deleted)),
         };
-        self.refusals.of(self.comments.put(&comment).await)?;
-        let announced = self.refusals.of(self.announce(&comment, since_ms).await)?;
-        Ok((comment, announced))
+        self.refusals.of(self.store(&posted).await)?;
+        let announced = self.refusals.of(self.announce(&posted, since_ms).await)?;
+        Ok((posted, announced))
+    }
+
+    async fn store(&self, posted: &Posted) -> Result<(), StoreError> {
+        match posted {
+            Posted::Comment(comment) => self.comments.put(comment).await,
+            Posted::Event(event) => {
+                self.rooms.note(&event.video, Journal::Events, &event.note()).await
+            }
+        }
+    }
+
+    /// The producer's event of this id.
+    pub(crate) async fn produced(
+        &self,
+        video: &VideoId,
+        id: CommentId,
+    ) -> Result<Option<Produced>, StoreError> {
+        let note = self.rooms.note_of(video, Journal::Events, id.into()).await?;
+        Ok(note.and_then(|note| Produced::of(video, &note)))
     }
 
     /// Finds out what the key stands for. Nobody waits for a first request that may have died:
     /// whoever finds its claim writes the same row and announces the same id, both idempotent.
     async fn claim(
         &self,
-        fresh: Comment,
+        fresh: Posted,
         key: &IdempotencyKey,
         admission: impl Future<Output = Result<(), Problem>> + Send,
     ) -> Result<Claimed, Problem> {
-        let ours = Claim { comment: fresh.id, digest: digest(&fresh) };
-        let author = &fresh.author.id;
+        let ours = Claim { comment: fresh.id(), digest: fresh.digest() };
+        let author = fresh.author();
         let claim = match self.refusals.of(self.comments.claimed(author, key).await)? {
             Some(known) => known,
             // A claim that was made is not taken back: who is not admitted must not make one.
@@ -129,30 +147,40 @@ impl<A: Announce> Intake<A> {
             }
         };
         if claim.digest != ours.digest {
-            let why = "this Idempotency-Key was used for another video or text";
+            let why = "this Idempotency-Key was used for another request";
             return Err(Problem::new(Code::KeyReused, why));
         }
         if claim.comment == ours.comment {
             return Ok(Claimed::of(fresh));
         }
-        let (id, since_ms) = (claim.comment, self.window.now_ms());
-        Ok(match self.refusals.of(self.comments.get(&fresh.video, id).await)? {
-            Some(Stored::Comment(first)) => Claimed::of(first),
-            Some(Stored::Deleted(_)) => Claimed::Deleted(Comment { id, ..fresh }),
-            // Stored before it is announced: it was not, whatever the id's age.
-            None => Claimed::Open { comment: Comment { id, ..fresh }, since_ms },
-        })
+        self.refusals.of(self.earlier(fresh, claim.comment).await)
+    }
+
+    /// What the request was that had the same key and sent the same.
+    async fn earlier(&self, fresh: Posted, id: CommentId) -> Result<Claimed, StoreError> {
+        let since_ms = self.window.now_ms();
+        let first = match &fresh {
+            Posted::Comment(comment) => match self.comments.get(&comment.video, id).await? {
+                Some(Stored::Comment(first)) => Some(Posted::Comment(first)),
+                Some(Stored::Deleted(_)) => return Ok(Claimed::Deleted(fresh.with_id(id))),
+                None => None,
+            },
+            Posted::Event(event) => self.produced(&event.video, id).await?.map(Posted::Event),
+        };
+        // Stored before it is announced: if it is not, it was not, whatever the id's age.
+        let unannounced = || Claimed::Open { posted: fresh.with_id(id), since_ms };
+        Ok(first.map_or_else(unannounced, Claimed::of))
     }
 
     /// Announces, also again: the live log knows the id. When that is no longer sure, what is on
     /// record counts.
-    async fn announce(&self, comment: &Comment, since_ms: u64) -> Result<Announced, StoreError> {
-        let pending = Pending { video: comment.video.clone(), comment: comment.id };
+    async fn announce(&self, posted: &Posted, since_ms: u64) -> Result<Announced, StoreError> {
+        let pending = Pending { video: posted.video().clone(), comment: posted.id() };
         let until = self.window.from(since_ms);
         if until.is_past() {
             return self.recall(&pending).await;
         }
-        let (video, event) = (comment.video.clone(), Event::of_comment(comment));
+        let (video, event) = (posted.video().clone(), posted.event());
         if self.announcer.announce(Announcement::of(video, event, until)).await {
             return Ok(Announced::Accepted);
         }
@@ -160,7 +188,7 @@ impl<A: Announce> Intake<A> {
         Ok(Announced::Pending)
     }
 
-    /// What became of a comment that is too old to be announced. When nobody knows, as after a
+    /// What became of what is too old to be announced. When nobody knows, as after a
     /// crash between storing and announcing, it is put on record: viewers are told that it is
     /// skipped.
     async fn recall(&self, pending: &Pending) -> Result<Announced, StoreError> {
@@ -185,20 +213,10 @@ impl<A: Announce> Deletions for Intake<A> {
 }
 
 impl Claimed {
-    /// A comment that may have been announced at any time since its id was made.
-    fn of(comment: Comment) -> Self {
-        Self::Open { since_ms: comment.id.unix_ms(), comment }
+    /// What may have been announced at any time since its id was made.
+    fn of(posted: Posted) -> Self {
+        Self::Open { since_ms: posted.id().unix_ms(), posted }
     }
-}
-
-/// SHA-256 over video and body: tells a repeated request from another one under the same key.
-fn digest(comment: &Comment) -> [u8; 32] {
-    let reply_to = comment.reply_to.map(|id| id.to_string()).unwrap_or_default();
-    let parts = [comment.video.as_str(), &reply_to, comment.text.as_str()];
-    let hash = parts.iter().fold(Sha256::new(), |hash, part| {
-        hash.chain_update(part.len().to_be_bytes()).chain_update(part)
-    });
-    hash.finalize().into()
 }
 
 #[cfg(test)]

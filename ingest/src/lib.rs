@@ -6,8 +6,10 @@
 //! what happens to a comment on it, [`announce`] the way to a dispatcher ([`budget`] how often, [`away`]
 //! what when none reaches the log, [`dispatchers`] who they are, [`standing`] whom to ask first,
 //! [`outbox`] the batches, [`window`] until when, [`vigil`] whether it stays), [`pending`] what is
-//! announced later, [`moderation`] what is done to a video's room, [`reactions`] how viewers react, [`counting`] how often, [`views`] what gateways count,
-//! [`stats`] what that comes to, [`history`] what readers get and [`export`] all of it, [`tickets`] how browsers get in; [`refusals`] is what all get when the store fails.
+//! announced later, [`moderation`] what is done to a video's room, [`posted`] what goes that way besides comments
+//! ([`events`]), [`reactions`] how viewers react, [`counting`] how often, [`views`] what gateways count,
+//! [`stats`] what that comes to, [`history`] what readers get and [`export`] all of it, [`tickets`] how
+//! browsers get in; [`refusals`] is what all get when the store fails.
 //!
 //! Invariant: nothing is acknowledged before it is stored; 201 only when a dispatcher said that the
 //! live log has it (or viewers were told that it is skipped), 202 only when it is on record that
@@ -15,10 +17,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use axum::{
-    Router,
-    routing::{get, post as post_route},
-};
+use axum::Router;
 use common::{
     ambient,
     auth::Authenticator,
@@ -38,6 +37,8 @@ use common::{
 };
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 use announce::Announcer;
 use counting::Counting;
@@ -58,6 +59,7 @@ mod budget;
 mod client;
 mod counting;
 mod dispatchers;
+mod events;
 mod export;
 mod fields;
 mod gate;
@@ -70,6 +72,7 @@ mod pending;
 mod places;
 mod plain_text;
 mod post;
+mod posted;
 mod reactions;
 mod refusals;
 mod request;
@@ -217,15 +220,25 @@ impl Ingest {
 
     /// What commenters and readers ask for.
     pub fn public(self: &Arc<Self>) -> Router {
-        Router::new()
-            .route("/v1/videos/{video}/comments", post_route(post::post).get(history::list))
-            .route("/v1/videos/{video}/comments/{id}", get(history::one).delete(deletion::delete))
-            .route("/v1/videos/{video}/tickets", post_route(tickets::post))
-            .route("/v1/videos/{video}/reactions", post_route(reactions::post))
-            .route("/v1/videos/{video}/stats", get(stats::get))
-            .merge(moderation::router())
-            .with_state(self.clone())
+        router().with_state(self.clone()).into()
     }
+}
+
+/// What [`Ingest::public`] serves, as it describes itself.
+#[must_use]
+pub fn openapi() -> OpenApi {
+    router().into_openapi()
+}
+
+fn router() -> OpenApiRouter<Arc<Ingest>> {
+    OpenApiRouter::default()
+        .routes(routes!(post::post, history::list))
+        .routes(routes!(history::one, deletion::delete))
+        .routes(routes!(events::post))
+        .routes(routes!(tickets::post))
+        .routes(routes!(reactions::post))
+        .routes(routes!(stats::get))
+        .merge(moderation::router())
 }
 
 async fn fill(filler: Filler, stop: CancellationToken) {

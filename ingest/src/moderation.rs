@@ -5,13 +5,11 @@
 //! what may be asked for, [`log`] what was done, [`paging`] how lists are read; [`rules`] applies the
 //! room to comments ([`words`] some of it), and [`filling`] brings it to gateways that don't know it.
 
-use axum::{
-    Router,
-    http::HeaderMap,
-    routing::{get, post, put},
-};
-use common::{auth::Principal, ids::VideoId, problem::Problem};
 use std::sync::Arc;
+
+use axum::http::HeaderMap;
+use common::{auth::Principal, ids::VideoId, problem::Problem};
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::Ingest;
 
@@ -30,20 +28,20 @@ mod videos;
 mod words;
 
 /// What moderators, producers and those who report ask for.
-pub(crate) fn router() -> Router<Arc<Ingest>> {
-    Router::new()
-        .route("/v1/videos/{video}", put(videos::put))
-        .route("/v1/videos/{video}/settings", put(settings::put).get(settings::get))
-        .route("/v1/videos/{video}/bans", get(bans::list))
-        .route("/v1/videos/{video}/bans/{user}", put(bans::put).delete(bans::delete))
-        .route("/v1/videos/{video}/pin", put(pins::put).delete(pins::delete))
-        .route("/v1/videos/{video}/comments/{id}/reports", post(reports::post))
-        .route("/v1/videos/{video}/reports", get(reports::list))
-        .route("/v1/videos/{video}/moderation-log", get(log::list))
+pub(crate) fn router() -> OpenApiRouter<Arc<Ingest>> {
+    OpenApiRouter::default()
+        .routes(routes!(videos::put))
+        .routes(routes!(settings::put, settings::get))
+        .routes(routes!(bans::list))
+        .routes(routes!(bans::put, bans::delete))
+        .routes(routes!(pins::put, pins::delete))
+        .routes(routes!(reports::post))
+        .routes(routes!(reports::list))
+        .routes(routes!(log::list))
 }
 
 impl Ingest {
-    /// Who asks, if they may moderate the video.
+    /// Who asks, if they may moderate the video, and there is one.
     pub(crate) async fn moderator(
         &self,
         video: &VideoId,
@@ -51,6 +49,7 @@ impl Ingest {
     ) -> Result<Principal, Problem> {
         let principal = self.authenticator.require(headers, None).await?;
         principal.check_moderator(video)?;
+        self.gate.check_registered(video).await?;
         Ok(principal)
     }
 }

@@ -4,10 +4,8 @@
 use std::time::Duration;
 
 use common::{
-    comment::Comment,
     comment_store::{Pending, StoreError, Stored},
     event::Event,
-    ids::ActionId,
     room_store::Journal,
 };
 use futures_util::{StreamExt, stream};
@@ -16,6 +14,7 @@ use crate::{
     announce::{Announce, Announcement},
     intake::Intake,
     moderation::action::Record,
+    posted::Posted,
     window::ms,
 };
 
@@ -28,8 +27,8 @@ const AT_ONCE: usize = 256;
 
 /// What is to be done for a record.
 enum Due {
-    /// The comment is to be announced.
-    Comment(Comment),
+    /// It is to be announced.
+    Posted(Box<Posted>),
     /// What a moderator did is to be told.
     Action(Box<Record>),
     /// Viewers are to be told that the comment is skipped.
@@ -88,8 +87,8 @@ impl<A: Announce> Intake<A> {
     async fn drain_one(&self, pending: &Pending, due: Due) -> Result<bool, StoreError> {
         let Pending { video, comment: id } = pending;
         let is_done = match due {
-            Due::Comment(comment) => {
-                let (video, event) = (video.clone(), Event::of_comment(&comment));
+            Due::Posted(posted) => {
+                let (video, event) = (video.clone(), posted.event());
                 let until = self.window.from(id.unix_ms());
                 self.announcer.announce_once(Announcement::of(video, event, until)).await
             }
@@ -104,17 +103,13 @@ impl<A: Announce> Intake<A> {
         Ok(is_done)
     }
 
-    /// What the record stands for. A comment is announced if the live log is sure to know whether it was
-    /// shown.
+    /// What the record stands for.
     async fn due(&self, pending: &Pending) -> Result<Due, StoreError> {
         let Pending { video, comment: id } = pending;
         match self.comments.get(video, *id).await {
-            Ok(Some(Stored::Comment(comment))) => {
-                let is_past = self.window.from(id.unix_ms()).is_past();
-                Ok(if is_past { Due::Word } else { Due::Comment(comment) })
-            }
+            Ok(Some(Stored::Comment(comment))) => Ok(self.due_posted(Posted::Comment(comment))),
             Ok(Some(Stored::Deleted(_))) => Ok(Due::Nothing),
-            Ok(None) => self.due_action(pending).await,
+            Ok(None) => self.due_beside_comments(pending).await,
             Err(StoreError::Damaged(why)) => {
                 tracing::error!(why, "a pending comment can't be read");
                 Ok(Due::Word)
@@ -123,14 +118,22 @@ impl<A: Announce> Intake<A> {
         }
     }
 
-    /// What moderators do is on record among comments, and stands in the video's journal.
-    async fn due_action(&self, pending: &Pending) -> Result<Due, StoreError> {
-        let Ok(action) = ActionId::try_from(pending.comment.as_uuid()) else {
-            return Ok(Due::Word);
-        };
-        let note = self.rooms.note_of(&pending.video, Journal::Moderation, action).await?;
-        let record = note.as_ref().and_then(Record::of);
-        Ok(record.map_or(Due::Word, |record| Due::Action(Box::new(record))))
+    /// It is announced if the live log is sure to know whether it was shown.
+    fn due_posted(&self, posted: Posted) -> Due {
+        let is_past = self.window.from(posted.id().unix_ms()).is_past();
+        if is_past { Due::Word } else { Due::Posted(Box::new(posted)) }
+    }
+
+    /// What moderators do and producers have shown is on record among comments, and stands in the
+    /// video's journals.
+    async fn due_beside_comments(&self, pending: &Pending) -> Result<Due, StoreError> {
+        let Pending { video, comment: id } = pending;
+        let note = self.rooms.note_of(video, Journal::Moderation, (*id).into()).await?;
+        if let Some(record) = note.as_ref().and_then(Record::of) {
+            return Ok(Due::Action(Box::new(record)));
+        }
+        let produced = self.produced(video, *id).await?.map(Posted::Event);
+        Ok(produced.map_or(Due::Word, |posted| self.due_posted(posted)))
     }
 
     /// Whether viewers are told of a comment that can't be announced. It may have been shown, if an

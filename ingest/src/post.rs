@@ -1,4 +1,5 @@
-//! `POST /v1/videos/{video}/comments`: who, which key, what; then in, and answered.
+//! `POST /v1/videos/{video}/comments`: who, which key, what; then in, and answered. Producers' events
+//! ([`crate::events`]) are taken in the same way.
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,7 +12,11 @@ use axum::{
 };
 use common::{
     comment::Comment,
-    ids::CommentId,
+    ids::{CommentId, IdempotencyKey},
+    openapi::{
+        COMMENTS,
+        refusals::{BadPost, NoStore, NoSuch, Stranger, TooOften},
+    },
     path::VideoPath,
     problem::{Code, Problem},
     task,
@@ -25,15 +30,34 @@ use crate::{
     gate::Arrival,
     intake::{Announced, Taken},
     places::Place,
+    posted::Posted,
     refusals::RETRY_AFTER_S,
-    request::{self, Draft},
+    request::{self, Draft, Key, NewComment},
 };
 
 /// Longest that a post which has its place waits for its answer. Store and dispatchers keep
 /// deadlines of their own, but a post needs up to five of them one after the other.
 const ANSWER_PATIENCE: Duration = Duration::from_secs(5);
 
-/// The route's handler.
+/// Post a comment
+///
+/// With an Idempotency-Key the same request can be repeated until it is answered: it is one comment,
+/// whatever happens. A known key passes all limits.
+#[utoipa::path(
+    post,
+    path = "/v1/videos/{video}/comments",
+    operation_id = "postComment",
+    tag = COMMENTS,
+    params(VideoPath, Key),
+    request_body = NewComment,
+    responses(
+        (status = 201, body = Comment, headers(("Location" = String, description = "Of the comment.")),
+         description = "Stored durably, and accepted for live delivery."),
+        (status = 202, body = Comment, headers(("Location" = String, description = "Of the comment.")),
+         description = "Stored durably. Live delivery is on record and goes on being tried."),
+        BadPost, Stranger, NoSuch, TooOften, NoStore,
+    ),
+)]
 pub(crate) async fn post(
     State(ingest): State<Arc<Ingest>>,
     VideoPath(video): VideoPath,
@@ -54,45 +78,59 @@ pub(crate) async fn post(
     let place = ingest.posts.enter().await?;
     let author = principal.author.clone();
     let comment = Comment { id: CommentId::now(), video, author, text, reply_to };
-    let arrival = Arrival { comment, key, principal, address };
-    let (comment, announced) = ingest.take(arrival, place).await?;
-    Ok(answer(&comment, announced))
+    let posted = Posted::Comment(comment.clone());
+    let (gate, arrival) =
+        (ingest.gate.clone(), Arrival { comment, key: key.clone(), principal, address });
+    let admission = async move { gate.admit(&arrival).await };
+    let (posted, announced) = ingest.take(posted, key, admission, place).await?;
+    Ok(answer(&posted, announced))
 }
 
-fn answer(comment: &Comment, announced: Announced) -> Response {
+/// What was taken in, and whether it is shown yet.
+pub(crate) fn answer(posted: &Posted, announced: Announced) -> Response {
     let status = match announced {
         Announced::Accepted | Announced::Settled | Announced::Deleted => StatusCode::CREATED,
         Announced::Pending => StatusCode::ACCEPTED,
     };
-    let location = format!("/v1/videos/{}/comments/{}", comment.video, comment.id);
-    metrics::counter!("chorus_ingest_comments_total", "status" => status.as_str().to_owned())
-        .increment(1);
-    (status, [(header::LOCATION, location)], Json(comment)).into_response()
+    let label = status.as_str().to_owned();
+    match posted {
+        Posted::Comment(comment) => {
+            metrics::counter!("chorus_ingest_comments_total", "status" => label).increment(1);
+            let location = format!("/v1/videos/{}/comments/{}", comment.video, comment.id);
+            (status, [(header::LOCATION, location)], Json(comment)).into_response()
+        }
+        Posted::Event(event) => {
+            metrics::counter!("chorus_ingest_events_total", "status" => label).increment(1);
+            (status, Json(event.answered())).into_response()
+        }
+    }
 }
 
 impl Ingest {
-    /// Takes a comment in beside the request: a client that leaves, or is refused because it took
-    /// too long, does not leave a comment behind that is stored but neither announced nor on record.
-    async fn take(&self, arrival: Arrival, place: Place) -> Taken {
-        let (intake, gate, counting) =
-            (self.intake.clone(), self.gate.clone(), self.counting.clone());
+    /// Takes it in beside the request: a client that leaves, or is refused because it took too long,
+    /// does not leave anything behind that is stored but neither announced nor on record.
+    pub(crate) async fn take(
+        &self,
+        fresh: Posted,
+        key: Option<IdempotencyKey>,
+        admission: impl Future<Output = Result<(), Problem>> + Send + 'static,
+        place: Place,
+    ) -> Taken {
+        let (intake, counting) = (self.intake.clone(), self.counting.clone());
         let (reply, answered) = oneshot::channel();
         task::spawn("ingest.post", async move {
-            let (fresh, key) = (arrival.comment.clone(), arrival.key.clone());
-            if intake.post(fresh, key, gate.admit(&arrival), reply).await {
-                counting.note(&arrival.comment.video, &Counter::COMMENTS);
+            let (video, is_comment) = (fresh.video().clone(), matches!(&fresh, Posted::Comment(_)));
+            if intake.post(fresh, key, admission, reply).await && is_comment {
+                counting.note(&video, &Counter::COMMENTS);
             }
             drop(place);
         });
         match timeout(ANSWER_PATIENCE, answered).await {
             Ok(Ok(taken)) => taken,
-            Ok(Err(_)) => Err(Problem::new(Code::Internal, "the comment may not be stored")),
+            Ok(Err(_)) => Err(Problem::new(Code::Internal, "it may not be stored")),
             Err(_) => {
                 metrics::counter!("chorus_ingest_shed_total", "work" => "late").increment(1);
-                Err(Problem::unavailable(
-                    "comments can't be stored in time right now",
-                    RETRY_AFTER_S,
-                ))
+                Err(Problem::unavailable("nothing can be stored in time right now", RETRY_AFTER_S))
             }
         }
     }

@@ -7,9 +7,24 @@ use axum::{
     extract::State,
     http::{HeaderMap, StatusCode},
 };
-use common::{path::VideoPath, problem::Problem, totals::Counter};
+use common::{
+    openapi::{
+        COMMENTS,
+        refusals::{BadPost, NoStore, NoSuch, Stranger, TooOften},
+    },
+    path::VideoPath,
+    problem::Problem,
+    totals::Counter,
+};
+use serde::Deserialize;
+use utoipa::ToSchema;
 
-use crate::{Ingest, fields::Fields, refusals::RETRY_AFTER_S, request};
+use crate::{
+    Ingest,
+    fields::Fields,
+    refusals::RETRY_AFTER_S,
+    request::{self, Key},
+};
 
 /// Most presses in one request.
 const COUNT_MAX: u64 = 50;
@@ -34,9 +49,36 @@ impl Kinds {
     }
 }
 
-/// Takes some presses of one kind in, for whoever may comment: 202, since they are kept within two
-/// seconds. Under a key that was seen in the last ten minutes nothing is counted again, whatever the
-/// body says.
+/// Some presses of one kind.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "it describes what `presses` takes field by field")]
+pub(crate) struct NewReaction {
+    /// One of those that are configured.
+    #[schema(example = "like")]
+    kind: String,
+    /// How often it was pressed.
+    #[schema(minimum = 1, maximum = 50, default = 1)]
+    count: Option<u64>,
+}
+
+/// React
+///
+/// For whoever may comment. It is kept within two seconds, and viewers are told the total. Under an
+/// Idempotency-Key that was seen in the last ten minutes nothing is counted again, whatever the body
+/// says.
+#[utoipa::path(
+    post,
+    path = "/v1/videos/{video}/reactions",
+    operation_id = "react",
+    tag = COMMENTS,
+    params(VideoPath, Key),
+    request_body = NewReaction,
+    responses(
+        (status = 202, description = "Counted."),
+        BadPost, Stranger, NoSuch, TooOften, NoStore,
+    ),
+)]
 pub(crate) async fn post(
     State(ingest): State<Arc<Ingest>>,
     VideoPath(video): VideoPath,

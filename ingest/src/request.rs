@@ -18,6 +18,7 @@ use serde::{
     de::{self, Visitor},
 };
 use serde_json::value::RawValue;
+use utoipa::{IntoParams, ToSchema};
 
 /// Longest wait for a body: slower senders are attackers, or gone.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -29,6 +30,27 @@ const BODY_LEN_MAX: usize = 16 * 1024;
 pub(crate) struct Draft {
     pub(crate) text: Text,
     pub(crate) reply_to: Option<CommentId>,
+}
+
+/// A comment, to be posted.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it describes what `parse` takes field by field")]
+pub(crate) struct NewComment {
+    /// What is to be said; it is trimmed and normalised (NFC).
+    text: Text,
+    /// The comment that it answers, of the same video.
+    reply_to: Option<CommentId>,
+}
+
+/// What a request can be repeated with.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "it describes what `key` reads")]
+pub(crate) struct Key {
+    /// The same key is the same request, for the same author and 24 hours: 1 to 128 visible ASCII
+    /// characters, quoted or bare. For another request it is 422.
+    #[param(rename = "Idempotency-Key", value_type = IdempotencyKey, inline, required = false)]
+    key: Option<IdempotencyKey>,
 }
 
 /// Reads the Idempotency-Key, if there is one.

@@ -3,17 +3,27 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{Json, extract::State};
-use common::{path::VideoPath, problem::Problem, totals::Counter};
+use common::{
+    openapi::{
+        COMMENTS,
+        refusals::{NoStore, NoSuch},
+    },
+    path::VideoPath,
+    problem::Problem,
+    totals::Counter,
+};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::Ingest;
 
-/// The answer's body.
-#[derive(Debug, Serialize)]
+/// A video's numbers.
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Stats {
     /// Stored and not deleted, since this was first counted.
     comments: u64,
     /// At present; `null` while that can't be known.
+    #[schema(required = true)]
     viewers: Option<u64>,
     /// Streams opened; coming back with a cursor is not counted.
     views: u64,
@@ -21,7 +31,18 @@ pub(crate) struct Stats {
     reactions: BTreeMap<String, u64>,
 }
 
-/// Numbers that are half a second old at most; all but `viewers` also while Redis is away.
+/// Read a video's numbers
+///
+/// They are half a second old at most; all but `viewers` come also while Redis is away.
+#[utoipa::path(
+    get,
+    path = "/v1/videos/{video}/stats",
+    operation_id = "getStats",
+    tag = COMMENTS,
+    params(VideoPath),
+    security((), ("token" = []), ("development" = [])),
+    responses((status = 200, body = Stats, description = "Its numbers."), NoSuch, NoStore),
+)]
 pub(crate) async fn get(
     State(ingest): State<Arc<Ingest>>,
     VideoPath(video): VideoPath,

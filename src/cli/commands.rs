@@ -14,6 +14,8 @@ use super::flags::with_keys;
 pub(super) const CONFIG: &str = "config";
 /// Name of the argument with a process's role, or a token's.
 pub(super) const ROLE: &str = "role";
+/// Name of the flag for a room that lives.
+pub(super) const DEMO: &str = "demo";
 /// Name of the flag of a repair that changes nothing.
 pub(super) const CHECK: &str = "check";
 
@@ -32,9 +34,14 @@ pub(super) fn chorus() -> Command {
         .about("Live comments for live video: every comment to every viewer, once and in order")
         .version(env!("CARGO_PKG_VERSION"))
         .disable_help_subcommand(true)
-        .arg(config_file());
+        .arg(config_file())
+        .arg(demo());
+    let role = |(name, about)| {
+        let command = Command::new(name).about(about);
+        configured(if name == "all" { command.arg(demo()) } else { command })
+    };
     configured(program)
-        .subcommands(roles.map(|(name, about)| configured(Command::new(name).about(about))))
+        .subcommands(roles.map(role))
         .subcommand(configured(
             Command::new("migrate")
                 .about("Creates or upgrades the CQL keyspace and tables; safe to run twice"),
@@ -57,6 +64,13 @@ fn config_file() -> Arg {
         .help("Configuration file, TOML")
         .value_parser(value_parser!(PathBuf))
         .global(true)
+}
+
+fn demo() -> Arg {
+    Arg::new(DEMO)
+        .long(DEMO)
+        .action(ArgAction::SetTrue)
+        .help("Fills the room `demo` with a replayed chat; for all roles in one process")
 }
 
 fn config() -> Command {

@@ -18,6 +18,8 @@ pub(crate) enum Invocation {
         role: Role,
         /// Checked for that role.
         config: Box<Config>,
+        /// Whether the room `demo` is filled with life; for `all` alone.
+        demo: bool,
     },
     /// Create or upgrade keyspace and tables.
     Migrate {

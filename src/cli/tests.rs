@@ -47,6 +47,26 @@ fn roles_and_the_default_one() {
 }
 
 #[test]
+fn a_demo_is_for_all_roles_in_one_process() {
+    for (line, expected) in [
+        (vec!["--demo"], true),
+        (vec!["all", "--demo"], true),
+        (vec!["--demo", "all"], true),
+        (vec!["all"], false),
+        (vec![], false),
+    ] {
+        match parsed(&line) {
+            Ok(Invocation::Run { demo, role: Role::All, .. }) => assert_eq!(demo, expected),
+            other => panic!("{line:?}: {other:?}"),
+        }
+    }
+    let line: Vec<_> = ["--demo", "gateway"].into_iter().chain(APART).collect();
+    let told = mistakes(parsed(&line));
+    assert!(told[0].contains("demo") && told[0].contains("gateway"), "{told:?}");
+    assert!(parsed(&["gateway", "--demo"]).is_err());
+}
+
+#[test]
 fn flags_before_and_after_the_command_and_twice() {
     let line = [
         "--dc.name",

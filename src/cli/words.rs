@@ -29,6 +29,12 @@ impl<'m> Words<'m> {
         Self { command: names.join(" "), last, levels }
     }
 
+    /// Whether a room that lives is asked for, before the command or after it.
+    pub(super) fn has_demo(&self) -> bool {
+        let given = |level: &ArgMatches| level.try_get_one(commands::DEMO).ok().flatten().copied();
+        self.levels.iter().any(|level| given(level) == Some(true))
+    }
+
     /// The role that `config check` and `config print` ask about.
     pub(super) fn role(&self) -> Role {
         let name = self.last.get_one::<String>(commands::ROLE);

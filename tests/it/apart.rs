@@ -2,13 +2,14 @@
 
 use std::{collections::BTreeSet, env, time::Duration};
 
-use axum::http::StatusCode;
+use axum::http::{Method, StatusCode};
+use common::auth::{self, Claims, Role};
 use futures_util::future::join_all;
 use tempfile::{TempDir, tempdir};
 use tokio::time::sleep;
 
 use crate::{
-    client::{Answer, Client, Stream},
+    client::{Answer, Block, Stream},
     process::Process,
     roles::{self, needed, refs},
     stream::sampled,
@@ -78,8 +79,30 @@ impl Cluster {
     }
 }
 
-async fn listed(client: &Client, video: &str) -> serde_json::Value {
-    client.get(&format!("/v1/videos/{video}/comments?limit=200")).await.json()
+impl Cluster {
+    async fn produce(&self, ingest: usize, video: &str, body: &str, key: &str) -> Answer {
+        let claims =
+            Claims { role: Some(Role::Producer), ..Claims::new("p1", Duration::from_secs(60)) };
+        let bearer = format!("Bearer {}", auth::sign(roles::SECRET, &claims).unwrap());
+        self.post_as(bearer, ingest, video, body, key).await
+    }
+
+    async fn post_as(
+        &self,
+        bearer: String,
+        ingest: usize,
+        video: &str,
+        body: &str,
+        key: &str,
+    ) -> Answer {
+        let headers = [
+            ("authorization", bearer.as_str()),
+            ("content-type", "application/json"),
+            ("idempotency-key", key),
+        ];
+        let path = format!("/v1/videos/{video}/events");
+        self.ingest[ingest].client().send(Method::POST, &path, &headers, body.to_owned()).await
+    }
 }
 
 /// One test, so that the processes and the keyspace are made once: they are most of its time.
@@ -89,7 +112,7 @@ async fn the_roles_apart_are_one_system() {
     let mut cluster = Cluster::start().await;
     every_viewer_sees_one_order(&cluster).await;
     one_key_over_two_nodes_is_one_comment(&cluster).await;
-    a_list_and_any_gateway_go_together(&cluster).await;
+    producers_events_stand_among_the_comments(&cluster).await;
     a_dead_dispatcher_costs_nothing(&mut cluster).await;
     a_dead_gateways_viewer_continues_at_the_other(&mut cluster).await;
 }
@@ -142,17 +165,34 @@ async fn one_key_over_two_nodes_is_one_comment(cluster: &Cluster) {
     assert_eq!(stored, rounds);
 }
 
-async fn a_list_and_any_gateway_go_together(cluster: &Cluster) {
-    cluster.post(0, "list", "before", None).await;
-    let list = listed(&cluster.ingest[1].client(), "list").await;
-    assert_eq!(list["comments"][0]["text"], "before");
-    cluster.post(1, "list", "after", None).await;
-    for gateway in 0..2 {
-        let query = format!("?after={}", list["cursor"].as_str().unwrap());
-        let (mut stream, status) = cluster.watch(gateway, "list", &query).await;
-        assert_eq!(status, "continued");
-        assert_eq!(stream.texts(1).await, ["after"]);
+/// At both gateways in the same place, once per key whichever node it comes to, and again to who
+/// comes back.
+async fn producers_events_stand_among_the_comments(cluster: &Cluster) {
+    let (mut first, _) = cluster.watch(0, "live", "?recent=0").await;
+    let (mut second, _) = cluster.watch(1, "live", "?recent=0").await;
+    cluster.post(0, "live", "before", None).await;
+    let odds = r#"{"type":"odds","data":{"home":1.10,"away":7}}"#;
+    for node in [0, 1, 0] {
+        let answer = cluster.produce(node, "live", odds, "k").await;
+        assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
     }
+    cluster.post(1, "live", "after", None).await;
+    let before = first.event().await.unwrap();
+    let names =
+        |blocks: &[Block]| blocks.iter().map(|block| block.name.clone()).collect::<Vec<_>>();
+    let rest = [first.event().await.unwrap(), first.event().await.unwrap()];
+    assert_eq!(names(&rest), ["odds", "comment"]);
+    assert_eq!(rest[0].data, r#"{"home":1.10,"away":7}"#, "as it was sent");
+    for block in [&before, &rest[0], &rest[1]] {
+        assert_eq!(second.event().await.as_ref(), Some(block));
+    }
+    let query = format!("?after={}", before.id.unwrap());
+    let (mut back, status) = cluster.watch(1, "live", &query).await;
+    assert_eq!(status, "continued");
+    assert_eq!([back.event().await.unwrap(), back.event().await.unwrap()], rest);
+    let refused =
+        cluster.post_as(roles::bearer("u1", Duration::from_secs(60)), 0, "live", odds, "k");
+    assert_eq!(refused.await.status, StatusCode::FORBIDDEN, "a commenter");
 }
 
 async fn a_dead_dispatcher_costs_nothing(cluster: &mut Cluster) {

@@ -14,14 +14,17 @@ mod behind;
 #[path = "../support/client.rs"]
 mod client;
 mod comments;
+mod contract;
 mod counters;
 mod crash;
 mod damage;
+mod demo;
 mod descriptors;
 mod disk;
 mod drain;
 mod kinds;
 mod memory_limit;
+mod openapi;
 #[path = "../support/process.rs"]
 mod process;
 #[path = "../chaos/proxy"]
@@ -36,6 +39,7 @@ mod redis_server;
 mod restart;
 #[path = "../support/roles.rs"]
 mod roles;
+mod secrets;
 mod server;
 mod skipped;
 mod slow;

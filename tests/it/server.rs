@@ -27,6 +27,20 @@ impl Server {
         Self::start(Role::All, &text).await
     }
 
+    /// `all`, configured by flags alone: limits are what they are by default.
+    pub(crate) async fn all_by(folder: &Path, flags: &[(&str, String)]) -> Self {
+        let path = folder.join("data").display().to_string();
+        let any = "127.0.0.1:0";
+        let own = [("listen", any), ("internal_listen", any), ("store.path", &path)];
+        let flags = flags.iter().map(|(key, value)| (*key, value.as_str()));
+        let flags = own.into_iter().chain(flags);
+        let flags = flags.map(|(key, value)| (config::find(key).expect("no such key"), value));
+        let sources = Sources::default().with_flags(flags);
+        let config = config::load(Role::All, sources).config;
+        let config = config.unwrap_or_else(|mistakes| panic!("{mistakes}"));
+        Self { system: system::start(&config, String::new).await.expect("can't start") }
+    }
+
     pub(crate) async fn start(role: Role, toml: &str) -> Self {
         let config = configured(role, toml);
         let system = system::start(&config, String::new).await.expect("can't start");

@@ -69,16 +69,6 @@ async fn the_page_is_served_with_a_strict_policy() {
 }
 
 #[tokio::test]
-async fn development_mode_answers_only_to_this_machine() {
-    let folder = tempdir().unwrap();
-    let server = Server::all(folder.path()).await;
-    let elsewhere = [("host", "rebound.example")];
-    let answer = server.client().send(axum::http::Method::GET, "/", &elsewhere, "").await;
-    assert_eq!(answer.status, StatusCode::FORBIDDEN);
-    server.stop().await;
-}
-
-#[tokio::test]
 async fn a_port_in_use() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();

@@ -24,16 +24,16 @@ use crate::{
 const ANY_PORTS: [&str; 4] = ["--listen", "127.0.0.1:0", "--internal_listen", "127.0.0.1:0"];
 
 /// Signs by P-256.
-struct Issuer {
+pub(crate) struct Issuer {
     pair: KeyPair,
 }
 
 impl Issuer {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { pair: KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).unwrap() }
     }
 
-    fn token(&self) -> String {
+    pub(crate) fn token(&self) -> String {
         let mut header = Header::new(Algorithm::ES256);
         header.kid = Some("one".into());
         let claims = Claims::new("u1", Duration::from_secs(60));
@@ -42,7 +42,7 @@ impl Issuer {
     }
 
     /// The public key as it is given away.
-    fn document(&self) -> String {
+    pub(crate) fn document(&self) -> String {
         let private = EncodingKey::from_ec_der(&self.pair.serialize_der());
         let mut key =
             jsonwebtoken::jwk::Jwk::from_encoding_key(&private, Algorithm::ES256).unwrap();

@@ -145,8 +145,12 @@ impl Client {
         query: &str,
         headers: &[(&str, &str)],
     ) -> Stream {
-        let uri = format!("{}/v1/videos/{video}/stream{query}", self.base);
-        let mut builder = Request::get(uri);
+        self.open(&format!("/v1/videos/{video}/stream{query}"), headers).await
+    }
+
+    /// Opens the stream of that path.
+    pub(crate) async fn open(&self, path: &str, headers: &[(&str, &str)]) -> Stream {
+        let mut builder = Request::get(format!("{}{path}", self.base));
         for (name, value) in headers {
             builder = builder.header(*name, *value);
         }

@@ -1,9 +1,10 @@
 //! What a token says that its bearer may do.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// What a token's bearer may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
     /// Watches.

@@ -17,6 +17,7 @@ use hyper_util::{
     server::conn::auto,
 };
 use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
     sync::{Semaphore, SemaphorePermit},
     time::{Instant, timeout, timeout_at},
@@ -39,6 +40,9 @@ pub(super) const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(10);
 pub(super) const HEADERS_MAX: usize = 64;
 /// Bytes of one request's head; hyper takes no less than 8 KiB.
 pub(super) const HEAD_LEN_MAX: usize = 16 * 1024;
+/// How long, and for how many bytes, a connection that was refused something is read on.
+const LINGER: Duration = Duration::from_secs(2);
+const LINGER_LEN_MAX: usize = 4 * 1024 * 1024;
 /// Streams that one HTTP/2 connection may have open.
 const HTTP2_STREAMS_MAX: u32 = 250;
 /// HTTP/2 window of a public stream and connection: what a client may send unread.
@@ -131,11 +135,34 @@ impl Service {
             answer(self.router.clone(), request, handover.clone())
         });
         let mut connection = pin!(self.builder.serve_connection(TokioIo::new(io), service));
-        tokio::select! {
-            ended = connection.as_mut() => return ended,
-            () = farewell.0.cancelled() => connection.as_mut().graceful_shutdown(),
+        let ended = tokio::select! {
+            ended = connection.as_mut() => ended,
+            () = farewell.0.cancelled() => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        let refused = handover.as_ref().filter(|handover| ended.is_err() || handover.has_refused());
+        if let Some(stream) = refused.and_then(|handover| handover.take()) {
+            self.stop.run_until_cancelled(timeout(LINGER, linger(stream))).await;
         }
-        connection.await
+        ended
+    }
+}
+
+/// Reads on after a refusal. Its client may send the whole request before it looks for an answer: were
+/// the socket closed meanwhile, the kernel would tell it so instead.
+async fn linger(mut stream: TcpStream) {
+    let mut unwanted = [0; 4 * 1024];
+    let mut left = LINGER_LEN_MAX;
+    if stream.shutdown().await.is_err() {
+        return;
+    }
+    while let Ok(len @ 1..) = stream.read(&mut unwanted).await {
+        left = left.saturating_sub(len);
+        if left == 0 {
+            return;
+        }
     }
 }
 

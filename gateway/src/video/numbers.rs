@@ -9,6 +9,7 @@ use common::{
     totals::Totals,
 };
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::{
     byte_log::{ByteLog, Latest},
@@ -65,20 +66,26 @@ impl Numbers {
 
 /// Empty when nobody has reacted yet.
 fn reactions_frame(totals: &Totals) -> Bytes {
-    #[derive(Serialize)]
-    struct Data<'t> {
-        totals: BTreeMap<&'t str, u64>,
-    }
-    let totals: BTreeMap<_, _> = totals.reactions().collect();
-    if totals.is_empty() { Bytes::new() } else { told(Kind::REACTIONS, &Data { totals }) }
+    let totals: BTreeMap<_, _> =
+        totals.reactions().map(|(kind, count)| (kind.to_owned(), count)).collect();
+    if totals.is_empty() { Bytes::new() } else { told(Kind::REACTIONS, &Reactions { totals }) }
 }
 
 fn viewers_frame(count: u64) -> Bytes {
-    #[derive(Serialize)]
-    struct Data {
-        count: u64,
-    }
-    told(Kind::VIEWERS, &Data { count })
+    told(Kind::VIEWERS, &Viewers { count })
+}
+
+/// How often viewers have reacted so far.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Reactions {
+    /// By kind, of those kinds that there were any of.
+    totals: BTreeMap<String, u64>,
+}
+
+/// How many watch.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Viewers {
+    count: u64,
 }
 
 fn told(kind: Kind, data: &impl Serialize) -> Bytes {

@@ -21,8 +21,9 @@ use crate::{
 };
 
 impl Viewer {
-    /// The stream as a response body. With its end it says farewell to the connection, if it is
-    /// given one.
+    /// The stream as a response body. When its viewer is to come back, it says farewell to the
+    /// connection, if it is given one; an end for good concerns nothing else that the connection
+    /// carries.
     pub(crate) fn frames(
         mut self,
         farewell: Option<Farewell>,
@@ -46,7 +47,6 @@ impl Viewer {
                 let next = self.read();
                 let has_all = matches!(&next, Next::Frames(frames) if frames.is_empty());
                 if let Some(end) = self.end(has_all) {
-                    farewell.inspect(Farewell::say);
                     yield Ok(end.frame());
                     return;
                 }

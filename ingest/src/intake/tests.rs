@@ -17,6 +17,8 @@ mod world;
 
 /// Keys that requests choose from; one more stands for none.
 const KEYS: usize = 3;
+/// The one of them under which a producer sends an event; the others are commenters'.
+const EVENT_KEY: usize = 2;
 
 #[derive(Debug, Clone)]
 enum Op {

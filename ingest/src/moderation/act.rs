@@ -4,7 +4,7 @@
 use common::{
     auth::Principal,
     comment_store::{Pending, StoreError},
-    ids::{CommentId, VideoId},
+    ids::VideoId,
     problem::{Code, Problem},
     room_store::Journal,
     task,
@@ -63,7 +63,7 @@ impl<A: Announce> Intake<A> {
             self.rooms.set(video, &slot).await?;
         }
         self.rooms.note(video, Journal::Moderation, &record.note()).await?;
-        let Some(pending) = pending(video, record) else { return Ok(Told::Everybody) };
+        let pending = Pending { video: video.clone(), comment: record.id.into() };
         self.comments.add_pending(&pending).await?;
         for event in record.events() {
             let until = self.window.endless();
@@ -96,10 +96,4 @@ impl<A: Announce> Intake<A> {
             _ => true,
         }
     }
-}
-
-/// An action's record among those that wait to be told. (Both are UUIDv7.)
-fn pending(video: &VideoId, record: &Record) -> Option<Pending> {
-    let comment = CommentId::try_from(record.id.as_uuid()).ok()?;
-    Some(Pending { video: video.clone(), comment })
 }

@@ -6,15 +6,17 @@ use common::{
     comment::rfc3339,
     event::{Event, Kind},
     ids::{ActionId, CommentId, UserId},
-    room::{BanChange, PinChange, VideoChange, VideoState},
+    openapi::shape::Time,
+    room::{BanChange, PinChange, SettingsChange, VideoChange, VideoState},
     room_store::{Note, Slot, SlotName},
 };
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
-use super::settings::{Settings, Shown, settings_in};
+use super::settings::{Settings, settings_in};
 
 /// What was done.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "action", rename_all = "snake_case")]
 pub(crate) enum Action {
     /// A comment was deleted.
@@ -23,6 +25,7 @@ pub(crate) enum Action {
     Ban {
         user: UserId,
         #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schema(value_type = u64)]
         ttl_s: Option<u64>,
         hide_comments: bool,
     },
@@ -39,16 +42,17 @@ pub(crate) enum Action {
 }
 
 /// Who did it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub(crate) struct Actor {
     pub(crate) id: UserId,
     pub(crate) name: String,
 }
 
-/// An entry of the moderation log: `{"id","at","by":{"id","name"},"action",…}`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// An entry of the moderation log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub(crate) struct Record {
     pub(crate) id: ActionId,
+    #[schema(value_type = Time)]
     pub(crate) at: String,
     pub(crate) by: Actor,
     #[serde(flatten)]
@@ -56,9 +60,10 @@ pub(crate) struct Record {
 }
 
 /// What is known of a video itself.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 pub(crate) struct VideoSlot {
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String)]
     pub(crate) title: Option<String>,
     pub(crate) state: VideoState,
 }
@@ -179,7 +184,7 @@ pub(crate) fn event_of(slot: &Slot, now_ms: u64) -> Option<Event> {
     let (id, value) = (slot.version, slot.value.as_str());
     match &slot.name {
         SlotName::Settings => {
-            Some(Event::of_action(id, Kind::SETTINGS, &Shown::from(&settings_in(slot))))
+            Some(Event::of_action(id, Kind::SETTINGS, &SettingsChange::from(&settings_in(slot))))
         }
         SlotName::Pin => {
             let pin: PinChange = serde_json::from_str(value).ok()?;

@@ -12,40 +12,52 @@ use common::{
     ambient,
     comment::rfc3339,
     ids::UserId,
+    openapi::{
+        MODERATION,
+        refusals::{BadBody, BadQuery, NoStore, NoSuch, Stranger},
+        shape::Time,
+    },
     path::{UserPath, VideoPath},
     problem::Problem,
     room_store::{Slot, SlotKind, SlotName},
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::{
     action::{Action, BanSlot},
-    paging::Paging,
+    paging::{ByUser, Paging},
 };
-use crate::{Ingest, fields::Fields};
+use crate::{
+    Ingest,
+    fields::{Fields, Whole},
+};
 
 /// Longest ban that is not for ever, seconds: ten years.
 const TTL_S_MAX: u64 = 315_360_000;
 
 /// A ban, as moderators see it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Ban {
     user: UserId,
     /// Who banned them.
     by: UserId,
+    #[schema(value_type = Time)]
     since: String,
     /// For ever when missing.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Time)]
     until: Option<String>,
     /// Whether what they had posted by then is hidden.
     hide_comments: bool,
 }
 
-/// A page of them.
-#[derive(Debug, Serialize)]
+/// A page of bans.
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Bans {
     bans: Vec<Ban>,
     /// What to give as `after` for the next page; `null` at the end.
+    #[schema(required = true)]
     next: Option<UserId>,
 }
 
@@ -63,7 +75,33 @@ impl Ban {
     }
 }
 
-/// Bans, or bans anew.
+/// A ban that is wanted.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "it describes what `put` takes field by field")]
+pub(crate) struct NewBan {
+    /// Seconds that it lasts; for ever when missing.
+    #[schema(minimum = 1, maximum = 315_360_000)]
+    ttl_s: Option<u64>,
+    /// Whether what they have posted so far is hidden.
+    hide_comments: Option<bool>,
+}
+
+/// Ban somebody
+///
+/// They can't comment, nor watch while they show who they are. A ban that is there is replaced.
+#[utoipa::path(
+    put,
+    path = "/v1/videos/{video}/bans/{user}",
+    operation_id = "ban",
+    tag = MODERATION,
+    params(UserPath),
+    request_body = Option<NewBan>,
+    responses(
+        (status = 200, body = Ban, description = "They are banned."),
+        BadBody, Stranger, NoSuch, NoStore,
+    ),
+)]
 pub(crate) async fn put(
     State(ingest): State<Arc<Ingest>>,
     UserPath(video, user): UserPath,
@@ -72,7 +110,8 @@ pub(crate) async fn put(
 ) -> Result<Json<Ban>, Problem> {
     let principal = ingest.moderator(&video, &headers).await?;
     let mut fields = Fields::read_optional(&headers, body).await?;
-    let ttl_s = fields.take::<u64>("ttl_s", "a whole number of seconds");
+    let ttl_s =
+        fields.take::<Whole>("ttl_s", "a whole number of seconds").map(|Whole(ttl_s)| ttl_s);
     let is_right = ttl_s.is_none_or(|ttl_s| (1..=TTL_S_MAX).contains(&ttl_s));
     fields.check("ttl_s", is_right, &format!("must be 1 to {TTL_S_MAX} seconds"));
     let hide_comments = fields.take("hide_comments", "true or false").unwrap_or(false);
@@ -89,7 +128,17 @@ pub(crate) async fn put(
     }))
 }
 
-/// Lifts a ban, and shows again what it hid. Nobody was banned: as well.
+/// Lift a ban
+///
+/// What it hid is shown again. Nobody was banned: 204 as well.
+#[utoipa::path(
+    delete,
+    path = "/v1/videos/{video}/bans/{user}",
+    operation_id = "liftBan",
+    tag = MODERATION,
+    params(UserPath),
+    responses((status = 204, description = "They are not banned."), Stranger, NoSuch, NoStore),
+)]
 pub(crate) async fn delete(
     State(ingest): State<Arc<Ingest>>,
     UserPath(video, user): UserPath,
@@ -100,7 +149,15 @@ pub(crate) async fn delete(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Bans in force, by user.
+/// List bans in force, by user
+#[utoipa::path(
+    get,
+    path = "/v1/videos/{video}/bans",
+    operation_id = "listBans",
+    tag = MODERATION,
+    params(VideoPath, ByUser),
+    responses((status = 200, body = Bans, description = "A page."), BadQuery, Stranger, NoSuch, NoStore),
+)]
 pub(crate) async fn list(
     State(ingest): State<Arc<Ingest>>,
     VideoPath(video): VideoPath,

@@ -10,6 +10,10 @@ use common::{
     auth::Principal,
     comment_store::{Deletion, StoreError, Stored},
     ids::{CommentId, UserId, VideoId},
+    openapi::{
+        COMMENTS,
+        refusals::{NoStore, NoSuch, Stranger},
+    },
     path::CommentPath,
     problem::{Code, Problem},
     room::PinChange,
@@ -23,9 +27,22 @@ use super::{
 };
 use crate::{Ingest, announce::Announce, intake::Intake};
 
-/// 204 when the text is gone from history, replay and every gateway that serves the video; 202 when
-/// it is gone from history and the rest follows. Once more for what is deleted already: whoever lost
-/// the answer learns the same.
+/// Delete a comment
+///
+/// For its author, and for moderators. Of what is deleted already: once more, so that whoever lost the
+/// answer learns the same.
+#[utoipa::path(
+    delete,
+    path = "/v1/videos/{video}/comments/{id}",
+    operation_id = "deleteComment",
+    tag = COMMENTS,
+    params(CommentPath),
+    responses(
+        (status = 202, description = "The text is gone from history; streams and replay follow."),
+        (status = 204, description = "The text is gone from history, replay and every stream."),
+        Stranger, NoSuch, NoStore,
+    ),
+)]
 pub(crate) async fn delete(
     State(ingest): State<Arc<Ingest>>,
     CommentPath(video, id): CommentPath,

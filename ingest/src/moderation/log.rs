@@ -9,24 +9,42 @@ use axum::{
 };
 use common::{
     ids::{ActionId, VideoId},
+    openapi::{
+        MODERATION,
+        refusals::{BadQuery, NoStore, NoSuch, Stranger},
+    },
     path::VideoPath,
     problem::Problem,
     room_store::Journal,
 };
 use serde::{Serialize, de::DeserializeOwned};
+use utoipa::ToSchema;
 
-use super::{action::Record, paging::Paging};
+use super::{
+    action::Record,
+    paging::{NewestFirst, Paging},
+};
 use crate::Ingest;
 
-/// A page of the log, newest first.
-#[derive(Debug, Serialize)]
+/// A page of the moderation log, newest first.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ModerationLog)]
 pub(crate) struct Log {
     actions: Vec<Record>,
     /// What to give as `before` for the next page; `null` at the end.
+    #[schema(required = true)]
     next: Option<ActionId>,
 }
 
-/// What was done.
+/// Read who did what, and when
+#[utoipa::path(
+    get,
+    path = "/v1/videos/{video}/moderation-log",
+    operation_id = "readModerationLog",
+    tag = MODERATION,
+    params(VideoPath, NewestFirst),
+    responses((status = 200, body = Log, description = "A page."), BadQuery, Stranger, NoSuch, NoStore),
+)]
 pub(crate) async fn list(
     State(ingest): State<Arc<Ingest>>,
     VideoPath(video): VideoPath,

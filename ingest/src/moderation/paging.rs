@@ -2,8 +2,12 @@
 
 use std::str::FromStr;
 
-use common::problem::{FieldError, Problem};
+use common::{
+    ids::{ActionId, UserId},
+    problem::{FieldError, Problem},
+};
 use serde::Deserialize;
+use utoipa::IntoParams;
 
 const LIMIT_DEFAULT: usize = 50;
 const LIMIT_MAX: usize = 200;
@@ -14,6 +18,32 @@ pub(crate) struct Paging {
     limit: Option<String>,
     before: Option<String>,
     after: Option<String>,
+}
+
+/// [`Paging`] of a list by user.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "it describes what `Paging::after` takes")]
+pub(crate) struct ByUser {
+    /// Entries of a page.
+    #[param(value_type = u32, minimum = 1, maximum = 200, default = 50, required = false)]
+    limit: Option<String>,
+    /// Only what comes behind this user: an earlier page's `next`.
+    #[param(value_type = UserId, inline, required = false)]
+    after: Option<String>,
+}
+
+/// [`Paging`] of a list with the newest first.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "it describes what `Paging::before` takes")]
+pub(crate) struct NewestFirst {
+    /// Entries of a page.
+    #[param(value_type = u32, minimum = 1, maximum = 200, default = 50, required = false)]
+    limit: Option<String>,
+    /// Only what is older than this entry: an earlier page's `next`.
+    #[param(value_type = ActionId, inline, required = false)]
+    before: Option<String>,
 }
 
 impl Paging {

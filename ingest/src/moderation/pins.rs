@@ -11,15 +11,45 @@ use axum::{
 use common::{
     comment_store::Stored,
     ids::CommentId,
+    openapi::{
+        MODERATION,
+        refusals::{BadBody, NoStore, NoSuch, Stranger},
+    },
     path::VideoPath,
     problem::{FieldError, Problem},
     room::PinChange,
 };
 
+use serde::Deserialize;
+use utoipa::ToSchema;
+
 use super::action::Action;
 use crate::{Ingest, fields::Fields};
 
-/// Pins a comment of the video.
+/// A pin that is wanted.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "it describes what `put` takes field by field")]
+pub(crate) struct NewPin {
+    /// A comment of this video.
+    comment: CommentId,
+}
+
+/// Pin a comment
+///
+/// It stands above all others, in place of one that did.
+#[utoipa::path(
+    put,
+    path = "/v1/videos/{video}/pin",
+    operation_id = "pin",
+    tag = MODERATION,
+    params(VideoPath),
+    request_body = NewPin,
+    responses(
+        (status = 200, body = PinChange, description = "It is pinned."),
+        BadBody, Stranger, NoSuch, NoStore,
+    ),
+)]
 pub(crate) async fn put(
     State(ingest): State<Arc<Ingest>>,
     VideoPath(video): VideoPath,
@@ -28,9 +58,7 @@ pub(crate) async fn put(
 ) -> Result<Json<PinChange>, Problem> {
     let principal = ingest.moderator(&video, &headers).await?;
     let mut fields = Fields::read(&headers, body).await?;
-    let is_missing = !fields.has("comment");
-    let comment = fields.take::<CommentId>("comment", "a comment's id");
-    fields.check("comment", !is_missing, "is missing");
+    let comment = fields.need::<CommentId>("comment", "a comment's id");
     let comment = fields.finish(comment)?.ok_or_else(no_comment)?;
     let stored = {
         let _place = ingest.reads.enter().await?;
@@ -48,7 +76,17 @@ fn no_comment() -> Problem {
     Problem::invalid(vec![FieldError { field: "comment", why }])
 }
 
-/// Unpins; nothing was pinned: as well.
+/// Unpin
+///
+/// Nothing was pinned: 204 as well.
+#[utoipa::path(
+    delete,
+    path = "/v1/videos/{video}/pin",
+    operation_id = "unpin",
+    tag = MODERATION,
+    params(VideoPath),
+    responses((status = 204, description = "Nothing is pinned."), Stranger, NoSuch, NoStore),
+)]
 pub(crate) async fn delete(
     State(ingest): State<Arc<Ingest>>,
     VideoPath(video): VideoPath,

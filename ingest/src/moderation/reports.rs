@@ -13,40 +13,75 @@ use common::{
     comment_store::Stored,
     config::ViewerAuth,
     ids::{ActionId, CommentId, UserId},
+    openapi::{
+        COMMENTS, MODERATION,
+        refusals::{BadBody, BadQuery, NoStore, NoSuch, Stranger, TooOften},
+        shape::Time,
+    },
     path::{CommentPath, VideoPath},
     problem::{Code, Problem},
     room_store::{Journal, Note},
 };
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
-use super::paging::Paging;
+use super::paging::{NewestFirst, Paging};
 use crate::{Ingest, client::Client, fields::Fields};
 
-/// Longest reason, in bytes.
+/// Longest reason, in characters.
 const REASON_LEN_MAX: usize = 1_024;
 
 /// A report, as moderators read it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub(crate) struct Report {
     id: ActionId,
+    #[schema(value_type = Time)]
     at: String,
     comment: CommentId,
     /// Whoever has shown who they are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = UserId)]
     by: Option<UserId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String)]
     reason: Option<String>,
 }
 
-/// A page of them, newest first.
-#[derive(Debug, Serialize)]
+/// A page of reports, newest first.
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Reports {
     reports: Vec<Report>,
     /// What to give as `before` for the next page; `null` at the end.
+    #[schema(required = true)]
     next: Option<ActionId>,
 }
 
-/// Takes a report. Whoever may watch may report, so often.
+/// A report that is sent.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "it describes what `post` takes field by field")]
+pub(crate) struct NewReport {
+    /// What is wrong with the comment.
+    #[schema(max_length = 1024, examples("spam"))]
+    reason: Option<String>,
+}
+
+/// Report a comment to moderators
+///
+/// Whoever may watch may report.
+#[utoipa::path(
+    post,
+    path = "/v1/videos/{video}/comments/{id}/reports",
+    operation_id = "reportComment",
+    tag = COMMENTS,
+    params(CommentPath),
+    request_body = Option<NewReport>,
+    security((), ("token" = []), ("development" = [])),
+    responses(
+        (status = 202, description = "Moderators can read it."),
+        BadBody, Stranger, NoSuch, TooOften, NoStore,
+    ),
+)]
 pub(crate) async fn post(
     State(ingest): State<Arc<Ingest>>,
     CommentPath(video, comment): CommentPath,
@@ -64,8 +99,9 @@ pub(crate) async fn post(
     }
     let mut fields = Fields::read_optional(&headers, body).await?;
     let reason = fields.take::<String>("reason", "a text");
-    let is_short = reason.as_ref().is_none_or(|reason| reason.len() <= REASON_LEN_MAX);
-    fields.check("reason", is_short, &format!("must be at most {REASON_LEN_MAX} bytes"));
+    let is_short =
+        reason.as_ref().is_none_or(|reason| reason.chars().nth(REASON_LEN_MAX).is_none());
+    fields.check("reason", is_short, &format!("must be at most {REASON_LEN_MAX} characters"));
     let reason = fields.finish(reason)?;
     let _place = ingest.posts.enter().await?;
     let by = principal.map(|principal| principal.author.id);
@@ -83,7 +119,18 @@ pub(crate) async fn post(
     Ok(StatusCode::ACCEPTED)
 }
 
-/// What was reported.
+/// Read what was reported
+#[utoipa::path(
+    get,
+    path = "/v1/videos/{video}/reports",
+    operation_id = "listReports",
+    tag = MODERATION,
+    params(VideoPath, NewestFirst),
+    responses(
+        (status = 200, body = Reports, description = "A page."),
+        BadQuery, Stranger, NoSuch, NoStore,
+    ),
+)]
 pub(crate) async fn list(
     State(ingest): State<Arc<Ingest>>,
     VideoPath(video): VideoPath,

@@ -13,13 +13,13 @@ use common::{
     config::VideoCreate,
     ids::{ActionId, VideoId},
     problem::{Code, FieldError, Problem},
-    room::VideoState,
+    room::{VideoState, WhoCanComment},
     room_store::{RoomStore, Slot, SlotName},
 };
 
 use super::{
     action::{BanSlot, VideoSlot},
-    settings::{Settings, WhoCanComment, settings_in},
+    settings::{Settings, settings_in},
     words::Words,
 };
 
@@ -111,14 +111,8 @@ impl RoomForPost {
         principal: &Principal,
         create: VideoCreate,
     ) -> Result<(), Problem> {
+        self.check_going_on(create)?;
         let forbidden = |why: &str| Err(Problem::new(Code::Forbidden, why));
-        match &self.video {
-            None if create == VideoCreate::Registered => return Err(unregistered()),
-            Some(video) if video.state == VideoState::Ended => {
-                return forbidden("the video has ended");
-            }
-            _ => {}
-        }
         if self.ban.as_ref().is_some_and(|ban| ban.is_in_force(ambient::unix_ms())) {
             return forbidden("you are banned from commenting on this video");
         }
@@ -129,6 +123,17 @@ impl RoomForPost {
             WhoCanComment::Nobody => forbidden("nobody can comment on this video now"),
             WhoCanComment::Authenticated if principal.is_guest() => {
                 forbidden("guests can't comment on this video now")
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the video is there, and goes on.
+    pub(crate) fn check_going_on(&self, create: VideoCreate) -> Result<(), Problem> {
+        match &self.video {
+            None if create == VideoCreate::Registered => Err(unregistered()),
+            Some(video) if video.state == VideoState::Ended => {
+                Err(Problem::new(Code::Forbidden, "the video has ended"))
             }
             _ => Ok(()),
         }

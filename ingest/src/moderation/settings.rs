@@ -5,61 +5,72 @@ use std::sync::Arc;
 use axum::{Json, body::Body, extract::State, http::HeaderMap};
 use common::{
     ids::VideoId,
+    openapi::{
+        MODERATION,
+        refusals::{BadBody, NoStore, NoSuch, Stranger},
+    },
     path::VideoPath,
     problem::Problem,
+    room::{SettingsChange, WhoCanComment},
     room_store::{Slot, SlotName},
 };
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::{action::Action, words::is_word};
-use crate::{Ingest, fields::Fields};
+use crate::{
+    Ingest,
+    fields::{Fields, Whole},
+};
 
 /// Longest times that can be asked for, seconds: a day and a week.
 const SLOW_MODE_S_MAX: u32 = 86_400;
 const UNIQUE_S_MAX: u32 = 604_800;
-/// Blocked words of a video, and the longest of them in bytes.
+/// Blocked words of a video, and the longest of them in characters.
 const WORDS_MAX: usize = 1_000;
 const WORD_LEN_MAX: usize = 100;
 
 /// A video's settings, as moderators see them.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 pub(crate) struct Settings {
     /// Seconds between two comments of one author; 0: no slow mode.
     #[serde(default)]
+    #[schema(required = true)]
     pub(crate) slow_mode_s: u32,
     /// Who may comment besides moderators.
     #[serde(default)]
+    #[schema(required = true)]
     pub(crate) who_can_comment: WhoCanComment,
     /// Words and phrases that no comment may have.
     #[serde(default)]
+    #[schema(required = true)]
     pub(crate) blocked_words: Vec<String>,
     /// Seconds in which an author may not say the same again; 0: at any time.
     #[serde(default)]
+    #[schema(required = true)]
     pub(crate) unique_s: u32,
 }
 
-/// Who may comment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum WhoCanComment {
-    /// Whoever may at all.
-    #[default]
-    Everyone,
-    /// Whoever has shown who they are.
-    Authenticated,
-    /// Moderators and producers alone.
-    Nobody,
+/// Settings that are wanted: what is left out takes its default.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "it describes what `Settings::of` takes field by field")]
+pub(crate) struct NewSettings {
+    /// Seconds between two comments of one author; 0: no slow mode.
+    #[schema(maximum = 86_400, default = 0)]
+    slow_mode_s: Option<u32>,
+    /// Who may comment besides moderators.
+    who_can_comment: Option<WhoCanComment>,
+    /// Words and phrases that no comment may have, of at most 100 characters, each with a letter or a
+    /// digit in it.
+    #[schema(max_items = 1000, examples(json!(["spoiler"])))]
+    blocked_words: Option<Vec<String>>,
+    /// Seconds in which an author may not say the same again; 0: at any time.
+    #[schema(maximum = 604_800, default = 0)]
+    unique_s: Option<u32>,
 }
 
-/// What viewers are told: everything but the words, which nobody needs to read.
-#[derive(Debug, Serialize)]
-pub(crate) struct Shown {
-    slow_mode_s: u32,
-    who_can_comment: WhoCanComment,
-    unique_s: u32,
-}
-
-impl From<&Settings> for Shown {
+impl From<&Settings> for SettingsChange {
     fn from(settings: &Settings) -> Self {
         let Settings { slow_mode_s, who_can_comment, unique_s, .. } = *settings;
         Self { slow_mode_s, who_can_comment, unique_s }
@@ -69,9 +80,10 @@ impl From<&Settings> for Shown {
 impl Settings {
     fn of(mut fields: Fields) -> Result<Self, Problem> {
         let seconds = |fields: &mut Fields, field, max: u32| {
-            let given = fields.take::<u32>(field, "a whole number of seconds").unwrap_or_default();
-            fields.check(field, given <= max, &format!("must be at most {max} seconds"));
-            given
+            let given = fields.take(field, "a whole number of seconds").map_or(0, |Whole(s)| s);
+            let given = u32::try_from(given).ok().filter(|given| *given <= max);
+            fields.check(field, given.is_some(), &format!("must be at most {max} seconds"));
+            given.unwrap_or_default()
         };
         let slow_mode_s = seconds(&mut fields, "slow_mode_s", SLOW_MODE_S_MAX);
         let unique_s = seconds(&mut fields, "unique_s", UNIQUE_S_MAX);
@@ -81,8 +93,10 @@ impl Settings {
             words.into_iter().flatten().map(|word| word.trim().to_owned()).collect();
         let why = format!("must be at most {WORDS_MAX} words");
         fields.check("blocked_words", words.len() <= WORDS_MAX, &why);
-        let are_words = words.iter().all(|word| word.len() <= WORD_LEN_MAX && is_word(word));
-        let why = format!("must each have letters or digits, and at most {WORD_LEN_MAX} bytes");
+        let are_words =
+            words.iter().all(|word| word.chars().nth(WORD_LEN_MAX).is_none() && is_word(word));
+        let why =
+            format!("must each have letters or digits, and at most {WORD_LEN_MAX} characters");
         fields.check("blocked_words", are_words, &why);
         fields.finish(Self {
             slow_mode_s,
@@ -93,7 +107,19 @@ impl Settings {
     }
 }
 
-/// Replaces all settings: fields that are left out take their defaults.
+/// Replace a video's settings
+#[utoipa::path(
+    put,
+    path = "/v1/videos/{video}/settings",
+    operation_id = "putSettings",
+    tag = MODERATION,
+    params(VideoPath),
+    request_body = NewSettings,
+    responses(
+        (status = 200, body = Settings, description = "They are in force."),
+        BadBody, Stranger, NoSuch, NoStore,
+    ),
+)]
 pub(crate) async fn put(
     State(ingest): State<Arc<Ingest>>,
     VideoPath(video): VideoPath,
@@ -106,7 +132,18 @@ pub(crate) async fn put(
     Ok(Json(settings))
 }
 
-/// The settings in force.
+/// Read a video's settings
+#[utoipa::path(
+    get,
+    path = "/v1/videos/{video}/settings",
+    operation_id = "getSettings",
+    tag = MODERATION,
+    params(VideoPath),
+    responses(
+        (status = 200, body = Settings, description = "Those in force."),
+        Stranger, NoSuch, NoStore,
+    ),
+)]
 pub(crate) async fn get(
     State(ingest): State<Arc<Ingest>>,
     VideoPath(video): VideoPath,
@@ -180,7 +217,7 @@ mod tests {
     #[test]
     fn viewers_are_not_told_the_words() {
         let settings = Settings { blocked_words: vec!["darn".into()], ..Settings::default() };
-        let shown = serde_json::to_string(&Shown::from(&settings)).unwrap();
+        let shown = serde_json::to_string(&SettingsChange::from(&settings)).unwrap();
         assert_eq!(shown, r#"{"slow_mode_s":0,"who_can_comment":"everyone","unique_s":0}"#);
     }
 }

@@ -6,7 +6,7 @@
 
 mod away;
 mod dispatchers;
-
+mod events;
 mod moderation;
 mod overload;
 mod pending;

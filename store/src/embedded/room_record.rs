@@ -73,6 +73,7 @@ fn letter(journal: Journal) -> u8 {
     match journal {
         Journal::Moderation => b'm',
         Journal::Reports => b'r',
+        Journal::Events => b'e',
     }
 }
 
@@ -85,7 +86,7 @@ pub(super) fn note_key(video: &VideoId, journal: Journal, id: ActionId) -> Vec<u
 pub(super) fn note_id(key: &[u8]) -> Result<ActionId, Flaw> {
     let (_, rest) = split(key)?;
     match rest {
-        [b'm' | b'r', id @ ..] => action(id),
+        [b'm' | b'r' | b'e', id @ ..] => action(id),
         _ => Err(Flaw::Content),
     }
 }

@@ -259,7 +259,9 @@ async fn journals_stay_apart(store: Store) {
     assert_eq!(store.note_of(&video, Journal::Reports, id).await.unwrap(), None);
     assert_eq!(store.notes(&video, Journal::Reports, None, 9).await.unwrap(), []);
     store.note(&video, Journal::Reports, &note("reports")).await.unwrap();
-    for journal in [Journal::Moderation, Journal::Reports] {
+    assert_eq!(store.note_of(&video, Journal::Events, id).await.unwrap(), None);
+    store.note(&video, Journal::Events, &note("events")).await.unwrap();
+    for journal in [Journal::Moderation, Journal::Reports, Journal::Events] {
         let noted = note(journal.as_str());
         assert_eq!(
             store.notes(&video, journal, None, 9).await.unwrap(),

@@ -7,16 +7,17 @@ use std::{
 };
 
 use common::{
-    comment::{Author, Text},
-    event::EventId,
+    comment::{Author, Comment, Text},
+    event::{EventId, Kind},
     ids::CommentId,
 };
 use proptest::{prelude::*, test_runner::TestCaseError};
+use serde_json::value::RawValue;
 
 use super::{
     super::*,
-    KEYS, Op, Seen,
-    world::{DEDUP_S, Fate, Mutant, World, as_node, clock, video},
+    EVENT_KEY, KEYS, Op, Seen,
+    world::{DEDUP_S, Fate, Mutant, Row, World, as_node, clock, video},
 };
 
 /// Requests and drains under way at once.
@@ -65,20 +66,31 @@ impl Run {
         }
     }
 
-    /// A comment as the node would make it now.
-    fn fresh(&mut self, node: usize, text: &str) -> Comment {
+    /// An id as the node would make it now.
+    fn id(&mut self, node: usize) -> CommentId {
         self.made += 1;
         let random = [&[0; 2], &self.made.to_be_bytes()[..]].concat().try_into().unwrap();
         let uuid = uuid::Builder::from_unix_timestamp_millis(as_node(node, clock), &random);
-        let id = CommentId::try_from(uuid.into_uuid()).unwrap();
+        CommentId::try_from(uuid.into_uuid()).unwrap()
+    }
+
+    fn comment(&mut self, node: usize, text: &str) -> Posted {
+        let (id, text) = (self.id(node), Text::parse(text).unwrap());
         let author =
             Author { id: "u".parse().unwrap(), name: "U".into(), role: None, avatar: None };
-        Comment { id, video: video(), author, text: Text::parse(text).unwrap(), reply_to: None }
+        Posted::Comment(Comment { id, video: video(), author, text, reply_to: None })
+    }
+
+    fn event(&mut self, node: usize) -> Posted {
+        let (id, by) = (self.id(node).into(), "u".parse().unwrap());
+        let kind = Kind::of_producer("odds").unwrap();
+        let data = RawValue::from_string("1".into()).unwrap();
+        Posted::Event(Produced { id, video: video(), by, kind, data })
     }
 
     pub(super) fn post(&mut self, node: usize, key: usize) {
         let text = if key < KEYS { format!("k{key}") } else { format!("n{}", self.made) };
-        let fresh = self.fresh(node, &text);
+        let fresh = if key == EVENT_KEY { self.event(node) } else { self.comment(node, &text) };
         let (intake, (reply, answer)) = (self.nodes[node].clone(), oneshot::channel());
         let named = (key < KEYS).then(|| text.parse().unwrap());
         let future = Box::pin(async move {
@@ -94,11 +106,11 @@ impl Run {
     }
 
     fn record(&mut self, node: usize) {
-        let comment = self.fresh(node, "on record");
-        let mut state = self.world.state();
-        state.pending.insert(comment.id);
-        self.acknowledged.push(comment.id);
-        state.rows.insert(comment.id, comment);
+        let is_event = self.made % 4 == 0;
+        let posted = if is_event { self.event(node) } else { self.comment(node, "on record") };
+        self.acknowledged.push(posted.id());
+        self.world.state().pending.insert(posted.id());
+        self.world.state().rows.insert(posted.id(), posted.into());
     }
 
     pub(super) fn step(&mut self, op: &Op) -> Result<(), TestCaseError> {
@@ -144,7 +156,7 @@ impl Run {
 
     fn check_answer(&mut self, key: usize, taken: Taken) -> Result<(), TestCaseError> {
         let (id, announced) = match taken {
-            Ok((comment, announced)) => (comment.id, announced),
+            Ok((posted, announced)) => (posted.id(), announced),
             Err(problem) => {
                 prop_assert_eq!(problem.code(), Code::Unavailable);
                 self.seen.refused += 1;
@@ -200,8 +212,14 @@ impl Run {
             prop_assert!(shown <= 1, "{id} was shown {shown} times");
         }
         for key in 0..KEYS {
-            let text = format!("k{key}");
-            let rows = state.rows.values().filter(|row| row.text.as_str() == text).count();
+            let is_of_key = |row: &&Row| match row {
+                Row::Comment(comment) => comment.text.as_str() == format!("k{key}"),
+                // Those on record had no key.
+                Row::Note(note) => {
+                    key == EVENT_KEY && state.claims.values().any(|c| c.comment == note.id.into())
+                }
+            };
+            let rows = state.rows.values().filter(is_of_key).count();
             prop_assert!(rows <= 1, "{rows} rows of one key");
         }
         let rows: BTreeSet<EventId> = state.rows.keys().map(|id| (*id).into()).collect();

@@ -9,7 +9,7 @@ use common::{
     room_store::{Journal, Note, RoomStore, Slot, SlotKind, SlotName},
 };
 
-use super::world::{DEDUP_S, Mutant, World, now_ms, video};
+use super::world::{DEDUP_S, Mutant, Row, World, now_ms, video};
 use crate::announce::{Announce, Announcement};
 
 #[async_trait]
@@ -20,10 +20,7 @@ impl CommentStore for World {
             if state.deletions.contains_key(&comment.id) {
                 return;
             }
-            let earlier = state.rows.insert(comment.id, comment.clone());
-            if earlier.is_some_and(|earlier| earlier != comment) {
-                state.broken.push(format!("{} is stored in two forms", comment.id));
-            }
+            state.put(comment.id, Row::Comment(comment));
         })
         .await
     }
@@ -31,7 +28,10 @@ impl CommentStore for World {
     async fn get(&self, _: &VideoId, id: CommentId) -> Result<Option<Stored>, StoreError> {
         self.stored(move |state, _| match state.deletions.get(&id) {
             Some(deletion) => Some(Stored::Deleted(deletion.clone())),
-            None => state.rows.get(&id).cloned().map(Stored::Comment),
+            None => match state.rows.get(&id) {
+                Some(Row::Comment(comment)) => Some(Stored::Comment(comment.clone())),
+                Some(Row::Note(_)) | None => None,
+            },
         })
         .await
     }
@@ -135,7 +135,7 @@ impl CommentStore for World {
     }
 }
 
-/// No moderator does anything here.
+/// No moderator does anything here; producers' events are noted.
 #[async_trait]
 impl RoomStore for World {
     async fn set(&self, _: &VideoId, _: &Slot) -> Result<(), StoreError> {
@@ -156,8 +156,10 @@ impl RoomStore for World {
         unimplemented!("nobody moderates")
     }
 
-    async fn note(&self, _: &VideoId, _: Journal, _: &Note) -> Result<(), StoreError> {
-        unimplemented!("nobody moderates")
+    async fn note(&self, _: &VideoId, journal: Journal, note: &Note) -> Result<(), StoreError> {
+        assert_eq!(journal, Journal::Events, "nobody moderates");
+        let note = note.clone();
+        self.stored(move |state, _| state.put(note.id.into(), Row::Note(note))).await
     }
 
     async fn notes(
@@ -173,10 +175,17 @@ impl RoomStore for World {
     async fn note_of(
         &self,
         _: &VideoId,
-        _: Journal,
-        _: ActionId,
+        journal: Journal,
+        id: ActionId,
     ) -> Result<Option<Note>, StoreError> {
-        Ok(None)
+        if journal != Journal::Events {
+            return Ok(None);
+        }
+        self.stored(move |state, _| match state.rows.get(&id.into()) {
+            Some(Row::Note(note)) => Some(note.clone()),
+            Some(Row::Comment(_)) | None => None,
+        })
+        .await
     }
 }
 
@@ -192,12 +201,12 @@ impl Announce for World {
         unimplemented!("nobody deletes")
     }
 
-    /// Only the drain announces like this: never a comment that is too old.
+    /// Only the drain announces like this: never what is too old.
     async fn announce_once(&self, announcement: Announcement) -> bool {
         let Announcement { event, until, .. } = announcement;
         let fate = self.turn().await;
-        let is_comment = event.kind == Kind::COMMENT;
-        if !until.is_past() && is_comment && now_ms() - made_ms(event.id) > 1000 * DEDUP_S {
+        let is_posted = event.kind != Kind::SKIPPED;
+        if !until.is_past() && is_posted && now_ms() - made_ms(event.id) > 1000 * DEDUP_S {
             self.state().broken.push(format!("{} is too old to be announced", event.id));
         }
         !until.is_past()
@@ -205,7 +214,7 @@ impl Announce for World {
     }
 }
 
-/// When the comment of an event was made.
+/// When an event was made.
 fn made_ms(id: EventId) -> u64 {
     id.as_bytes()[..6].iter().fold(0, |ms, byte| ms << 8 | u64::from(*byte))
 }

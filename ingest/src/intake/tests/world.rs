@@ -12,8 +12,11 @@ use common::{
     comment_store::{Claim, Deletion, StoreError},
     event::{Event, EventId, Kind},
     ids::{CommentId, IdempotencyKey, UserId, VideoId},
+    room_store::Note,
 };
 use tokio::sync::oneshot;
+
+use crate::posted::Posted;
 
 /// For how long the live log knows an id at least; it forgets it right after.
 pub(super) const DEDUP_S: u64 = 120;
@@ -65,10 +68,26 @@ pub(super) enum Mutant {
     WindowIsTooLong,
 }
 
+/// What is stored: a comment, or a note in the journal of producers' events.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Row {
+    Comment(Comment),
+    Note(Note),
+}
+
+impl From<Posted> for Row {
+    fn from(posted: Posted) -> Self {
+        match posted {
+            Posted::Comment(comment) => Self::Comment(comment),
+            Posted::Event(event) => Self::Note(event.note()),
+        }
+    }
+}
+
 /// What the world has in it.
 #[derive(Default)]
 pub(super) struct State {
-    pub(super) rows: BTreeMap<CommentId, Comment>,
+    pub(super) rows: BTreeMap<CommentId, Row>,
     pub(super) deletions: BTreeMap<CommentId, Deletion>,
     pub(super) claims: BTreeMap<(UserId, IdempotencyKey), Claim>,
     pub(super) pending: BTreeSet<CommentId>,
@@ -165,6 +184,14 @@ impl World {
 }
 
 impl State {
+    /// Stores it, in one form for ever.
+    pub(super) fn put(&mut self, id: CommentId, row: Row) {
+        let earlier = self.rows.insert(id, row.clone());
+        if earlier.is_some_and(|earlier| earlier != row) {
+            self.broken.push(format!("{id} is stored in two forms"));
+        }
+    }
+
     /// Whether viewers got the comment.
     pub(super) fn has_shown(&self, comment: CommentId) -> bool {
         self.shown.contains(&comment.into())
@@ -176,7 +203,7 @@ impl State {
     }
 
     pub(super) fn append(&mut self, event: &Event, mutant: Option<Mutant>) {
-        if mutant == Some(Mutant::TakenIsNotLogged) && event.kind == Kind::COMMENT {
+        if mutant == Some(Mutant::TakenIsNotLogged) && event.kind != Kind::SKIPPED {
             return;
         }
         let now_ms = NOW_MS.get();

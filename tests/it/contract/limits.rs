@@ -1,0 +1,127 @@
+//! The section Comments: 429, exact over all nodes however requests are spread over them.
+
+use std::time::{Duration, Instant};
+
+use axum::http::StatusCode;
+use futures_util::future::join_all;
+use tokio::time::sleep;
+
+use super::{
+    ROUNDS_MAX,
+    who::Who,
+    world::{PER_MINUTE, PER_SECOND, World},
+};
+use crate::client::Answer;
+
+/// One for each round.
+const AUTHORS: [&str; ROUNDS_MAX] = ["l0", "l1", "l2", "l3", "l4"];
+/// Comments posted at once: more than either limit allows.
+const POSTS: u32 = PER_MINUTE + 15;
+
+/// The nth post, to the nodes by turns.
+async fn post(world: &World, nth: u32, who: &Who, video: &str, key: Option<&str>) -> Answer {
+    let authorization = who.authorization(&world.open, &world.name).unwrap();
+    let mut headers = vec![("authorization", authorization.as_str())];
+    headers.extend(key.map(|key| ("idempotency-key", key)));
+    let node = &world.open.ingests[nth as usize % 2];
+    node.comment_with(video, &nth.to_string(), &headers).await
+}
+
+/// Seconds of `Retry-After`, of those that were refused; how many were taken.
+fn counted(answers: &[Answer]) -> (u32, Vec<u64>) {
+    let (mut taken, mut waits_s) = (0, Vec::new());
+    for answer in answers {
+        match answer.status {
+            StatusCode::CREATED => taken += 1,
+            StatusCode::TOO_MANY_REQUESTS => {
+                waits_s.push(answer.header("retry-after").parse().unwrap())
+            }
+            _ => panic!("{answer:?}"),
+        }
+    }
+    (taken, waits_s)
+}
+
+/// As many as the limit says, and what it grows by while they are posted.
+fn exact(taken: u32, limit: u32, period: Duration, took: Duration) -> Result<(), String> {
+    let grown = took.as_secs_f64() / period.as_secs_f64() * f64::from(limit);
+    let most = f64::from(limit) + grown.ceil();
+    let is_exact = taken >= limit && f64::from(taken) <= most;
+    right(&format!("{taken} of {limit} within {took:?}"), is_exact)
+}
+
+fn right(what: &str, is_right: bool) -> Result<(), String> {
+    if is_right { Ok(()) } else { Err(what.to_owned()) }
+}
+
+/// One author in so many videos that none of them is too busy, and many authors of one video.
+pub(super) async fn hold(world: &World) {
+    together(world, async |nth| of_an_author(world, nth).await).await;
+    together(world, async |nth| of_a_video(world, nth).await).await;
+}
+
+/// Runs it until no node had to decide by itself meanwhile; then it must be right.
+async fn together(world: &World, check: impl AsyncFn(usize) -> Result<(), String>) {
+    for nth in 0..ROUNDS_MAX {
+        let alone = world.decided_alone().await;
+        let checked = check(nth).await;
+        if world.decided_alone().await == alone {
+            return checked.unwrap();
+        }
+    }
+    panic!("nodes never decide together");
+}
+
+/// `comments_per_user_per_minute`, by all nodes.
+async fn of_an_author(world: &World, nth: usize) -> Result<(), String> {
+    let name = AUTHORS[nth];
+    let ann = Who::from(name);
+    let video = |n: u32| format!("{name}-{}-{}", n % 15, world.name);
+    let first = post(world, 0, &ann, &video(0), Some("first")).await;
+    let began = Instant::now();
+    let videos: Vec<_> = (0..POSTS).map(video).collect();
+    let posts = (1..POSTS).zip(&videos).map(|(nth, video)| post(world, nth, &ann, video, None));
+    let (taken, waits_s) = counted(&join_all(posts).await);
+    exact(taken + 1, PER_MINUTE, Duration::from_secs(60), began.elapsed())?;
+    let each_s = u64::from(60 / PER_MINUTE);
+    right("Retry-After", waits_s.iter().all(|wait_s| (1..=each_s).contains(wait_s)))?;
+    let again = post(world, 0, &ann, &video(0), Some("first")).await;
+    let is_same = again.status == StatusCode::CREATED && again.json() == first.json();
+    right("a known key is not limited", is_same)?;
+    let other = post(world, 0, &Who::from("unlimited"), &video(0), None).await;
+    right("another author", other.status == StatusCode::CREATED)?;
+    sleep(Duration::from_secs(waits_s.into_iter().max().ok_or("nobody was limited")?)).await;
+    let later = post(world, 0, &ann, &video(0), None).await;
+    right("after Retry-After", later.status == StatusCode::CREATED)
+}
+
+/// `comments_per_video_per_second`, by all nodes.
+async fn of_a_video(world: &World, nth: usize) -> Result<(), String> {
+    let video = &format!("busy{nth}-{}", world.name);
+    let authors = ["v0", "v1", "v2", "v3", "v4"].map(Who::from);
+    let began = Instant::now();
+    let posts = (0..POSTS).zip(authors.iter().cycle());
+    let posts = posts.map(|(nth, author)| post(world, nth, author, video, None));
+    let (taken, waits_s) = counted(&join_all(posts).await);
+    exact(taken, PER_SECOND, Duration::from_secs(1), began.elapsed())?;
+    right("Retry-After", waits_s.iter().all(|wait_s| *wait_s == 1))?;
+    let path = format!("/v1/videos/{video}/comments?limit=200");
+    let listed = world.open.ingests[1].get(&path).await.json();
+    let listed = listed["comments"].as_array().map(Vec::len);
+    right("what was refused is not there", listed == usize::try_from(taken).ok())?;
+    sleep(Duration::from_secs(1)).await;
+    let later = post(world, 0, &authors[0], video, None).await;
+    right("after Retry-After", later.status == StatusCode::CREATED)
+}
+
+#[test]
+fn one_too_many_is_noticed() {
+    let (minute, second) = (Duration::from_secs(60), Duration::from_secs(1));
+    for (taken, took, is_exact) in
+        [(30, second, true), (31, second, true), (29, second, false), (32, second, false)]
+    {
+        assert_eq!(exact(taken, 30, minute, took).is_ok(), is_exact, "{taken}");
+    }
+    assert!(exact(30, 30, minute, Duration::ZERO).is_ok());
+    assert!(exact(31, 30, minute, Duration::ZERO).is_err());
+}
