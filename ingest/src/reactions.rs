@@ -55,7 +55,7 @@ impl Kinds {
 #[expect(dead_code, reason = "it describes what `presses` takes field by field")]
 pub(crate) struct NewReaction {
     /// One of those that are configured.
-    #[schema(example = "like")]
+    #[schema(examples("like"))]
     kind: String,
     /// How often it was pressed.
     #[schema(minimum = 1, maximum = 50, default = 1)]
