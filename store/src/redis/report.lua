@@ -24,26 +24,26 @@ local function text_of(totals)
   return table.concat(words, ' ')
 end
 
-local sums, fields = parse(redis.call('HGET', KEYS[1], 'sums')), {}
+-- A source may come twice: a fill has what was kept of it and what it counts itself.
+local sums, rows, grown = parse(redis.call('HGET', KEYS[1], 'sums')), {}, {}
 for i = 3, #ARGV, 2 do
   local field = 's:' .. ARGV[i]
-  local row, grew = parse(redis.call('HGET', KEYS[1], field)), false
+  rows[field] = rows[field] or parse(redis.call('HGET', KEYS[1], field))
+  local row = rows[field]
   for counter, count in pairs(parse(ARGV[i + 1])) do
     local more = count - (row[counter] or 0)
     if more > 0 then
-      row[counter], sums[counter], grew = count, (sums[counter] or 0) + more, true
+      row[counter], sums[counter] = count, (sums[counter] or 0) + more
+      grown[field] = row
     end
-  end
-  if grew then
-    fields[#fields + 1] = {field, text_of(row)}
   end
 end
 local is_filled = ARGV[2] == '1'
-if #fields == 0 and not is_filled then
+if next(grown) == nil and not is_filled then
   return 0
 end
-for _, field in ipairs(fields) do
-  redis.call('HSET', KEYS[1], field[1], field[2])
+for field, row in pairs(grown) do
+  redis.call('HSET', KEYS[1], field, text_of(row))
 end
 redis.call('HSET', KEYS[1], 'sums', text_of(sums))
 if is_filled then
