@@ -9,9 +9,9 @@ use super::{arrivals::Arrival, caller::Person};
 
 /// Comments that may be answered.
 const REMEMBERED_MAX: usize = 8;
-/// Longer ones are cut down to it, bytes: a wall of text is no good first impression.
+/// Longer ones are cut down to it, characters: a wall of text is no good first impression.
 const LEN_MAX: usize = 180;
-/// So many bytes are not filled up with another phrase.
+/// So many characters are not filled up with another phrase.
 const LEFT_MAX: usize = 30;
 
 const FIRST_NAMES: [&str; 24] = [
@@ -120,12 +120,13 @@ impl Chat {
         let mut dice = mix(arrival.nth as u64);
         let mut said = Vec::new();
         while said.is_empty() || left > LEFT_MAX {
-            let fits = |phrase: &&&str| (left / 2..=left + 3).contains(&phrase.len());
+            // In characters: a byte of the recorded chat, which was mostly English, is about one.
+            let fits = |phrase: &&&str| (left / 2..=left + 3).contains(&phrase.chars().count());
             let of_length: Vec<_> = PHRASES.iter().filter(fits).copied().collect();
             let longest = &PHRASES[PHRASES.len() - 8..];
             let phrase = pick(if of_length.is_empty() { longest } else { &of_length }, dice);
             said.push(phrase);
-            left = left.saturating_sub(phrase.len());
+            left = left.saturating_sub(phrase.chars().count());
             dice = mix(dice);
         }
         said.join(" — ")
@@ -179,7 +180,7 @@ mod tests {
             let len = nth % 400;
             let text = chat.text(arrival(nth, len));
             assert!(Text::parse(&text).is_ok(), "{text:?}");
-            assert!(text.len() <= len.clamp(1, LEN_MAX) + 90, "{len}: {text:?}");
+            assert!(text.chars().count() <= len.clamp(1, LEN_MAX) + 60, "{len}: {text:?}");
         }
         let texts: BTreeSet<_> = (0..200).map(|nth| chat.text(arrival(nth, 120))).collect();
         assert!(texts.len() > 30, "they repeat themselves: {}", texts.len());
