@@ -18,7 +18,6 @@ pub use connection::Farewell;
 use connection::Service;
 
 mod connection;
-mod unread;
 
 /// Connections that may wait to be accepted; the kernel's own bound (somaxconn) is often this.
 const BACKLOG: u32 = 4096;

@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use axum::{Router, extract::ConnectInfo, response::Response};
+use axum::{Router, body::Body, extract::ConnectInfo, response::Response};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto,
@@ -26,7 +26,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::{either::Either, sync::CancellationToken};
 use tower::ServiceExt;
 
-use super::{Audience, unread::Unread};
+use super::Audience;
 use crate::handover::{HandedOver, Handover, Io};
 
 /// New connections served at a time. The others of a herd are accepted and wait, so that what one
@@ -127,13 +127,12 @@ impl Service {
             },
         };
         let farewell = Farewell(self.stop.child_token());
-        let unread = Unread::default();
         let service = hyper::service::service_fn(|request: hyper::Request<_>| {
             asked.store(true, Ordering::Relaxed);
-            let mut request = request.map(|body| unread.watch(body));
+            let mut request = request.map(Body::new);
             request.extensions_mut().insert(ConnectInfo(peer));
             request.extensions_mut().insert(farewell.clone());
-            answer(self.router.clone(), request, handover.clone(), unread.clone())
+            answer(self.router.clone(), request, handover.clone())
         });
         let mut connection = pin!(self.builder.serve_connection(TokioIo::new(io), service));
         let ended = tokio::select! {
@@ -184,14 +183,11 @@ async fn answer(
     router: Router,
     mut request: axum::extract::Request,
     handover: Option<Handover>,
-    unread: Unread,
 ) -> Result<Response, HandedOver> {
     if let Some(handover) = &handover {
         handover.offer(&mut request);
     }
-    let version = request.version();
     let Ok(response) = router.oneshot(request).await;
-    let response = unread.tell(version, response);
     match handover {
         Some(handover) => handover.finish(response),
         None => Ok(response),
