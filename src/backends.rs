@@ -6,12 +6,14 @@ use anyhow::Result;
 use common::{
     comment_store::CommentStore,
     config::{Config, LiveKind, StoreKind},
+    counter_store::CounterStore,
     endpoint_store::EndpointStore,
     health::Probe,
     limiter::Limiter,
     live_log::{LiveLog, Retention},
     live_rooms::LiveRooms,
     room_store::RoomStore,
+    tallies::Tallies,
     task,
 };
 use futures_util::future::BoxFuture;
@@ -32,12 +34,14 @@ pub struct Comments {
     pub store: Arc<dyn CommentStore>,
     /// Its other side: what is known of videos' rooms.
     pub rooms: Arc<dyn RoomStore>,
+    /// And what was counted of them.
+    pub counters: Arc<dyn CounterStore>,
     /// Ends with the reason when the store can never acknowledge anything again, and the process
     /// should go.
     pub failed: BoxFuture<'static, String>,
 }
 
-/// The live log, its rooms and the endpoint store in use, three sides of one thing; and who counts
+/// The live log, its rooms, numbers and the endpoint store in use, sides of one thing; and who counts
 /// for all processes.
 #[derive(Clone)]
 pub struct Live {
@@ -45,6 +49,8 @@ pub struct Live {
     pub log: Arc<dyn LiveLog>,
     /// What its rooms are like.
     pub rooms: Arc<dyn LiveRooms>,
+    /// And what is counted of them.
+    pub tallies: Arc<dyn Tallies>,
     /// How often something may be done.
     pub limiter: Arc<dyn Limiter>,
     /// The endpoint store.
@@ -63,12 +69,14 @@ pub async fn comments(config: &Config) -> Result<Comments> {
             let store = opened?;
             let failed = Box::pin(store.failed());
             let store = Arc::new(store);
-            Ok(Comments { store: store.clone(), rooms: store, failed })
+            let (rooms, counters) = (store.clone(), store.clone());
+            Ok(Comments { store, rooms, counters, failed })
         }
         StoreKind::Scylla => {
             let store = Arc::new(CqlStore::connect(&config.store).await?);
             let failed = Box::pin(std::future::pending());
-            Ok(Comments { store: store.clone(), rooms: store, failed })
+            let (rooms, counters) = (store.clone(), store.clone());
+            Ok(Comments { store, rooms, counters, failed })
         }
     }
 }
@@ -100,13 +108,14 @@ pub async fn live(
                 stop.run_until_cancelled(swept.keep_swept(SWEEP_PERIOD)).await;
             });
             let limiter = Arc::new(MemoryLimiter::new());
-            Ok(Live { log: memory.clone(), rooms: memory.clone(), limiter, endpoints: memory })
+            let (rooms, tallies) = (memory.clone(), memory.clone());
+            Ok(Live { log: memory.clone(), rooms, tallies, limiter, endpoints: memory })
         }
         LiveKind::Redis => {
             let redis = RedisStore::connect(config.live.url.expose(), origin, retention).await?;
             let redis = Arc::new(redis);
-            let (rooms, limiter) = (redis.clone(), redis.clone());
-            Ok(Live { log: redis.clone(), rooms, limiter, endpoints: redis })
+            let (rooms, tallies, limiter) = (redis.clone(), redis.clone(), redis.clone());
+            Ok(Live { log: redis.clone(), rooms, tallies, limiter, endpoints: redis })
         }
     }
 }

@@ -1,5 +1,5 @@
 //! `chorus all --demo`: a room that lives. Fills the video `demo` with a real chat's arrivals, texts and
-//! names made up for them, odds that change, and a pinned welcome, asked for as anybody would.
+//! names made up for them, reactions, odds that change, and a pinned welcome, asked for as anybody would.
 //!
 //! [`arrivals`] is when somebody writes and how much, [`chat`] who and what, [`odds`] what a producer
 //! sends besides, [`caller`] how it is asked for.
@@ -32,8 +32,13 @@ const AT_ONCE: usize = 16;
 const LATE_MAX: Duration = Duration::from_secs(1);
 /// Between two changes of the odds.
 const ODDS_PERIOD: Duration = Duration::from_secs(6);
+/// Between two bursts of reactions.
+const REACTIONS_PERIOD: Duration = Duration::from_millis(700);
 /// One comment in so many answers another one.
 const REPLY_EVERY: usize = 12;
+
+/// What they react with, some oftener.
+const REACTIONS: [&str; 8] = ["like", "like", "love", "like", "applause", "laugh", "love", "wow"];
 
 /// The room's life. It has no end of its own.
 pub struct Demo {
@@ -55,7 +60,7 @@ impl Demo {
     pub async fn run(self) {
         let mut arrivals = Arrivals::recorded();
         self.begin(&mut arrivals).await;
-        tokio::join!(self.talk(arrivals), self.run_odds());
+        tokio::join!(self.talk(arrivals), self.react(), self.run_odds());
     }
 
     async fn begin(&self, arrivals: &mut Arrivals) {
@@ -96,6 +101,18 @@ impl Demo {
         let posted = self.caller.ask(Method::POST, "/comments", &person, &comment).await;
         if let Some(id) = posted.as_ref().and_then(|comment| comment["id"].as_str()) {
             self.chat.remember(id);
+        }
+    }
+
+    async fn react(&self) {
+        let mut due = Instant::now();
+        loop {
+            let (nth, person) = self.chat.someone();
+            let (kind, count) = (REACTIONS[nth % REACTIONS.len()], nth % 5 + 1);
+            let reaction = json!({ "kind": kind, "count": count });
+            self.caller.ask(Method::POST, "/reactions", &person, &reaction).await;
+            due = (due + REACTIONS_PERIOD).max(Instant::now());
+            sleep_until(due).await;
         }
     }
 

@@ -47,6 +47,8 @@ pub struct System {
     pub failed: BoxFuture<'static, String>,
     /// What is to be done before the stop, so that nobody misses anything.
     drained: BoxFuture<'static, ()>,
+    /// What is to be done when nothing more is served.
+    kept: BoxFuture<'static, ()>,
     /// The public routes with all that is around them.
     routes: Option<Router>,
     health: Arc<Health>,
@@ -70,6 +72,8 @@ struct Parts {
     failed: BoxFuture<'static, String>,
     /// Ends the streams of a gateway, over a while.
     drained: BoxFuture<'static, ()>,
+    /// Keeps what an ingest has counted.
+    kept: BoxFuture<'static, ()>,
     tasks: Vec<JoinHandle<()>>,
 }
 
@@ -124,6 +128,7 @@ impl System {
         for task in self.tasks {
             let _ = task.await; // one that panicked has ended as well
         }
+        self.kept.await;
     }
 }
 
@@ -157,7 +162,7 @@ fn serve_parts(
     metrics: Box<dyn Fn() -> String + Send + Sync>,
     stop: CancellationToken,
 ) -> Result<System> {
-    let Parts { public: mut routes, internal, probes, failed, drained, mut tasks } = parts;
+    let Parts { public: mut routes, internal, probes, failed, drained, kept, mut tasks } = parts;
     let health = Health::new(probes, metrics);
     let guard = middleware::from_fn_with_state(InternalGuard::new(&config.internal), peer::guard);
     // Behind the guard: only what roles call of each other. Health is for load balancers.
@@ -184,7 +189,7 @@ fn serve_parts(
     }
     health.set_ready(true);
     let (public, internal, routes) = (public_address, internal_address, public_routes);
-    Ok(System { public, internal, failed, drained, routes, health, stop, tasks })
+    Ok(System { public, internal, failed, drained, kept, routes, health, stop, tasks })
 }
 
 /// Who is known, and the passes that they get: in `all` one key signs and checks those.
@@ -210,6 +215,7 @@ async fn all(config: &Config, stop: &CancellationToken) -> Result<Parts> {
         probes: vec![backends::comments_probe(kept.store), backends::live_probe(live.log)],
         failed: kept.failed,
         drained: drained(gateway, config),
+        kept: kept_counted(ingest),
         tasks: vec![gateway_task, dispatcher_task, ingest_task],
     })
 }
@@ -229,6 +235,7 @@ async fn ingest(config: &Config, stop: &CancellationToken) -> Result<Parts> {
         probes: vec![backends::comments_probe(kept.store), backends::live_probe(live.log)],
         failed: kept.failed,
         drained: Box::pin(ready(())),
+        kept: kept_counted(ingest),
         tasks: vec![task],
     })
 }
@@ -243,6 +250,7 @@ async fn dispatcher(config: &Config, stop: &CancellationToken) -> Result<Parts> 
         probes: vec![backends::live_probe(live.log)],
         failed: Box::pin(pending()),
         drained: Box::pin(ready(())),
+        kept: Box::pin(ready(())),
         tasks: vec![task],
     })
 }
@@ -258,6 +266,7 @@ async fn gateway(config: &Config, stop: &CancellationToken) -> Result<Parts> {
         probes: vec![backends::live_probe(live.log)],
         failed: Box::pin(pending()),
         drained: drained(gateway, config),
+        kept: Box::pin(ready(())),
         tasks: vec![task::spawn("gateway", tasks.ended())],
     })
 }
@@ -268,14 +277,23 @@ fn start_gateway(
     live: &Live,
     stop: &CancellationToken,
 ) -> Result<(Arc<Gateway>, gateway::Tasks)> {
-    let Live { log: live_log, rooms, limiter, endpoints } = live.clone();
-    let deps = gateway::Deps { authenticator, passes, limiter, live_log, rooms, endpoints };
+    let Live { log: live_log, rooms, tallies, limiter, endpoints } = live.clone();
+    let deps =
+        gateway::Deps { authenticator, passes, limiter, live_log, rooms, tallies, endpoints };
     Ok(Gateway::start(config, deps, stop.clone())?)
 }
 
 fn drained(gateway: Arc<Gateway>, config: &Config) -> BoxFuture<'static, ()> {
     let window = Duration::from_secs(config.gateway.drain_window_s);
     Box::pin(async move { gateway.drain(window).await })
+}
+
+fn kept_counted(ingest: Arc<Ingest>) -> BoxFuture<'static, ()> {
+    Box::pin(async move {
+        if let Err(error) = ingest.keep_counted().await {
+            tracing::warn!(%error, "what was counted last is lost");
+        }
+    })
 }
 
 fn start_dispatcher(
@@ -298,14 +316,16 @@ fn start_ingest(
     dispatchers: Dispatchers,
     stop: &CancellationToken,
 ) -> Result<(Arc<Ingest>, JoinHandle<()>)> {
-    let Live { log: live_log, rooms: live_rooms, limiter, .. } = live.clone();
+    let Live { log: live_log, rooms: live_rooms, tallies, limiter, .. } = live.clone();
     let deps = ingest::Deps {
         authenticator,
         passes,
         comments: kept.store.clone(),
         rooms: kept.rooms.clone(),
+        counters: kept.counters.clone(),
         live_log,
         live_rooms,
+        tallies,
         limiter,
         local_limiter: Arc::new(MemoryLimiter::new()),
         dispatchers,

@@ -37,8 +37,8 @@ pub use mistake::{Mistake, Mistakes, Source};
 pub use role::{Role, UnknownRole};
 pub use secret::{MASK, Secret, mask_url};
 pub use sections::{
-    Auth, Compression, Cors, Dc, Gateway, Ingest, Internal, Limits, Live, LiveKind, SlowViewer,
-    Store, StoreKind, Tls, VideoCreate, Videos, ViewerAuth,
+    Auth, Compression, Cors, Dc, Gateway, Ingest, Internal, Limits, Live, LiveKind, Reactions,
+    SlowViewer, Store, StoreKind, Tls, VideoCreate, Videos, ViewerAuth,
 };
 pub use shape::{Shape, is_http_url, is_public_url};
 pub use sources::Sources;
@@ -80,6 +80,8 @@ pub struct Config {
     pub limits: Limits,
     /// Which videos exist.
     pub videos: Videos,
+    /// What viewers may react with.
+    pub reactions: Reactions,
     /// This data centre and its peers.
     pub dc: Dc,
 }

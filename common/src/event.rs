@@ -125,6 +125,10 @@ impl Kind {
     pub const SETTINGS: Self = Self(Cow::Borrowed("settings"));
     /// Which comment is pinned.
     pub const PIN: Self = Self(Cow::Borrowed("pin"));
+    /// Totals of reactions, by kind. It has no place in the order.
+    pub const REACTIONS: Self = Self(Cow::Borrowed("reactions"));
+    /// How many watch. It has no place in the order.
+    pub const VIEWERS: Self = Self(Cow::Borrowed("viewers"));
     /// Whose comments are not to be shown any more.
     pub const HIDE: Self = Self(Cow::Borrowed("hide"));
     /// For gateways: somebody is banned, or no longer.

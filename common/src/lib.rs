@@ -1,11 +1,12 @@
 //! What every role of chorus shares, below all of them: it knows no other crate of ours.
 //!
 //! In reading order: what things are called ([`ids`], [`comment`], [`event`], [`room`],
-//! [`position`]), the contracts between the roles and their surroundings ([`comment_store`],
-//! [`room_store`], [`live_log`], [`live_rooms`], [`endpoint_store`], [`limiter`], [`link`]), the bytes
-//! between processes ([`wire`], [`peer`]), and what every server needs ([`config`], [`auth`], [`pass`],
-//! [`client_address`], [`network`], [`problem`], [`path`], [`openapi`], [`serve`], [`tls`], [`handover`],
-//! [`descriptors`], [`memory`], [`health`], [`ambient`], [`task`], [`outage`], [`telemetry`]).
+//! [`position`], [`totals`]), the contracts between the roles and their surroundings
+//! ([`comment_store`], [`room_store`], [`counter_store`], [`live_log`], [`live_rooms`], [`tallies`],
+//! [`endpoint_store`], [`limiter`], [`link`]), the bytes between processes ([`wire`], [`peer`]), and
+//! what every server needs ([`config`], [`auth`], [`pass`], [`client_address`], [`network`],
+//! [`problem`], [`path`], [`openapi`], [`serve`], [`tls`], [`handover`], [`descriptors`], [`memory`], [`health`],
+//! [`tally_book`], [`ambient`], [`task`], [`outage`], [`telemetry`]).
 
 pub mod ids;
 
@@ -17,13 +18,21 @@ pub mod room;
 
 pub mod position;
 
+pub mod totals;
+
+pub mod tally_book;
+
 pub mod comment_store;
 
 pub mod room_store;
 
+pub mod counter_store;
+
 pub mod live_log;
 
 pub mod live_rooms;
+
+pub mod tallies;
 
 pub mod endpoint_store;
 

@@ -18,7 +18,7 @@ const PERIOD_MAX: Duration = Duration::from_secs(366 * 24 * 3_600);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rate {
     interval_us: u64,
-    burst: u32,
+    slack_us: u64,
 }
 
 impl Rate {
@@ -29,7 +29,8 @@ impl Rate {
         let burst = u32::try_from(count).unwrap_or(u32::MAX);
         let period_us = u64::try_from(period.min(PERIOD_MAX).as_micros()).unwrap_or(u64::MAX);
         let interval_us = period_us.div_ceil(u64::from(burst.max(1)));
-        (burst > 0 && interval_us > 0).then_some(Self { interval_us, burst })
+        let slack_us = interval_us * u64::from(burst.max(1) - 1);
+        (burst > 0 && interval_us > 0).then_some(Self { interval_us, slack_us })
     }
 
     /// One per `interval`. `None`: that is zero.
@@ -47,7 +48,16 @@ impl Rate {
     /// How much sooner than that the whole burst lets one come, in microseconds.
     #[must_use]
     pub fn slack_us(self) -> u64 {
-        self.interval_us * u64::from(self.burst - 1)
+        self.slack_us
+    }
+
+    /// How the same bucket fills for asks that take `count` from it at once; or, of more than the
+    /// whole burst, that.
+    #[must_use]
+    pub fn times(self, count: u32) -> Self {
+        let burst = self.slack_us / self.interval_us + 1;
+        let more_us = self.interval_us * (u64::from(count).clamp(1, burst) - 1);
+        Self { interval_us: self.interval_us + more_us, slack_us: self.slack_us - more_us }
     }
 }
 
@@ -115,8 +125,10 @@ pub struct Ask {
 /// The answer to an [`Ask`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// It may be done, and every bucket is charged for it (unless its token was known).
+    /// It may be done, and every bucket is charged for it.
     Admitted,
+    /// It was admitted before under the same token, and nothing is charged.
+    Known,
     /// It may not, and no bucket is charged.
     Refused {
         /// Which bucket has the longest wait: its index among the own ones, then the shared ones.
@@ -173,6 +185,17 @@ mod tests {
         assert_eq!(rate(1_000_000, MINUTE), Some((60, 60 * 999_999)));
         assert_eq!(Rate::once_in(MINUTE), Rate::per(1, MINUTE));
         assert_eq!(rate(1, MINUTE), Some((60_000_000, 0)));
+    }
+
+    #[test]
+    fn several_at_once_take_as_much_as_one_after_the_other() {
+        let rate = Rate::per(30, MINUTE).unwrap();
+        let times = |count| (rate.times(count).interval_us(), rate.times(count).slack_us());
+        assert_eq!(times(0), times(1));
+        assert_eq!(rate.times(1), rate);
+        assert_eq!(times(5), (10_000_000, 50_000_000));
+        assert_eq!(times(30), (60_000_000, 0));
+        assert_eq!(times(31), times(30), "nobody could ever take more");
     }
 
     #[test]

@@ -17,7 +17,7 @@ mod erase;
 
 /// Bytes kept of one video. Enough for the newest 200 events at their largest (8.5 KiB each), and
 /// for some 10 s of a very busy video.
-const LEN_MAX: usize = 4 * 1024 * 1024;
+const LEN_MAX: u32 = 4 * 1024 * 1024;
 /// Bytes that one read hands out, unless a single pass had more: what a viewer who stopped reading
 /// pins of trimmed segments.
 pub(crate) const READ_LEN_MAX: usize = 64 * 1024;
@@ -33,14 +33,25 @@ pub(crate) struct Place {
     pub(crate) position: Position,
 }
 
+/// What means nothing to the order, and of which the latest is all that counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Latest {
+    /// A sign of life.
+    Heartbeat,
+    /// Totals of reactions.
+    Reactions,
+    /// How many watch.
+    Viewers,
+}
+
 /// Frames that were appended in one pass.
 #[derive(Debug)]
 struct Segment {
     bytes: Bytes,
     /// Its end.
     end: Place,
-    /// Nothing in it means anything to the order: a newer one like it takes its place.
-    is_unordered: bool,
+    /// It has none of the order's frames, but this: a newer one of its kind takes its place.
+    latest: Option<Latest>,
 }
 
 /// An event in the log: where it ends, and which one it is; or a position without an event.
@@ -80,8 +91,11 @@ pub(crate) struct ByteLog {
     ids: HashMap<EventId, u64>,
     /// The pass that is being gathered.
     tail: BytesMut,
-    tail_is_unordered: bool,
     end: Place,
+    /// Bytes of all segments, a few MiB. Offsets go on where some were dropped.
+    len: u32,
+    /// Something was appended since the last pass.
+    is_new: bool,
 }
 
 impl ByteLog {
@@ -94,8 +108,9 @@ impl ByteLog {
             items: VecDeque::new(),
             ids: HashMap::new(),
             tail: BytesMut::new(),
-            tail_is_unordered: true,
             end: start,
+            len: 0,
+            is_new: false,
         }
     }
 
@@ -147,10 +162,17 @@ impl ByteLog {
         self.write(position, (None, 0), write);
     }
 
-    /// Appends bytes that mean nothing to the order: a heartbeat, a snapshot.
-    pub(crate) fn append_unordered(&mut self, bytes: &[u8]) {
-        self.tail.extend_from_slice(bytes);
+    /// Appends what takes the place of the latest of its kind, wherever that is: who reads all of it
+    /// gets each, and who catches up or comes back the last one.
+    pub(crate) fn append_latest(&mut self, kind: Latest, bytes: Bytes) {
+        self.end_segment();
+        // Not far back, where numbers change often.
+        let older = self.segments.iter().rposition(|segment| segment.latest == Some(kind));
+        if let Some(older) = older.and_then(|nth| self.segments.remove(nth)) {
+            self.len -= len(&older.bytes);
+        }
         self.end.offset += bytes.len() as u64;
+        self.push(bytes, Some(kind));
     }
 
     fn write(
@@ -160,7 +182,6 @@ impl ByteLog {
         write: impl FnOnce(&mut BytesMut),
     ) {
         let before = self.tail.len();
-        self.tail_is_unordered = false;
         write(&mut self.tail);
         self.end.offset += (self.tail.len() - before) as u64;
         self.end.position = position;
@@ -170,23 +191,31 @@ impl ByteLog {
     /// Ends a pass: what was appended becomes readable, what is too old goes. Of events of an epoch that
     /// is over `trimmed` is told, and where that epoch ended. Tells whether there was anything.
     pub(crate) fn seal(&mut self, trimmed: impl FnMut(EventId, u64)) -> bool {
-        if self.tail.is_empty() {
-            return false;
+        self.end_segment();
+        let is_new = std::mem::take(&mut self.is_new);
+        if is_new {
+            self.trim(trimmed);
         }
-        let bytes = self.tail.split().freeze();
-        let is_unordered = std::mem::replace(&mut self.tail_is_unordered, true);
-        // A quiet room keeps its last heartbeat, not a day of them.
-        if is_unordered && self.segments.back().is_some_and(|last| last.is_unordered) {
-            self.segments.pop_back();
+        is_new
+    }
+
+    fn end_segment(&mut self) {
+        if !self.tail.is_empty() {
+            let bytes = self.tail.split().freeze();
+            self.push(bytes, None);
         }
-        self.segments.push_back(Segment { bytes, end: self.end, is_unordered });
-        self.trim(trimmed);
-        true
+    }
+
+    fn push(&mut self, bytes: Bytes, latest: Option<Latest>) {
+        self.len += len(&bytes);
+        self.segments.push_back(Segment { bytes, end: self.end, latest });
+        self.is_new = true;
     }
 
     fn trim(&mut self, mut trimmed: impl FnMut(EventId, u64)) {
-        while self.segments.len() > 1 && self.end.offset - self.start.offset > LEN_MAX as u64 {
+        while self.segments.len() > 1 && self.len > LEN_MAX {
             let Some(oldest) = self.segments.pop_front() else { break };
+            self.len -= len(&oldest.bytes);
             self.start = oldest.end;
         }
         let first_kept = self.items.partition_point(|i| i.end.offset <= self.start.offset);
@@ -244,7 +273,7 @@ impl ByteLog {
         let first = self.segments.partition_point(|s| s.end.offset <= place.offset);
         for segment in self.segments.range(first..) {
             let unread = usize::try_from(segment.end.offset - at.offset).unwrap_or(usize::MAX);
-            // More than the segment when a heartbeat before it was dropped: then all of it.
+            // More than the segment when something before it was dropped: then all of it.
             let bytes = segment.bytes.slice(segment.bytes.len().saturating_sub(unread)..);
             len += bytes.len();
             at = segment.end;
@@ -259,8 +288,8 @@ impl ByteLog {
 
 impl ByteLog {
     /// What follows `place` for a tier. Events that it leaves out are told of together with the next
-    /// that it shows, or with the next heartbeat; until then the place stays before them. `spot` tells
-    /// what a cursor says there.
+    /// that it shows, or with what is none of the order's; until then the place stays before them.
+    /// `spot` tells what a cursor says there.
     pub(crate) fn sample(
         &self,
         place: Place,
@@ -273,12 +302,16 @@ impl ByteLog {
         }
         let mut sample = Sample::new(encoder, place.position);
         let (mut told, mut seen) = (place, place);
+        // What stands among events that are left out, and is shown to all.
+        let mut among = Vec::new();
         let first = self.items.partition_point(|item| item.end.offset <= place.offset);
         for item in self.items.range(first..) {
             if tier.shows(item.above) {
-                sample.show(self.between(seen.offset, item.end.offset), item.end.position);
+                let bytes = among.drain(..).chain(self.between(seen.offset, item.end.offset));
+                sample.show(bytes, item.end.position);
                 told = item.end;
             } else {
+                among.extend(self.latest_between(seen.offset, item.end.offset));
                 sample.leave_out(item.end.ordinal - seen.ordinal, spot(item.end));
             }
             seen = item.end;
@@ -286,12 +319,20 @@ impl ByteLog {
                 return Read::sampled(sample, told);
             }
         }
-        if seen.offset < self.end.offset {
+        if seen.offset < self.end.offset || !among.is_empty() {
             sample.tell_last();
-            sample.show(self.between(seen.offset, self.end.offset), self.end.position);
+            let bytes = among.into_iter().chain(self.between(seen.offset, self.end.offset));
+            sample.show(bytes, self.end.position);
             told = self.end;
         }
         Read::sampled(sample, told)
+    }
+
+    /// What is none of the order's from one offset to another.
+    fn latest_between(&self, from: u64, to: u64) -> impl Iterator<Item = Bytes> {
+        let first = self.segments.partition_point(|segment| segment.end.offset <= from);
+        let within = self.segments.range(first..).take_while(move |s| s.end.offset <= to);
+        within.filter(|segment| segment.latest.is_some()).map(|segment| segment.bytes.clone())
     }
 
     /// The bytes from one offset to another.
@@ -306,6 +347,11 @@ impl ByteLog {
             (begin < to).then(|| segment.bytes.slice(within(from)..within(to)))
         })
     }
+}
+
+/// A pass is far from what would not fit.
+fn len(bytes: &Bytes) -> u32 {
+    u32::try_from(bytes.len()).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]

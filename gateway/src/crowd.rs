@@ -20,9 +20,9 @@ use crate::{
     ending::Who,
     frame,
     house::Ticket,
-    inbox::{Sender, inbox},
+    inbox::{Sender, Users, inbox},
     reading::Reader,
-    video::{Surroundings, order::Order},
+    video::{Message, Surroundings, order::Order},
 };
 use member::Member;
 use shard::Shard;
@@ -49,7 +49,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(2);
 pub(crate) struct Crowd {
     order: watch::Receiver<Order>,
     around: Arc<Surroundings>,
-    viewers: AtomicUsize,
+    viewers: Users<Message>,
     shards: Mutex<Vec<Desk>>,
 }
 
@@ -70,15 +70,18 @@ struct Tally {
 }
 
 impl Crowd {
-    /// Nobody yet; ends when `order` does.
-    pub(crate) fn new(order: watch::Receiver<Order>, around: Arc<Surroundings>) -> Arc<Self> {
-        let (viewers, shards) = (AtomicUsize::new(0), Mutex::default());
-        Arc::new(Self { order, around, viewers, shards })
+    /// Nobody yet; ends when `order` does. Counts its `viewers` where others see it.
+    pub(crate) fn new(
+        order: watch::Receiver<Order>,
+        viewers: Users<Message>,
+        around: Arc<Surroundings>,
+    ) -> Arc<Self> {
+        Arc::new(Self { order, around, viewers, shards: Mutex::default() })
     }
 
     /// How many watch, of either kind.
     pub(crate) fn viewers(&self) -> usize {
-        self.viewers.load(Relaxed)
+        self.viewers.count()
     }
 
     /// How long news should gather for those who are response bodies: hyper wakes each of them for
@@ -144,7 +147,7 @@ pub(crate) struct Seat(Arc<Crowd>);
 
 impl Seat {
     pub(crate) fn new(crowd: Arc<Crowd>) -> Self {
-        crowd.viewers.fetch_add(1, Relaxed);
+        crowd.viewers.enter();
         metrics::counter!("chorus_gateway_streams_total").increment(1);
         metrics::gauge!("chorus_gateway_viewers").increment(1);
         Self(crowd)
@@ -187,7 +190,7 @@ impl std::fmt::Debug for Seat {
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        self.0.viewers.fetch_sub(1, Relaxed);
+        self.0.viewers.leave();
         metrics::gauge!("chorus_gateway_viewers").decrement(1);
     }
 }

@@ -121,6 +121,7 @@ mod tests {
         Deps,
         test_support::{
             endpoints::Endpoints, entry, log::CountingLog, once::Once, position, rooms::Rooms,
+            tallies::Numbers,
         },
         video::order::Start,
     };
@@ -134,7 +135,8 @@ mod tests {
             (Arc::new(CountingLog::new(1, 0)), Arc::new(Endpoints::default()));
         let (authenticator, rooms) = (Authenticator::development(), Arc::new(Rooms));
         let (passes, limiter) = (Arc::new(Passes::new(&config)), Arc::new(Once::default()));
-        let deps = Deps { authenticator, passes, limiter, live_log, rooms, endpoints };
+        let tallies = Arc::new(Numbers::default());
+        let deps = Deps { authenticator, passes, limiter, live_log, rooms, tallies, endpoints };
         let (gateway, _) = Gateway::start(&config, deps, CancellationToken::new()).unwrap();
         let placed = entry(1, 1);
         let placeless = Entry { position: Position::NONE, ..entry(1, 2) };

@@ -21,6 +21,7 @@ use utoipa::{
 use crate::{
     ending::Ended,
     frame::{Resumed, Skipped},
+    video::numbers::{Reactions, Viewers},
 };
 
 /// What a producer's event is titled.
@@ -39,7 +40,7 @@ struct Described {
 }
 
 /// Every event that there is.
-const ALL: [Described; 8] = [
+const ALL: [Described; 10] = [
     Described {
         name: "resume",
         has_id: true,
@@ -75,6 +76,18 @@ const ALL: [Described; 8] = [
         has_id: true,
         about: "The video has other settings.",
         data: data::<SettingsChange>,
+    },
+    Described {
+        name: "reactions",
+        has_id: false,
+        about: "Viewers have reacted: the totals so far, at most twice a second.",
+        data: data::<Reactions>,
+    },
+    Described {
+        name: "viewers",
+        has_id: false,
+        about: "Another number of viewers watches, at most twice a second.",
+        data: data::<Viewers>,
     },
     Described {
         name: "skipped",

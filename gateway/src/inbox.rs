@@ -5,7 +5,10 @@
 use std::{
     collections::VecDeque,
     pin::pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU32, Ordering::Relaxed},
+    },
 };
 
 use tokio::{sync::Notify, task::coop::consume_budget};
@@ -13,13 +16,17 @@ use tokio::{sync::Notify, task::coop::consume_budget};
 /// An inbox for so many messages, and the way to it.
 pub(crate) fn inbox<T>(len_max: usize) -> (Sender<T>, Inbox<T>) {
     let state = Mutex::new(State { queue: VecDeque::new(), is_closed: false });
-    let shared = Arc::new(Shared { len_max, state, news: Notify::new(), room: Notify::new() });
+    let (len_max, users) = (u32::try_from(len_max).unwrap_or(u32::MAX), AtomicU32::new(0));
+    let (news, room) = (Notify::new(), Notify::new());
+    let shared = Arc::new(Shared { len_max, users, state, news, room });
     (Sender(shared.clone()), Inbox(shared))
 }
 
 #[derive(Debug)]
 struct Shared<T> {
-    len_max: usize,
+    len_max: u32,
+    /// How many use what the reader serves: here, where it takes no memory of its own.
+    users: AtomicU32,
     state: Mutex<State<T>>,
     /// Something came.
     news: Notify,
@@ -34,6 +41,10 @@ struct State<T> {
 }
 
 impl<T> Shared<T> {
+    fn is_full(&self, queue: &VecDeque<T>) -> bool {
+        u32::try_from(queue.len()).is_ok_and(|len| len >= self.len_max)
+    }
+
     fn state(&self) -> MutexGuard<'_, State<T>> {
         // Nobody panics while holding it.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -76,13 +87,18 @@ impl<T> Sender<T> {
         if state.is_closed {
             return Err(Refused::Closed(message));
         }
-        if state.queue.len() >= self.0.len_max {
+        if self.0.is_full(&state.queue) {
             return Err(Refused::Full(message));
         }
         state.queue.push_back(message);
         drop(state);
         self.0.news.notify_one();
         Ok(())
+    }
+
+    /// How many use what the reader serves.
+    pub(crate) fn users(&self) -> usize {
+        usize::try_from(self.0.users.load(Relaxed)).unwrap_or(usize::MAX)
     }
 
     /// Whether nobody reads any more.
@@ -120,7 +136,7 @@ impl<T> Inbox<T> {
     /// Takes up to `limit` of what is there; `false` when there is nothing.
     pub(crate) fn take(&mut self, into: &mut Vec<T>, limit: usize) -> bool {
         let mut state = self.0.state();
-        let was_full = state.queue.len() >= self.0.len_max;
+        let was_full = self.0.is_full(&state.queue);
         let len = state.queue.len().min(limit);
         if len == state.queue.len() {
             into.extend(std::mem::take(&mut state.queue));
@@ -134,6 +150,11 @@ impl<T> Inbox<T> {
         len > 0
     }
 
+    /// Where those are counted who use what this inbox's reader serves.
+    pub(crate) fn users(&self) -> Users<T> {
+        Users(self.0.clone())
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.0.state().queue.is_empty()
     }
@@ -142,6 +163,23 @@ impl<T> Inbox<T> {
     pub(crate) fn close(&mut self) {
         self.0.state().is_closed = true;
         self.0.room.notify_waiters();
+    }
+}
+
+/// Counts those who use what an inbox's reader serves, for its senders to see.
+pub(crate) struct Users<T>(Arc<Shared<T>>);
+
+impl<T> Users<T> {
+    pub(crate) fn enter(&self) {
+        self.0.users.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn leave(&self) {
+        self.0.users.fetch_sub(1, Relaxed);
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        usize::try_from(self.0.users.load(Relaxed)).unwrap_or(usize::MAX)
     }
 }
 
@@ -188,6 +226,17 @@ mod tests {
         };
         tokio::join!(inbox.receive(&mut read, 2), tells);
         assert_eq!(read, ["late"]);
+    }
+
+    #[test]
+    fn users_are_counted_where_senders_see_them() {
+        let (sender, inbox) = inbox::<()>(1);
+        let users = inbox.users();
+        users.enter();
+        users.enter();
+        users.leave();
+        drop(inbox);
+        assert_eq!((sender.users(), users.count()), (1, 1));
     }
 
     #[tokio::test]

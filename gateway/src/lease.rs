@@ -37,7 +37,7 @@ impl Lease {
         self.incarnation.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn become_known_as(&self, incarnation: Incarnation) {
+    pub(crate) fn become_known_as(&self, incarnation: Incarnation) {
         *self.incarnation.write().unwrap_or_else(PoisonError::into_inner) = incarnation;
     }
 

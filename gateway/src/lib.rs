@@ -5,7 +5,9 @@
 //! side, [`entrance`] who is let in, [`viewer`] one of them, [`crowd`] all of a video's, [`reading`] what they read next, [`tier`]
 //! what a sampled stream shows, [`pages`] what is older than the byte log; [`house`] counts and ends
 //! them, [`ending`] for good, [`events`] says what a stream has; [`lease`] keeps the gateway known, [`changes`] heals what no push told of,
-//! [`rooms`] asks for what is not known of a video's room, [`gone`] remembers what was taken away; [`deliver`] is the dispatchers' side, [`page`] the web page. [`inbox`] and [`timer`] are why idle tasks are small. The
+//! [`rooms`] asks for what is not known of a video's room, [`gone`] remembers what was taken away,
+//! [`counting`] tells and asks how many watch and react ([`last_look`] is what both looks remember);
+//! [`deliver`] is the dispatchers' side, [`page`] the web page. [`inbox`] and [`timer`] are why idle tasks are small. The
 //! feature `micro` adds a module of that name, by which benchmarks time the hot path.
 //!
 //! Invariants: no queue, buffer, timer or task of ours per viewer (a viewer is a place in the byte
@@ -28,6 +30,8 @@ use common::{
     live_rooms::LiveRooms,
     outage::Outage,
     pass::Passes,
+    tallies::Tallies,
+    tally_book::TallyBook,
     task,
 };
 use tokio::{task::JoinHandle, time::Instant};
@@ -36,6 +40,7 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use changes::Watcher;
+use counting::{Counting, VIEWED_MAX};
 pub use deliver::OwnFirst;
 use entrance::Entrance;
 use frame::Encoder;
@@ -49,6 +54,7 @@ use video::{Message, Surroundings, order::Spares};
 mod byte_log;
 mod changes;
 mod chunked;
+mod counting;
 mod crowd;
 mod deliver;
 mod ending;
@@ -58,6 +64,7 @@ mod frame;
 mod gone;
 mod house;
 mod inbox;
+mod last_look;
 mod lease;
 #[cfg(feature = "micro")]
 pub mod micro;
@@ -92,6 +99,8 @@ pub struct Deps {
     pub live_log: Arc<dyn LiveLog>,
     /// What its rooms are like.
     pub rooms: Arc<dyn LiveRooms>,
+    /// And its numbers.
+    pub tallies: Arc<dyn Tallies>,
     /// Where the gateway makes itself known.
     pub endpoints: Arc<dyn EndpointStore>,
 }
@@ -99,6 +108,8 @@ pub struct Deps {
 /// A running gateway. Its tasks end with the token it was started with.
 pub struct Gateway {
     registry: Arc<Registry>,
+    /// Streams opened, by video.
+    views: Arc<TallyBook>,
     pages: Pages,
     encoder: Encoder,
     lease: Arc<Lease>,
@@ -144,6 +155,7 @@ impl Gateway {
             encoder: encoder.clone(),
             live_log: deps.live_log.clone(),
             rooms: deps.rooms.clone(),
+            tallies: deps.tallies.clone(),
             unknown: Mutex::default(),
             gone: Gone::default(),
             endpoints: deps.endpoints.clone(),
@@ -158,8 +170,10 @@ impl Gateway {
             stop: stop.clone(),
         });
         let registry = Registry::new(around);
+        let views = Arc::new(TallyBook::of_told(VIEWED_MAX));
         let gateway = Arc::new(Self {
             registry: registry.clone(),
+            views: views.clone(),
             pages: Pages::new(deps.live_log.clone(), encoder.clone()),
             encoder,
             lease: lease.clone(),
@@ -180,11 +194,13 @@ impl Gateway {
             move || registry.tell_all(|_| true, || Message::Reborn)
         };
         let watcher = Watcher::new(deps.live_log, registry.clone());
+        let counting = Counting::new(deps.tallies, registry.clone(), lease.clone(), views);
         let ask = ask_for_rooms(deps.rooms, registry.clone(), stop.clone());
         let own = vec![
             task::spawn("gateway.rooms", ask),
             task::spawn("gateway.lease", lease.keep(deps.endpoints, stop.clone(), reborn)),
             task::spawn("gateway.changes", watch(watcher, stop.clone())),
+            task::spawn("gateway.counting", count(counting, stop.clone())),
             task::spawn("gateway.ticks", tick(gateway.clone(), stop)),
         ];
         Ok((gateway, Tasks { own, registry }))
@@ -221,6 +237,13 @@ async fn watch(mut watcher: Watcher, stop: CancellationToken) {
     let outage = Outage::new("look for changes in the live log");
     while !stopped_after(&stop, changes::PERIOD).await {
         outage.note(&watcher.run_once().await);
+    }
+}
+
+async fn count(mut counting: Counting, stop: CancellationToken) {
+    let outage = Outage::new("count viewers and reactions together with others");
+    while !stopped_after(&stop, counting::PERIOD).await {
+        outage.note(&counting.run_once().await);
     }
 }
 

@@ -7,6 +7,7 @@ use common::{
     event::{Event, EventId, VideoEntries},
     ids::{UserId, VideoId},
     position::Position,
+    tallies::Tally,
     task,
 };
 use dashmap::{DashMap, Entry};
@@ -106,6 +107,23 @@ impl Registry {
         if let Some(handle) = self.videos.get(video).map(|handle| handle.clone()) {
             handle.tell(Message::Head(head));
         }
+    }
+
+    /// Tells a video what its numbers are; `false` when it has no room for it now.
+    pub(crate) fn tally(&self, video: &VideoId, tally: Tally) -> bool {
+        let handle = self.videos.get(video).map(|handle| handle.clone());
+        handle.is_none_or(|handle| handle.tell(Message::Tally(Box::new(tally))))
+    }
+
+    /// How many viewers each video has.
+    pub(crate) fn viewers(&self) -> Vec<(VideoId, u64)> {
+        let viewers = |handle: &VideoHandle| handle.viewers() as u64;
+        self.videos.iter().map(|video| (video.key().clone(), viewers(video.value()))).collect()
+    }
+
+    /// Whether a video is served.
+    pub(crate) fn has(&self, video: &VideoId) -> bool {
+        self.videos.contains_key(video)
     }
 
     /// Tells every video for which `wanted` holds.

@@ -21,6 +21,7 @@ use crate::{
     frame::Encoder,
     gone::Gone,
     house::{House, Rules},
+    inbox::inbox,
     lease::Lease,
     video::{
         Surroundings,
@@ -30,11 +31,13 @@ use crate::{
 use endpoints::Endpoints;
 use log::CountingLog;
 use rooms::Rooms;
+use tallies::Numbers;
 
 pub(crate) mod endpoints;
 pub(crate) mod log;
 pub(crate) mod once;
 pub(crate) mod rooms;
+pub(crate) mod tallies;
 
 /// Where viewers come from.
 pub(crate) const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -80,6 +83,7 @@ pub(crate) fn around(live_log: Arc<dyn LiveLog>) -> Surroundings {
         encoder: encoder(),
         live_log,
         rooms: Arc::new(Rooms),
+        tallies: Arc::new(Numbers::default()),
         unknown: Mutex::default(),
         gone: Gone::default(),
         endpoints: Arc::new(Endpoints::default()),
@@ -97,5 +101,5 @@ pub(crate) fn around(live_log: Arc<dyn LiveLog>) -> Surroundings {
 
 /// A crowd of nobody.
 pub(crate) fn crowd(order: watch::Receiver<Order>) -> Arc<Crowd> {
-    Crowd::new(order, Arc::new(around(Arc::new(CountingLog::new(1, 0)))))
+    Crowd::new(order, inbox(1).1.users(), Arc::new(around(Arc::new(CountingLog::new(1, 0)))))
 }

@@ -9,6 +9,7 @@ use common::{
     event::{Entry, Event, EventId},
     ids::UserId,
     position::Position,
+    tallies::Tally,
 };
 
 use crate::{
@@ -20,6 +21,7 @@ pub(crate) use actor::{Actor, Surroundings};
 use order::{Opening, Start};
 
 mod actor;
+pub(crate) mod numbers;
 pub(crate) mod order;
 mod pass;
 mod room;
@@ -38,6 +40,8 @@ pub(crate) enum Message {
     Erase(EventId, oneshot::Sender<Erased>),
     /// What set each slot of the room.
     Room(Vec<Event>),
+    /// What the video's numbers are.
+    Tally(Box<Tally>),
     /// The live log was seen to be here.
     Head(Position),
     /// Time for a heartbeat, and to see whether anybody is left.
@@ -95,6 +99,11 @@ impl VideoHandle {
     /// Tells when there is room; gives the message back when the actor has ended.
     pub(crate) async fn send(&self, message: Message) -> Result<(), Message> {
         self.mailbox.send(message).await
+    }
+
+    /// How many watch.
+    pub(crate) fn viewers(&self) -> usize {
+        self.mailbox.users()
     }
 
     pub(crate) fn is_same(&self, other: &Self) -> bool {

@@ -3,7 +3,7 @@
 
 use std::{net::IpAddr, sync::Arc};
 
-use common::ids::VideoId;
+use common::{ids::VideoId, totals::Counter};
 use tokio::{sync::watch, time::Instant};
 
 use crate::{
@@ -14,7 +14,10 @@ use crate::{
     house::{Shed, Ticket},
     reading::Reader,
     stream::Wanted,
-    video::{KeptOut, order::Order},
+    video::{
+        KeptOut,
+        order::{Order, Start},
+    },
 };
 use opening::{Step, first_page};
 
@@ -66,12 +69,16 @@ impl Viewer {
         let deadline = poll.map(|poll| Instant::now() + poll);
         let ticket = gateway.house.enter(from)?;
         let user = who.as_ref().map(|who| &who.user);
+        let is_new = start == Start::Newest;
         let joined = gateway.registry.join(&video, start, recent, user).await;
         let joined = joined.ok_or(Shed::Draining)?; // the gateway stops
         let (opening, seat) = joined.map_err(NotServed::Ever)?;
         let order = seat.crowd().order().clone();
         let place = opening.place;
         let (resume, page) = first_page(&gateway, (&video, &order), opening, tier).await?;
+        if is_new && gateway.views.add(&video, &Counter::VIEWS, 1).is_err() {
+            metrics::counter!("chorus_gateway_views_uncounted_total").increment(1);
+        }
         let step = Step::Head(page);
         let reader = Reader { place, tier };
         let replay_end = order.borrow().log().end().offset;

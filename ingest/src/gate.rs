@@ -13,7 +13,7 @@ use common::{
 };
 
 use crate::{
-    limits::{Attempt, Limits},
+    limits::{Attempt, Limited, Limits},
     moderation::rules::{Rulebook, unregistered},
     refusals::Refusals,
 };
@@ -57,7 +57,22 @@ impl Gate {
             unique_s,
         };
         let admitted = self.limits.admit(&attempt).await;
-        admitted.map_err(|l| Problem::limited(l.limit.to_string(), l.retry_after_s))
+        admitted.map_err(Limited::into_problem)
+    }
+
+    /// Lets somebody react `count` times at once, or says why not. `false`: that was done before under
+    /// the same key.
+    pub(crate) async fn admit_reactions(
+        &self,
+        video: &VideoId,
+        principal: &Principal,
+        key: Option<&IdempotencyKey>,
+        count: u32,
+    ) -> Result<bool, Problem> {
+        let looked_up = self.rulebook.look_up(&*self.rooms, video, principal).await;
+        self.refusals.of(looked_up)?.check_author(principal, self.create)?;
+        let admitted = self.limits.admit_reactions(&principal.author.id, key, count).await;
+        admitted.map_err(Limited::into_problem)
     }
 
     async fn check_answered(&self, video: &VideoId, answered: CommentId) -> Result<(), Problem> {

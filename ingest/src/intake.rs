@@ -60,15 +60,18 @@ enum Claimed {
 impl<A: Announce> Intake<A> {
     /// Takes it in and replies, to nobody if the client has gone. After that, beside the answer,
     /// what was accepted under a key is marked: for a retry that comes when the live log has
-    /// forgotten it. Who repeats a request needs no `admission`.
+    /// forgotten it. Who repeats a request needs no `admission`. Tells whether what is fresh was
+    /// taken in, and not what the key stands for already.
     pub(crate) async fn post(
         &self,
         fresh: Posted,
         key: Option<IdempotencyKey>,
         admission: impl Future<Output = Result<(), Problem>> + Send,
         reply: oneshot::Sender<Taken>,
-    ) {
+    ) -> bool {
+        let id = fresh.id();
         let taken = self.take(fresh, key.as_ref(), admission).await;
+        let is_fresh = taken.as_ref().is_ok_and(|(posted, _)| posted.id() == id);
         let accepted = match &taken {
             Ok((posted, Announced::Accepted)) => Some((posted.video().clone(), posted.id())),
             _ => None,
@@ -80,6 +83,7 @@ impl<A: Announce> Intake<A> {
             metrics::counter!("chorus_ingest_settle_failed_total").increment(1);
             tracing::debug!(%error, %id, "can't mark as settled");
         }
+        is_fresh
     }
 
     /// What is fresh, or what the key stands for.

@@ -7,8 +7,9 @@
 //! what when none reaches the log, [`dispatchers`] who they are, [`standing`] whom to ask first,
 //! [`outbox`] the batches, [`window`] until when, [`vigil`] whether it stays), [`pending`] what is
 //! announced later, [`moderation`] what is done to a video's room, [`posted`] what goes that way besides comments
-//! ([`events`]), [`history`] what readers get and
-//! [`export`] all of it, [`tickets`] how browsers get in; [`refusals`] is what all get when the store fails.
+//! ([`events`]), [`reactions`] how viewers react, [`counting`] how often, [`views`] what gateways count,
+//! [`stats`] what that comes to, [`history`] what readers get and [`export`] all of it, [`tickets`] how
+//! browsers get in; [`refusals`] is what all get when the store fails.
 //!
 //! Invariant: nothing is acknowledged before it is stored; 201 only when a dispatcher said that the
 //! live log has it (or viewers were told that it is skipped), 202 only when it is on record that
@@ -21,8 +22,9 @@ use common::{
     ambient,
     auth::Authenticator,
     client_address::TrustedProxies,
-    comment_store::CommentStore,
+    comment_store::{CommentStore, StoreError},
     config::{Config, ViewerAuth},
+    counter_store::CounterStore,
     limiter::Limiter,
     live_log::LiveLog,
     live_rooms::LiveRooms,
@@ -30,6 +32,7 @@ use common::{
     pass::Passes,
     position::{InvalidPosition, Origin},
     room_store::RoomStore,
+    tallies::Tallies,
     task,
 };
 use tokio::task::JoinHandle;
@@ -38,19 +41,23 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use announce::Announcer;
+use counting::Counting;
 pub use dispatchers::Dispatchers;
 use gate::Gate;
 use intake::Intake;
 use limits::Limits;
 use moderation::{deletion, filling::Filler, rules::Rulebook};
 use places::Places;
+use reactions::Kinds;
 use refusals::Refusals;
+use views::Views;
 use window::Window;
 
 mod announce;
 mod away;
 mod budget;
 mod client;
+mod counting;
 mod dispatchers;
 mod events;
 mod export;
@@ -66,10 +73,13 @@ mod places;
 mod plain_text;
 mod post;
 mod posted;
+mod reactions;
 mod refusals;
 mod request;
 mod standing;
+mod stats;
 mod tickets;
+mod views;
 mod vigil;
 mod window;
 
@@ -100,6 +110,10 @@ pub struct Deps {
     pub comments: Arc<dyn CommentStore>,
     /// And that about videos' rooms.
     pub rooms: Arc<dyn RoomStore>,
+    /// And what was counted of them.
+    pub counters: Arc<dyn CounterStore>,
+    /// Numbers as gateways know them.
+    pub tallies: Arc<dyn Tallies>,
     /// Rooms as gateways know them, to be filled.
     pub live_rooms: Arc<dyn LiveRooms>,
     /// Counts for all nodes.
@@ -120,6 +134,8 @@ pub struct Ingest {
     intake: Arc<Intake>,
     gate: Arc<Gate>,
     limits: Arc<Limits>,
+    counting: Arc<Counting>,
+    kinds: Kinds,
     passes: Arc<Passes>,
     proxies: TrustedProxies,
     viewers: ViewerAuth,
@@ -152,6 +168,8 @@ impl Ingest {
             window: Window::new(config.live.dedup_s, ambient::unix_ms),
             refusals: refusals.clone(),
         });
+        let views = Views::new(deps.tallies.clone(), deps.counters.clone());
+        let counting = Counting::new(deps.tallies, deps.counters);
         let gate = Arc::new(Gate {
             comments: comments.clone(),
             rooms: rooms.clone(),
@@ -167,6 +185,8 @@ impl Ingest {
             intake: intake.clone(),
             gate,
             limits,
+            counting: counting.clone(),
+            kinds: Kinds::new(&config.reactions.kinds),
             passes: deps.passes,
             proxies: TrustedProxies::new(&config.trusted_proxies),
             viewers: config.auth.viewers,
@@ -180,8 +200,22 @@ impl Ingest {
         let filler = Filler { rooms, live: live_rooms };
         task::spawn("ingest.filling", fill(filler, stop.clone()));
         task::spawn("ingest.vigil", watch_over(intake.clone(), live_log, stop.clone()));
-        let drain = task::spawn("ingest.pending", drain(intake, stop));
+        task::spawn("ingest.counting", counting::tell(counting.clone(), stop.clone()));
+        let keeping = counting::keep(counting, views, stop.clone());
+        let keeping = task::spawn("ingest.keeping", keeping);
+        let drain = task::spawn("ingest.pending", async move {
+            drain(intake, stop).await;
+            let _ = keeping.await; // one that panicked has ended as well
+        });
         Ok((ingest, drain))
+    }
+
+    /// Keeps all that was counted; to be called when nothing more is served.
+    ///
+    /// # Errors
+    /// When the store can't take it: it is lost with this process.
+    pub async fn keep_counted(&self) -> Result<(), StoreError> {
+        self.counting.keep().await
     }
 
     /// What commenters and readers ask for.
@@ -202,6 +236,8 @@ fn router() -> OpenApiRouter<Arc<Ingest>> {
         .routes(routes!(history::one, deletion::delete))
         .routes(routes!(events::post))
         .routes(routes!(tickets::post))
+        .routes(routes!(reactions::post))
+        .routes(routes!(stats::get))
         .merge(moderation::router())
 }
 

@@ -14,7 +14,7 @@ use std::{
 
 use common::{
     config,
-    ids::UserId,
+    ids::{IdempotencyKey, UserId},
     limiter::{Ask, Bucket, Key, Limiter, LimiterError, Rate, Verdict},
     network::Network,
     outage::Outage,
@@ -73,13 +73,29 @@ impl Limits {
     pub(crate) async fn admit(&self, attempt: &Attempt<'_>) -> Result<(), Limited> {
         let (ask, limits) = attempt.ask(&self.rates);
         match self.verdict(&ask).await {
-            Verdict::Admitted => Ok(()),
+            Verdict::Admitted | Verdict::Known => Ok(()),
             Verdict::Refused { nth, retry_after } => {
                 let limit = limits.get(nth).copied().unwrap_or(Limit::Author);
-                metrics::counter!("chorus_ingest_limited_total", "limit" => limit.name())
-                    .increment(1);
-                Err(Limited { limit, retry_after_s: whole_seconds(retry_after) })
+                Err(Limited::at(limit, retry_after))
             }
+        }
+    }
+
+    /// Whether an author may react `count` times at once; if so each of them is charged. `false`: it
+    /// was admitted before under the same key, and is to be counted no more.
+    ///
+    /// # Errors
+    /// When the limit is reached: nothing is charged.
+    pub(crate) async fn admit_reactions(
+        &self,
+        author: &UserId,
+        key: Option<&IdempotencyKey>,
+        count: u32,
+    ) -> Result<bool, Limited> {
+        match self.verdict(&self.rates.ask_for_reactions(author, key, count)).await {
+            Verdict::Admitted => Ok(true),
+            Verdict::Known => Ok(false),
+            Verdict::Refused { retry_after, .. } => Err(Limited::at(Limit::Reactions, retry_after)),
         }
     }
 
@@ -100,7 +116,7 @@ impl Limits {
         let rate = Rate::per(REPORTS_PER_MINUTE, Duration::from_secs(60));
         let own = rate.map(|rate| Bucket { key, rate }).into_iter().collect();
         match self.verdict(&Ask { author, token: None, own, shared: Vec::new() }).await {
-            Verdict::Admitted => Ok(()),
+            Verdict::Admitted | Verdict::Known => Ok(()),
             Verdict::Refused { retry_after, .. } => {
                 let why = "you have reported too many comments";
                 Err(Problem::limited(why, whole_seconds(retry_after)))
@@ -139,6 +155,18 @@ impl Limits {
     fn is_away(&self) -> bool {
         let until = self.away_until.lock().unwrap_or_else(PoisonError::into_inner);
         until.is_some_and(|until| Instant::now() < until)
+    }
+}
+
+impl Limited {
+    fn at(limit: Limit, retry_after: Duration) -> Self {
+        metrics::counter!("chorus_ingest_limited_total", "limit" => limit.name()).increment(1);
+        Self { limit, retry_after_s: whole_seconds(retry_after) }
+    }
+
+    /// What is answered.
+    pub(crate) fn into_problem(self) -> Problem {
+        Problem::limited(self.limit.to_string(), self.retry_after_s)
     }
 }
 

@@ -20,6 +20,7 @@ use common::{
     path::VideoPath,
     problem::{Code, Problem},
     task,
+    totals::Counter,
 };
 use tokio::{sync::oneshot, time::timeout};
 
@@ -115,10 +116,13 @@ impl Ingest {
         admission: impl Future<Output = Result<(), Problem>> + Send + 'static,
         place: Place,
     ) -> Taken {
-        let intake = self.intake.clone();
+        let (intake, counting) = (self.intake.clone(), self.counting.clone());
         let (reply, answered) = oneshot::channel();
         task::spawn("ingest.post", async move {
-            intake.post(fresh, key, admission, reply).await;
+            let (video, is_comment) = (fresh.video().clone(), matches!(&fresh, Posted::Comment(_)));
+            if intake.post(fresh, key, admission, reply).await && is_comment {
+                counting.note(&video, &Counter::COMMENTS);
+            }
             drop(place);
         });
         match timeout(ANSWER_PATIENCE, answered).await {

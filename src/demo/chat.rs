@@ -5,6 +5,8 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
+use common::ambient;
+
 use super::{arrivals::Arrival, caller::Person};
 
 /// Comments that may be answered.
@@ -112,6 +114,12 @@ impl Chat {
         let mixed = mix(user);
         let (first, last) = (pick(&FIRST_NAMES, mixed), pick(&LAST_NAMES, mixed >> 16));
         Person::viewer(format!("{first}{last}{}", user % 90 + 10))
+    }
+
+    /// Anybody, and a number by chance.
+    pub(super) fn someone(&self) -> (usize, Person) {
+        let number = ambient::random_range(0..u32::MAX);
+        (number as usize, self.person(u64::from(number)))
     }
 
     /// What they say: a phrase of about that length, or several.

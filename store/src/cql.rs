@@ -1,4 +1,4 @@
-//! The store of comments and rooms on ScyllaDB or Apache Cassandra, over CQL: [`CqlStore`].
+//! The store of comments, rooms and totals on ScyllaDB or Apache Cassandra, over CQL: [`CqlStore`].
 //!
 //! All is written and read at LOCAL_QUORUM: with three replicas one may be dead. Every plain
 //! statement is idempotent, so the driver tries another node when one fails; where two writes meet,
@@ -21,6 +21,7 @@ mod settled;
 mod slots;
 mod stamp;
 mod tables;
+mod totals;
 
 use std::time::Duration;
 
@@ -29,7 +30,9 @@ use common::{
     comment::Comment,
     comment_store::{Claim, CommentStore, Deletion, Page, Pending, StoreError, Stored},
     config::Store,
+    counter_store::CounterStore,
     ids::{CommentId, IdempotencyKey, UserId, VideoId},
+    totals::Row,
 };
 use scylla::errors::PrepareError;
 use tokio::time::timeout;
@@ -43,6 +46,7 @@ use pending::PendingRecords;
 pub use schema::Migrated;
 use settled::SettledMarks;
 use slots::Slots;
+use totals::TotalRows;
 
 /// Longest that a page may take, which is several requests one after the other.
 const LIST_PATIENCE: Duration = Duration::from_secs(2 * REQUEST_PATIENCE.as_secs());
@@ -58,6 +62,7 @@ pub struct CqlStore {
     settled: SettledMarks,
     slots: Slots,
     notes: Notes,
+    totals: TotalRows,
     ping: Query,
 }
 
@@ -88,10 +93,11 @@ impl CqlStore {
         let pending = PendingRecords::prepare(&link).await?;
         let settled = SettledMarks::prepare(&link).await?;
         let (slots, notes) = (Slots::prepare(&link).await?, Notes::prepare(&link).await?);
+        let totals = TotalRows::prepare(&link).await?;
         let ping = "SELECT key FROM system.local WHERE key = 'local'";
         let [ping] = link.prepare([("ping", Kind::Read, ping)]).await?;
         let ping = ping.within(PING_PATIENCE);
-        Ok(Self { link, comments, claims, pending, settled, slots, notes, ping })
+        Ok(Self { link, comments, claims, pending, settled, slots, notes, totals, ping })
     }
 }
 
@@ -169,5 +175,16 @@ impl CommentStore for CqlStore {
     async fn ping(&self) -> Result<(), StoreError> {
         self.link.run(&self.ping, ()).await?;
         Ok(())
+    }
+}
+
+#[async_trait]
+impl CounterStore for CqlStore {
+    async fn keep(&self, rows: &[Row]) -> Result<(), StoreError> {
+        self.totals.keep(&self.link, rows).await
+    }
+
+    async fn rows(&self, video: &VideoId) -> Result<Vec<Row>, StoreError> {
+        self.totals.of(&self.link, video).await
     }
 }

@@ -1,4 +1,4 @@
-//! The store of comments and rooms on the local disk, inside the process: [`EmbeddedStore`].
+//! The store of comments, rooms and totals on the local disk, inside the process: [`EmbeddedStore`].
 //!
 //! Tables of the fjall engine (log-structured merge trees behind one journal), written by one
 //! thread that commits in groups, with an own checksum per record. The engine drops a damaged part
@@ -29,6 +29,8 @@ mod staging;
 mod swap;
 mod table_file;
 mod tables;
+mod totals;
+mod totals_record;
 
 use std::{path::Path, sync::Arc, time::Duration};
 

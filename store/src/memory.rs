@@ -11,6 +11,7 @@ mod ids;
 mod limiter;
 mod live_log;
 mod live_rooms;
+mod tallies;
 mod video_log;
 
 use std::{
@@ -31,12 +32,15 @@ use tokio::{sync::OnceCell, time};
 
 pub use limiter::MemoryLimiter;
 
-use self::{clock::Clock, endpoint_store::Gateway, live_rooms::Room, video_log::VideoLog};
+use self::{
+    clock::Clock, endpoint_store::Gateway, live_rooms::Room, tallies::Numbers, video_log::VideoLog,
+};
 
 /// Comments that a log is begun with where there is a history, and that it never drops by age.
 const HISTORY_LEN: usize = 200;
 
-/// [`LiveLog`](common::live_log::LiveLog), [`LiveRooms`](common::live_rooms::LiveRooms) and
+/// [`LiveLog`](common::live_log::LiveLog), [`LiveRooms`](common::live_rooms::LiveRooms),
+/// [`Tallies`](common::tallies::Tallies) and
 /// [`EndpointStore`](common::endpoint_store::EndpointStore) in memory: gone with the process.
 pub struct MemoryStore {
     origin: Arc<Origin>,
@@ -50,6 +54,9 @@ pub struct MemoryStore {
     gateways: Mutex<BTreeMap<Incarnation, Gateway>>,
     /// Videos whose rooms are to be filled.
     wanted: Mutex<BTreeSet<VideoId>>,
+    /// Locked after `gateways`, before `wanted_totals`.
+    numbers: Mutex<BTreeMap<VideoId, Numbers>>,
+    wanted_totals: Mutex<BTreeSet<VideoId>>,
 }
 
 struct Slot {
@@ -79,6 +86,8 @@ impl MemoryStore {
             buckets: (0..BUCKETS).map(|_| Mutex::default()).collect(),
             gateways: Mutex::default(),
             wanted: Mutex::default(),
+            numbers: Mutex::default(),
+            wanted_totals: Mutex::default(),
         }
     }
 
@@ -105,6 +114,7 @@ impl MemoryStore {
                 !idle || Arc::strong_count(slot) > 1
             });
         }
+        lock(&self.numbers).retain(|_, numbers| !numbers.is_idle(now_ms));
     }
 
     /// Sweeps `every` so often, for ever: memory stays bounded while this runs.

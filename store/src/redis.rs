@@ -9,6 +9,10 @@
 //! | `{ch:B}:room:VIDEO` | hash | slot → event that set it last |
 //! | `{ch:B}:wanted` | set | videos whose rooms are to be filled |
 //! | `{ch:B}:subs:VIDEO` | set | incarnations of gateways with viewers of the video |
+//! | `{ch:B}:tally:VIDEO` | hash | what each source has counted, their sums, the run that filled it |
+//! | `{ch:B}:viewers:VIDEO` | hash | incarnation of a gateway → how many viewers it has |
+//! | `{ch:B}:tallied` | zset | videos whose numbers changed in the last minute, by time |
+//! | `{ch:B}:untallied` | set | videos whose totals are to be filled |
 //! | `{ch:B}:changed` | zset | videos appended to in the last minute, by time |
 //! | `{ch:gw}:all` | set | registered incarnations |
 //! | `{ch:gw}:lease:INC` | string | run of the server and address; expires unless renewed |
@@ -19,7 +23,7 @@
 //!
 //! `B` is the video's bucket, 0 to 255; `A` and `K` are hashes. A script touches keys of one hash tag
 //! only, all of them passed in, so that a cluster can run it. A video's keys expire and so do
-//! buckets, a gateway's go with it, and the 256 indexes stay: nothing here needs to be kept, since
+//! buckets, a gateway's go with it, and the indexes of 256 buckets stay: nothing here needs to be kept, since
 //! gateways and the comment store hold what it takes to rebuild it, and a limiter that begins anew
 //! admits a burst too much.
 
@@ -38,6 +42,7 @@ mod reply;
 mod script;
 mod sentinel;
 mod server;
+mod tallies;
 
 use std::sync::Arc;
 
@@ -48,7 +53,7 @@ pub use connect_error::ConnectError;
 use self::link::Link;
 
 /// [`LiveLog`](common::live_log::LiveLog), [`LiveRooms`](common::live_rooms::LiveRooms),
-/// [`EndpointStore`](common::endpoint_store::EndpointStore) and
+/// [`Tallies`](common::tallies::Tallies), [`EndpointStore`](common::endpoint_store::EndpointStore) and
 /// [`Limiter`](common::limiter::Limiter) on Redis 6.2 or later, or Valkey.
 pub struct RedisStore {
     link: Arc<Link>,

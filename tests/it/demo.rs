@@ -16,8 +16,10 @@ async fn a_demo_lives() {
         server.system.start_demo(&configured(Role::All, auth)).unwrap();
         let mut stream = server.client().stream("demo", "?recent=200").await;
         let (mut comments, mut names, mut roles) = (0, BTreeSet::new(), BTreeSet::new());
-        while comments < 40 || !["pin", "odds"].iter().all(|name| names.contains(*name)) {
-            let block = stream.event().await.expect("the stream ended");
+        while comments < 40
+            || !["pin", "odds", "reactions", "viewers"].iter().all(|name| names.contains(*name))
+        {
+            let block = stream.next().await.expect("the stream ended");
             if block.name == "comment" {
                 comments += 1;
                 let role = block.json()["author"]["role"].as_str().map(str::to_owned);

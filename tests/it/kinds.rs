@@ -127,9 +127,13 @@ fn has_all(body: &str, last: &str) -> bool {
     body.contains(last) && body.ends_with("\n\n")
 }
 
-/// Every viewer has a time of its own to come back after.
+/// Every viewer has a time of its own to come back after, and hears of how many there are at a time
+/// of its own.
 fn without_retry(body: &str) -> String {
-    body.lines()
+    let blocks = body.split_inclusive("\n\n");
+    let blocks: String = blocks.filter(|block| !block.starts_with("event: viewers\n")).collect();
+    blocks
+        .lines()
         .filter(|line| !line.starts_with("retry: "))
         .map(|line| format!("{line}\n"))
         .collect()

@@ -15,6 +15,7 @@ mod behind;
 mod client;
 mod comments;
 mod contract;
+mod counters;
 mod crash;
 mod damage;
 mod demo;

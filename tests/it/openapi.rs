@@ -81,8 +81,16 @@ async fn bodies_as_described_are_taken_and_others_are_not() {
         taken.push(operation["operationId"].as_str().unwrap().to_owned());
     }
     taken.sort_unstable();
-    let all =
-        ["ban", "pin", "postComment", "postEvent", "putSettings", "putVideo", "reportComment"];
+    let all = [
+        "ban",
+        "pin",
+        "postComment",
+        "postEvent",
+        "putSettings",
+        "putVideo",
+        "react",
+        "reportComment",
+    ];
     assert_eq!(taken, all);
     server.stop().await;
 }

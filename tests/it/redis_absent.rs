@@ -72,7 +72,7 @@ async fn live_is(process: &Process, state: &str) {
 /// over.
 async fn next(stream: &mut Stream) -> (String, bool) {
     loop {
-        let block = stream.next().await.expect("the stream ended");
+        let block = stream.event().await.expect("the stream ended");
         if block.name == "comment" {
             return (block.json()["text"].as_str().unwrap().to_owned(), block.id.is_some());
         }

@@ -23,13 +23,14 @@ use dispatcher::Dispatcher;
 use gateway::Gateway;
 use ingest::{Dispatchers, Ingest};
 use serde_json::Value;
-use store::memory::MemoryLimiter;
+use store::memory::{MemoryLimiter, MemoryStore};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use crate::{
     comments::Comments,
+    counters::Counters,
     dice::Dice,
     mutant::Mutant,
     network::{Network, Node, Service, Weather},
@@ -75,6 +76,9 @@ pub(crate) struct Cluster {
     pub(crate) network: Arc<Network>,
     pub(crate) redis: Arc<Redis>,
     pub(crate) comments: Arc<Comments>,
+    counters: Arc<Counters>,
+    /// What is counted live. It is never lost: what becomes of that is tried elsewhere.
+    numbers: Arc<MemoryStore>,
     pub(crate) mutant: Mutant,
     /// Where Redis and the store run; it stays up.
     backend: Arc<Process>,
@@ -101,12 +105,16 @@ impl Cluster {
         config.live.dedup_s = retention.dedup_s;
         config.limits.comments_per_user_per_minute = 0;
         let passes = Arc::new(Passes::new(&config));
+        let origin = Arc::new(config.dc.name.parse().unwrap());
+        let numbers = backend.within(|| MemoryStore::new(origin, retention));
         Arc::new(Self {
             seed,
             began,
             network: Network::new(seed, began, weather),
             redis: Arc::new(redis),
             comments: Arc::new(Comments::new(mutant)),
+            counters: Arc::default(),
+            numbers: Arc::new(numbers),
             mutant,
             backend,
             passes,
@@ -169,6 +177,8 @@ impl Cluster {
                     passes: self.passes.clone(),
                     comments: store.clone(),
                     rooms: store,
+                    counters: self.counters.clone(),
+                    tallies: self.numbers.clone(),
                     live_rooms: redis.clone(),
                     limiter: self.limiter.clone(),
                     local_limiter: Arc::new(MemoryLimiter::new()),
@@ -190,8 +200,16 @@ impl Cluster {
                 let (live_log, rooms) = (redis.clone(), redis.clone());
                 let (passes, limiter) = (self.passes.clone(), self.limiter.clone());
                 let endpoints = redis;
-                let deps =
-                    gateway::Deps { authenticator, passes, limiter, live_log, rooms, endpoints };
+                let tallies = self.numbers.clone();
+                let deps = gateway::Deps {
+                    authenticator,
+                    passes,
+                    limiter,
+                    live_log,
+                    rooms,
+                    tallies,
+                    endpoints,
+                };
                 let mut config = self.config.clone();
                 config.gateway.advertise = format!("http://gateway:{n}");
                 Running::Gateway(Gateway::start(&config, deps, stop).unwrap().0)

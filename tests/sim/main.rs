@@ -31,6 +31,7 @@ use run::{Outcome, run};
 mod cluster;
 mod commenter;
 mod comments;
+mod counters;
 mod dice;
 #[path = "../support/event_source.rs"]
 mod event_source;

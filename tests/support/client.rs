@@ -121,6 +121,19 @@ impl Client {
         self.send(Method::POST, &format!("/v1/videos/{video}/comments"), &headers, body).await
     }
 
+    /// Reacts as a user of development mode, or as the headers say.
+    pub(crate) async fn react(
+        &self,
+        video: &str,
+        kind: &str,
+        count: u64,
+        headers: &[(&str, &str)],
+    ) -> Answer {
+        let headers = [&[("content-type", "application/json")], headers].concat();
+        let body = json!({ "kind": kind, "count": count }).to_string();
+        self.send(Method::POST, &format!("/v1/videos/{video}/reactions"), &headers, body).await
+    }
+
     /// Opens a stream; the query begins with `?`, or is empty.
     pub(crate) async fn stream(&self, video: &str, query: &str) -> Stream {
         self.stream_with(video, query, &[]).await
@@ -213,8 +226,18 @@ impl Stream {
         }
     }
 
-    /// The next block that isn't just a heartbeat.
+    /// The next block that isn't just a heartbeat, or how many watch.
     pub(crate) async fn event(&mut self) -> Option<Block> {
+        loop {
+            let block = self.any_event().await?;
+            if block.name != "viewers" {
+                return Some(block);
+            }
+        }
+    }
+
+    /// The next block that isn't just a heartbeat.
+    pub(crate) async fn any_event(&mut self) -> Option<Block> {
         loop {
             let block = self.next().await?;
             if !block.name.is_empty() || block.id.is_some() || block.retry.is_some() {

@@ -3,8 +3,8 @@
 use super::key::{Fallback, Key, Kind};
 use super::shape::{
     ANY, CLAIM, CQL_DC, DC_NAME, HTTP_ORIGIN, HTTP_PEER, INTERNAL_SECRET, JWKS, KEYSPACE, NETWORK,
-    NODE, NOT_EMPTY, OPTIONAL_CLAIM, OPTIONAL_ORIGIN, OPTIONAL_SOCKET, REDIS_URL, SIGNING_SECRET,
-    SOCKET,
+    NODE, NOT_EMPTY, OPTIONAL_CLAIM, OPTIONAL_ORIGIN, OPTIONAL_SOCKET, REACTION, REDIS_URL,
+    SIGNING_SECRET, SOCKET,
 };
 
 const YEAR_S: i64 = 365 * 24 * 3_600;
@@ -256,9 +256,8 @@ pub const KEYS: &[Key] = &[
         "limits.reactions_per_user_per_minute",
         up_to(1_000_000),
         600,
-        "reactions one author may send per minute; 0 = no limit",
-    )
-    .unbuilt(),
+        "reactions one author may send per minute, each press counted; 0 = no limit",
+    ),
     integer(
         "limits.comments_per_video_per_second",
         up_to(1_000_000),
@@ -277,6 +276,12 @@ pub const KEYS: &[Key] = &[
         Kind::Choice(&["open", "registered"]),
         "open",
         "a video exists by its first use, or must be PUT first",
+    ),
+    list(
+        "reactions.kinds",
+        Kind::List(&REACTION),
+        &["like", "love", "laugh", "wow", "applause"],
+        "kinds of reactions that viewers may send",
     ),
     text("dc.name", Kind::Text(&DC_NAME), "dc1", "name of this data centre"),
     list("dc.peers", Kind::List(&HTTP_PEER), &[], "dispatchers of other data centres").unbuilt(),

@@ -200,7 +200,7 @@ pub enum ViewerAuth {
 pub struct Limits {
     /// Comments one author may post per minute.
     pub comments_per_user_per_minute: u64,
-    /// Reactions one author may send per minute.
+    /// Reactions one author may send per minute, each press counted.
     pub reactions_per_user_per_minute: u64,
     /// Comments one video takes per second.
     pub comments_per_video_per_second: u64,
@@ -223,6 +223,13 @@ pub enum VideoCreate {
     Open,
     /// By a producer's `PUT`; before it the answer is 404.
     Registered,
+}
+
+/// `[reactions]`: what viewers may react with.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Reactions {
+    /// Names of the kinds.
+    pub kinds: Vec<String>,
 }
 
 /// `[dc]`: this data centre and its peers.

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use http::Uri;
 
-use crate::client_address::network;
+use crate::{client_address::network, totals::is_reaction};
 
 /// A form of text, and how to tell somebody who got it wrong.
 #[derive(Debug)]
@@ -99,6 +99,9 @@ pub(super) const NETWORK: Shape = Shape {
     right: "an address or a network like 10.0.0.0/8",
     fits: |text| network(text).is_some(),
 };
+
+pub(super) const REACTION: Shape =
+    Shape { right: "1 to 32 of a-z, 0-9, _ and -, a letter first", fits: is_reaction };
 
 pub(super) const NODE: Shape =
     Shape { right: "host:port like 127.0.0.1:9042", fits: |text| is_origin_of(text, "cql") };
@@ -245,6 +248,7 @@ mod tests {
     #[test]
     fn names_and_secrets() {
         table(&KEYSPACE, &["chorus", "c_1"], &["", "Chorus", "1c", "_c", "c-1", &"k".repeat(49)]);
+        table(&REACTION, &["like", "r2-d_2"], &["", "Like", "2", "a b", &"k".repeat(33)]);
         table(&DC_NAME, &["dc1", "eu-west-1"], &["", "DC1", "a_b", "a.b", &"d".repeat(17)]);
         table(&CQL_DC, &["datacenter1", "AWS_US.EAST-1"], &["", "a'b", "a b"]);
         table(&INTERNAL_SECRET, &["", "s3cr!t"], &["a b", "a\n", "ä"]);

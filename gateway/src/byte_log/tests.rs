@@ -3,6 +3,8 @@
 use super::*;
 use crate::test_support::{encoder, entry, position};
 
+const HEARTBEAT: Bytes = Bytes::from_static(b":\n\n");
+
 /// Every fifth event is the first of its second.
 fn above(seq: u64) -> u8 {
     u8::try_from(seq % 5).unwrap()
@@ -61,7 +63,7 @@ fn a_tier_is_shown_some_and_told_of_the_others() {
     let first = [skipped(1, 3, 4), frame_of(5), skipped(4, 5, 9), frame_of(10)].concat();
     assert_eq!(sampled(&log, &mut place), first);
     assert_eq!((place.position, sampled(&log, &mut place).as_str()), (position(1, 10), ""));
-    log.append_unordered(b":\n\n");
+    log.append_latest(Latest::Heartbeat, HEARTBEAT);
     log.seal(|_, _| ());
     let last = format!("{}id: 1~dc1:1:b\n\n:\n\n", skipped(1, 10, 11));
     assert_eq!(sampled(&log, &mut place), last);
@@ -85,7 +87,7 @@ fn a_tier_is_told_of_everything_wherever_it_reads() {
         let mut told = vec![0; 1];
         for _ in 0..60 {
             match roll(6) {
-                0 => log.append_unordered(b":\n\n"),
+                0 => log.append_latest(Latest::Heartbeat, HEARTBEAT),
                 1 => {
                     seq += 1;
                     log.append_bare(position(1, seq), |out| {
@@ -108,7 +110,7 @@ fn a_tier_is_told_of_everything_wherever_it_reads() {
                 assert_eq!(told[who], readers[who].ordinal, "seed {seed}");
             }
         }
-        log.append_unordered(b":\n\n");
+        log.append_latest(Latest::Heartbeat, HEARTBEAT);
         log.seal(|_, _| ());
         for (mut reader, told) in readers.into_iter().zip(told) {
             let told = told + count(&sampled(&log, &mut reader));
@@ -136,7 +138,7 @@ fn the_newest_events() {
 fn heartbeats_have_no_position() {
     let mut log = log_of(1..=1);
     let end = log.end();
-    log.append_unordered(b":\n\n");
+    log.append_latest(Latest::Heartbeat, HEARTBEAT);
     assert!(log.seal(|_, _| ()) && !log.seal(|_, _| ()));
     assert_eq!(text(&log, end), ":\n\n");
     assert_eq!(log.place_after(position(1, 1)), Some(end));
@@ -147,17 +149,74 @@ fn a_quiet_room_keeps_one_heartbeat() {
     let mut log = log_of(1..=1);
     let quiet_since = log.end();
     for _ in 0..3 {
-        log.append_unordered(b":\n\n");
+        log.append_latest(Latest::Heartbeat, HEARTBEAT);
         log.seal(|_, _| ());
     }
     assert_eq!((log.segments.len(), text(&log, quiet_since).as_str()), (2, ":\n\n"));
     let listener = log.end();
-    log.append_unordered(b":\n\n");
+    log.append_latest(Latest::Heartbeat, HEARTBEAT);
     log.seal(|_, _| ());
     assert_eq!(text(&log, listener), ":\n\n", "who listens gets each");
     log.append_bare(position(2, 0), |out| encoder().bare(out, position(2, 0)));
     log.seal(|_, _| ());
     assert_eq!(text(&log, quiet_since), ":\n\nid: 1~dc1:2:0\n\n");
+}
+
+/// Numbers come often; who comes back is not told all that they were.
+#[test]
+fn of_numbers_the_latest_is_kept_wherever_it_is() {
+    let mut log = log_of(1..=1);
+    let (start, mut seq) = (log.start(), 1);
+    let mut say = |log: &mut ByteLog| {
+        seq += 1;
+        let entry = entry(1, seq);
+        log.append((entry.event.id, 0), entry.position, |out| out.extend_from_slice(b"said\n"));
+    };
+    let told = |log: &mut ByteLog, kind, text: &'static str| {
+        let before = log.end();
+        log.append_latest(kind, Bytes::from_static(text.as_bytes()));
+        assert!(log.seal(|_, _| ()));
+        assert!(self::text(log, before).ends_with(text), "who listens gets each");
+    };
+    told(&mut log, Latest::Viewers, "one\n");
+    let listener = log.end();
+    say(&mut log);
+    told(&mut log, Latest::Reactions, "likes\n");
+    told(&mut log, Latest::Viewers, "two\n");
+    say(&mut log);
+    told(&mut log, Latest::Viewers, "three\n");
+    told(&mut log, Latest::Heartbeat, ":\n");
+    assert_eq!(text(&log, listener), "said\nlikes\nsaid\nthree\n:\n");
+    assert_eq!(text(&log, start), frame_of(1) + "said\nlikes\nsaid\nthree\n:\n");
+    let bytes: u32 = log.segments.iter().map(|segment| len(&segment.bytes)).sum();
+    assert_eq!(log.len, bytes);
+}
+
+/// What is dropped takes no room: a quiet room keeps its comments however often its numbers change.
+#[test]
+fn numbers_push_nothing_out() {
+    let mut log = log_of(1..=3);
+    let long = Bytes::from(vec![b'x'; 100_000]);
+    for _ in 0..200 {
+        log.append_latest(Latest::Reactions, long.clone());
+        log.seal(|_, _| ());
+    }
+    assert_eq!(log.place_after(position(1, 0)), Some(log.start()));
+}
+
+#[test]
+fn a_tier_is_told_numbers_that_stand_among_what_it_leaves_out() {
+    let mut log = log_of(1..=1);
+    let mut place = log.end();
+    for seq in 2..=4 {
+        log.append_latest(Latest::Viewers, Bytes::from_static(b"many\n"));
+        let entry = entry(1, seq);
+        log.append((entry.event.id, 9), entry.position, |out| encoder().entry(out, &entry, None));
+        log.seal(|_, _| ());
+    }
+    let told = format!("{}id: 1~dc1:1:4\n\nmany\n", skipped(3, 1, 4));
+    assert_eq!(sampled(&log, &mut place), told);
+    assert_eq!((place, sampled(&log, &mut place).as_str()), (log.end(), ""));
 }
 
 #[test]

@@ -14,6 +14,7 @@ use common::{
     link::Incarnation,
     live_log::{From, LiveLog, LiveLogError, LogPage},
     live_rooms::LiveRooms,
+    tallies::Tallies,
 };
 use futures_util::future::BoxFuture;
 use tokio::time::{Instant, sleep_until};
@@ -45,6 +46,7 @@ pub(crate) struct Surroundings {
     pub(crate) encoder: Encoder,
     pub(crate) live_log: Arc<dyn LiveLog>,
     pub(crate) rooms: Arc<dyn LiveRooms>,
+    pub(crate) tallies: Arc<dyn Tallies>,
     /// Videos whose rooms are not known, or may have changed unnoticed.
     pub(crate) unknown: Mutex<BTreeSet<VideoId>>,
     /// What was taken away lately.
@@ -121,7 +123,7 @@ impl Actor {
         self.mailbox.receive(&mut joins, PASS_LEN_MAX).await;
         loop {
             let (subscribed_as, order) = self.open(self.back_to(&joins)).await;
-            let crowd = |reading| Crowd::new(reading, self.around.clone());
+            let crowd = |reading| Crowd::new(reading, self.mailbox.users(), self.around.clone());
             let mut pass = Pass::new(order, crowd);
             pass.take(joins, self.around.now());
             self.serve(&mut pass, subscribed_as).await;

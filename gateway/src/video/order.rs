@@ -5,15 +5,17 @@
 
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
 use common::{
     event::{Entry, Event},
     live_log::{From, LogPage},
     position::{Mark, Position},
+    tallies::Tally,
 };
 
-use super::room::Room;
+use super::{numbers::Numbers, room::Room};
 use crate::{
-    byte_log::{ByteLog, Place},
+    byte_log::{ByteLog, Latest, Place},
     frame::{self, Encoder, Spot},
 };
 use adrift::Adrift;
@@ -76,6 +78,7 @@ pub(crate) struct Order {
     placeless: Placeless,
     erasures: Erasures,
     room: Room,
+    numbers: Numbers,
     /// The room may have changed unnoticed.
     doubts_room: bool,
     /// While nobody knows where the live log is.
@@ -110,6 +113,7 @@ impl Order {
             placeless,
             erasures: Erasures::default(),
             room: Room::default(),
+            numbers: Numbers::default(),
             doubts_room: false,
             adrift: None,
         }
@@ -155,6 +159,24 @@ impl Order {
         self.room.fill(events);
     }
 
+    /// What the video's numbers are, of which so many viewers are here.
+    pub(crate) fn on_tally(&mut self, tally: &Tally, here: u64) {
+        self.numbers.take(tally, here, &mut self.log);
+    }
+
+    /// What newcomers are told after their replay: frames without `id:`.
+    pub(crate) fn snapshot(&self) -> Option<Bytes> {
+        let room = self.room.snapshot();
+        let frames = room.iter().chain(self.numbers.snapshot());
+        let bytes: Vec<u8> = frames.flatten().copied().collect();
+        (!bytes.is_empty()).then(|| bytes.into())
+    }
+
+    /// Whether viewers of this place and the one after it were told of reactions in between.
+    pub(crate) fn has_reactions_between(&self, from: Place, to: Place) -> bool {
+        self.numbers.has_reactions_between(from.offset, to.offset)
+    }
+
     /// Whether the room may have changed unnoticed since this was asked last.
     pub(crate) fn doubts_room(&mut self) -> bool {
         std::mem::take(&mut self.doubts_room)
@@ -162,7 +184,7 @@ impl Order {
 
     /// A comment line for everybody.
     pub(crate) fn heartbeat(&mut self, now: Millis) {
-        self.log.append_unordered(frame::HEARTBEAT);
+        self.log.append_latest(Latest::Heartbeat, Bytes::from_static(frame::HEARTBEAT));
         self.placeless.forget(now);
         self.erasures.forget(now);
     }

@@ -119,6 +119,7 @@ impl Pass {
                         order.on_pushed(entries, now);
                     }
                     Message::Room(events) => order.on_room(&events),
+                    Message::Tally(tally) => order.on_tally(&tally, crowd.viewers() as u64),
                     Message::Erase(id, reply) => {
                         order.erase(id, now);
                         erasing.push(reply);

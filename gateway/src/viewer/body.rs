@@ -13,6 +13,7 @@ use super::{
     opening::{EndOfStream, OpeningPart, Step},
 };
 use crate::{
+    byte_log::Place,
     ending::End,
     frame,
     house::Exits,
@@ -42,7 +43,7 @@ impl Viewer {
                 sent |= matches!(self.step, Step::After(_));
             }
             while !self.is_old() {
-                let before = self.reader.place.ordinal;
+                let before = self.reader.place;
                 let next = self.read();
                 let has_all = matches!(&next, Next::Frames(frames) if frames.is_empty());
                 if let Some(end) = self.end(has_all) {
@@ -51,7 +52,7 @@ impl Viewer {
                 }
                 match next {
                     Next::Frames(frames) if !has_all => {
-                        sent |= self.reader.place.ordinal > before;
+                        sent |= self.is_worth_an_answer(before);
                         for bytes in frames {
                             yield Ok(bytes);
                         }
@@ -80,6 +81,13 @@ impl Viewer {
         let user = self.who.as_ref().map(|who| &who.user);
         let end = self.order.borrow().room().end_for(user, ambient::unix_ms());
         end.filter(|end| has_all || *end != End::Ended)
+    }
+
+    /// Whether a long poll may end with what was read since: events, and totals of reactions. How many
+    /// watch changes with each poll that ends, and would end all others.
+    fn is_worth_an_answer(&self, before: Place) -> bool {
+        let place = self.reader.place;
+        place.ordinal > before.ordinal || self.order.borrow().has_reactions_between(before, place)
     }
 
     fn read(&mut self) -> Next {

@@ -87,7 +87,7 @@ impl Viewer {
     /// nothing to tell of that, replay and news need not be told apart.
     fn rest_of_replay(&mut self) -> Result<Option<OpeningPart>, EndOfStream> {
         let order = self.order.borrow();
-        let Some(snapshot) = order.room().snapshot() else { return Ok(None) };
+        let Some(snapshot) = order.snapshot() else { return Ok(None) };
         let from = self.reader.place.offset;
         if from < self.replay_end {
             let read = read_on(&order, &mut self.reader, READ_LEN_MAX, self.gateway.slow_viewer);

@@ -25,6 +25,8 @@ pub(crate) enum Limit {
     Video,
     /// What comes from one address.
     Address,
+    /// What one author reacts with, wherever.
+    Reactions,
 }
 
 impl Limit {
@@ -36,6 +38,7 @@ impl Limit {
             Self::Repeated => "repeated",
             Self::Video => "video",
             Self::Address => "address",
+            Self::Reactions => "reactions",
         }
     }
 }
@@ -49,6 +52,7 @@ impl fmt::Display for Limit {
             Self::Repeated => "you have posted the same text a moment ago",
             Self::Video => "this video gets too many comments",
             Self::Address => "too many comments come from your address",
+            Self::Reactions => "you have reacted too often",
         })
     }
 }
@@ -58,6 +62,7 @@ pub(super) struct Rates {
     author: Option<Rate>,
     video: Option<Rate>,
     address: Option<Rate>,
+    reactions: Option<Rate>,
 }
 
 impl Rates {
@@ -67,6 +72,24 @@ impl Rates {
             author: Rate::per(config.comments_per_user_per_minute, minute),
             video: Rate::per(config.comments_per_video_per_second, second),
             address: Rate::per(config.comments_per_address_per_minute, minute),
+            reactions: Rate::per(config.reactions_per_user_per_minute, minute),
+        }
+    }
+
+    /// The question to a limiter whether an author may react `count` times at once.
+    pub(super) fn ask_for_reactions(
+        &self,
+        author: &UserId,
+        key: Option<&IdempotencyKey>,
+        count: u32,
+    ) -> Ask {
+        let taken = self.reactions.map(|rate| rate.times(count));
+        let own = taken.map(|rate| bucket(Limit::Reactions, rate, &[author.as_str()]).1);
+        Ask {
+            author: author.clone(),
+            token: key.map(|key| Key::of("reaction", &[author.as_str(), key.as_str()])),
+            own: own.into_iter().collect(),
+            shared: Vec::new(),
         }
     }
 }
@@ -183,6 +206,19 @@ mod tests {
         let keys: std::collections::HashSet<_> =
             ask.own.iter().chain(&ask.shared).map(|bucket| bucket.key).chain(ask.token).collect();
         assert_eq!(keys.len(), 6);
+    }
+
+    #[test]
+    fn each_press_is_charged_and_a_key_is_not_that_of_a_comment() {
+        let (author, key) = ("u1".parse().unwrap(), "k".parse().unwrap());
+        let ask = |config, count| Rates::new(config).ask_for_reactions(&author, Some(&key), count);
+        let [ten] = ask(&RATES, 10).own[..] else { panic!("one bucket") };
+        assert_eq!((ten.rate.interval_us(), ten.rate.slack_us()), (1_000_000, 59_000_000));
+        assert_eq!(ten.key, ask(&RATES, 1).own[0].key);
+        let comment = super::tests::ask(&GIVEN);
+        assert_ne!(ask(&RATES, 1).token, comment.token);
+        let none = config::Limits { reactions_per_user_per_minute: 0, ..RATES };
+        assert!(ask(&none, 1).own.is_empty() && ask(&none, 1).token.is_some());
     }
 
     #[test]

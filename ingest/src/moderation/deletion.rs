@@ -18,6 +18,7 @@ use common::{
     problem::{Code, Problem},
     room::PinChange,
     room_store::SlotName,
+    totals::Counter,
 };
 
 use super::{
@@ -54,13 +55,20 @@ pub(crate) async fn delete(
         let _place = ingest.reads.enter().await?;
         ingest.refusals.of(ingest.comments.get(&video, id).await)?
     };
-    let author = match stored.ok_or_else(unknown)? {
-        Stored::Comment(comment) => comment.author.id,
-        Stored::Deleted(deletion) => deletion.author,
+    let (author, was_there) = match stored.ok_or_else(unknown)? {
+        Stored::Comment(comment) => (comment.author.id, true),
+        Stored::Deleted(deletion) => (deletion.author, false),
     };
     check_may_delete(&principal, &video, &author)?;
-    let intake = ingest.intake.clone();
-    let deleting = async move { intake.delete(&video, id, &author, &principal).await };
+    let (intake, counting) = (ingest.intake.clone(), ingest.counting.clone());
+    let deleting = async move {
+        let record = Record::new(&principal, Action::Delete { comment: id });
+        let is_first = intake.take_away(&video, id, &author, &record).await?;
+        if was_there && is_first {
+            counting.note(&video, &Counter::DELETIONS);
+        }
+        intake.tell_of_deletion(&video, id, &principal, &record).await
+    };
     match ingest.see_through(deleting).await? {
         Told::Everybody => Ok(StatusCode::NO_CONTENT),
         Told::Later => Ok(StatusCode::ACCEPTED),
@@ -79,21 +87,31 @@ fn check_may_delete(
 }
 
 impl<A: Announce> Intake<A> {
-    async fn delete(
+    /// Has the store forget the text. Whether this is the deletion in force: of several at once one is.
+    async fn take_away(
         &self,
         video: &VideoId,
         id: CommentId,
         author: &UserId,
-        principal: &Principal,
-    ) -> Result<Told, StoreError> {
-        let record = Record::new(principal, Action::Delete { comment: id });
-        let (author, by) = (author.clone(), principal.author.id.clone());
+        record: &Record,
+    ) -> Result<bool, StoreError> {
+        let (author, by) = (author.clone(), record.by.id.clone());
         let deletion = Deletion { author, by, action: record.id };
         self.comments.delete(video, id, &deletion).await?;
+        Ok(self.comments.get(video, id).await? == Some(Stored::Deleted(deletion)))
+    }
+
+    async fn tell_of_deletion(
+        &self,
+        video: &VideoId,
+        id: CommentId,
+        principal: &Principal,
+        record: &Record,
+    ) -> Result<Told, StoreError> {
         if self.is_pinned(video, id).await? {
             self.act(video, &Record::new(principal, Action::Unpin)).await?;
         }
-        self.act(video, &record).await
+        self.act(video, record).await
     }
 
     /// A pin that shows nothing any more goes as well.

@@ -88,12 +88,27 @@ impl Rulebook {
 }
 
 impl RoomForPost {
-    /// Whether the comment may be posted, as far as the room goes. Moderators and producers by their
-    /// token are kept from it by bans alone, and by the end of the video.
+    /// Whether the comment may be posted, as far as the room goes.
     pub(crate) fn check(
         &self,
         principal: &Principal,
         text: &Text,
+        create: VideoCreate,
+    ) -> Result<(), Problem> {
+        self.check_author(principal, create)?;
+        let rules = self.rules.as_ref().filter(|_| !principal.is_staff());
+        if rules.is_some_and(|rules| rules.words.are_in(text.as_str())) {
+            let why = "has a word that is blocked for this video".to_owned();
+            return Err(Problem::invalid(vec![FieldError { field: "text", why }]));
+        }
+        Ok(())
+    }
+
+    /// Whether this author may say anything, as far as the room goes: comment or react. Moderators and
+    /// producers by their token are kept from it by bans alone, and by the end of the video.
+    pub(crate) fn check_author(
+        &self,
+        principal: &Principal,
         create: VideoCreate,
     ) -> Result<(), Problem> {
         self.check_going_on(create)?;
@@ -105,17 +120,12 @@ impl RoomForPost {
             return Ok(());
         };
         match rules.settings.who_can_comment {
-            WhoCanComment::Nobody => return forbidden("nobody can comment on this video now"),
+            WhoCanComment::Nobody => forbidden("nobody can comment on this video now"),
             WhoCanComment::Authenticated if principal.is_guest() => {
-                return forbidden("guests can't comment on this video now");
+                forbidden("guests can't comment on this video now")
             }
-            _ => {}
+            _ => Ok(()),
         }
-        if rules.words.are_in(text.as_str()) {
-            let why = "has a word that is blocked for this video".to_owned();
-            return Err(Problem::invalid(vec![FieldError { field: "text", why }]));
-        }
-        Ok(())
     }
 
     /// Whether the video is there, and goes on.

@@ -11,5 +11,6 @@ mod moderation;
 mod overload;
 mod pending;
 mod posts;
+mod reactions;
 mod rig;
 mod stand_ins;

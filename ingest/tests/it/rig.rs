@@ -17,13 +17,17 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-use crate::stand_ins::{Dispatcher, LiveRoomBook, Log, Mood, Rooms, Store, Unlimited};
+use crate::stand_ins::{
+    Counters, Dispatcher, Live, LiveRoomBook, Log, Mood, Rooms, Store, Unlimited,
+};
 
 /// An ingest and what it stands on.
 pub(crate) struct Rig {
     pub(crate) ingest: Arc<Ingest>,
     pub(crate) store: Arc<Store>,
     pub(crate) live_rooms: Arc<LiveRoomBook>,
+    pub(crate) live: Arc<Live>,
+    pub(crate) counters: Arc<Counters>,
     pub(crate) log: Arc<Log>,
     pub(crate) dispatchers: [Arc<Dispatcher>; 2],
     pub(crate) drain: tokio::task::JoinHandle<()>,
@@ -40,12 +44,15 @@ pub(crate) fn rig() -> Rig {
     let named = ["a", "b"].into_iter().zip(dispatchers.clone());
     let named = named.map(|(name, dispatcher)| (name.to_owned(), dispatcher as _));
     let live_rooms = Arc::new(LiveRoomBook::default());
+    let (live, counters) = (Arc::new(Live::default()), Arc::new(Counters::default()));
     let config = config();
     let deps = Deps {
         authenticator: Authenticator::development(),
         passes: Arc::new(Passes::new(&config)),
         comments: store.clone(),
         rooms: Arc::new(Rooms::default()),
+        counters: counters.clone(),
+        tallies: live.clone(),
         live_rooms: live_rooms.clone(),
         limiter: Arc::new(Unlimited),
         local_limiter: Arc::new(Unlimited),
@@ -54,7 +61,7 @@ pub(crate) fn rig() -> Rig {
     };
     let stop = CancellationToken::new();
     let (ingest, drain) = Ingest::start(&config, deps, stop.clone()).unwrap();
-    Rig { ingest, store, live_rooms, log, dispatchers, drain, stop }
+    Rig { ingest, store, live_rooms, live, counters, log, dispatchers, drain, stop }
 }
 
 impl Rig {

@@ -4,6 +4,7 @@ mod dispatcher;
 mod limiter;
 mod live_rooms;
 mod log;
+mod numbers;
 mod rooms;
 mod store;
 
@@ -11,5 +12,6 @@ pub(crate) use dispatcher::{Dispatcher, Mood};
 pub(crate) use limiter::Unlimited;
 pub(crate) use live_rooms::LiveRoomBook;
 pub(crate) use log::Log;
+pub(crate) use numbers::{Counters, Live};
 pub(crate) use rooms::Rooms;
 pub(crate) use store::{SLOWNESS, Store};

@@ -24,7 +24,7 @@ use super::{
 
 /// The schema that this chorus works with. Later ones only add: an older chorus goes on working
 /// while a newer one has migrated already.
-const VERSION: i32 = 3;
+const VERSION: i32 = 4;
 /// Longest that one change of the schema may take.
 const CHANGE_PATIENCE: Duration = Duration::from_secs(30);
 

@@ -1,5 +1,5 @@
 //! The tables, and why they are so; [`super::comments`], [`super::claims`], [`super::pending`],
-//! [`super::settled`], [`super::slots`] and [`super::notes`] say more.
+//! [`super::settled`], [`super::slots`], [`super::notes`] and [`super::totals`] say more.
 
 /// The longest TTL there is, 20 years.
 pub(super) const RETENTION_DAYS_MAX: u32 = 7_300;
@@ -25,7 +25,7 @@ const OF_ONE_DAY: &str = "gc_grace_seconds = 10800 AND compaction = \
 const IN_LEVELS: &str = "compaction = {'class': 'LeveledCompactionStrategy'}";
 
 /// How many there are.
-const COUNT: usize = 8;
+const COUNT: usize = 9;
 /// Their names.
 pub(super) const NAMES: [&str; COUNT] = [
     "chorus_schema",
@@ -36,6 +36,7 @@ pub(super) const NAMES: [&str; COUNT] = [
     "settled",
     "room_slots",
     "room_notes",
+    "totals",
 ];
 
 /// Columns that a table lacks which an earlier chorus made: table, column, type.
@@ -86,6 +87,10 @@ pub(super) fn tables(keyspace: &str, retention_days: u32) -> [String; COUNT] {
              PRIMARY KEY ((video, journal), id)",
         ) + " AND CLUSTERING ORDER BY (id DESC) AND "
             + &notes,
+        // Kept whatever the retention of comments is: a few hundred bytes per source.
+        table("totals", "video text, source text, counted text, PRIMARY KEY (video, source)")
+            + " AND "
+            + IN_LEVELS,
     ]
 }
 

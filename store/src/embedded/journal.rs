@@ -16,8 +16,8 @@ pub(super) const FREE_BYTES_MIN: u64 = MEMTABLE_BYTES_MAX + 8 * 1024 * 1024;
 /// Free bytes that writes leave on the disk at most.
 const FREE_BYTES_MAX: u64 = 1024 * 1024 * 1024;
 
-/// One write of the embedded store; keys and values as [`record`](super::record) and
-/// [`room_record`](super::room_record) make them.
+/// One write of the embedded store; keys and values as [`record`](super::record),
+/// [`room_record`](super::room_record) and [`totals_record`](super::totals_record) make them.
 pub(super) enum Write {
     /// Stores a comment.
     Comment {
@@ -69,6 +69,13 @@ pub(super) enum Write {
         /// The note's key.
         key: Vec<u8>,
         /// The sealed note.
+        value: Vec<u8>,
+    },
+    /// Keeps what a source has counted.
+    Totals {
+        /// The row's key.
+        key: Vec<u8>,
+        /// The sealed totals.
         value: Vec<u8>,
     },
     /// Writes nothing: only asks whether writes get through.

@@ -5,6 +5,7 @@ use common::{
     comment_store::{Claim, Page, Pending, StoreError, Stored},
     ids::{ActionId, VideoId},
     room_store::{Journal, Note, Slot, SlotKind, SlotName},
+    totals::Row,
 };
 use fjall::{Guard, Keyspace};
 
@@ -13,6 +14,7 @@ use super::{
     record::{self, Flaw},
     room_record,
     tables::Tables,
+    totals_record,
 };
 
 /// What stands under a comment's key. The deletion last: it holds, whatever else is found.
@@ -165,6 +167,18 @@ pub(super) fn note(tables: &Tables, key: &[u8]) -> Result<Option<Note>, StoreErr
 fn parse_note(key: &[u8], value: &[u8]) -> Result<Note, StoreError> {
     let note = record::unseal(key, value).and_then(|payload| room_record::parse_note(key, payload));
     note.map_err(|flaw| damaged("note", key, flaw))
+}
+
+/// What all sources have counted of a video.
+pub(super) fn totals(tables: &Tables, video: &VideoId) -> Result<Vec<Row>, StoreError> {
+    let prefix = record::video_prefix(video);
+    let row = |entry: Guard| {
+        let (key, value) = entry.into_inner().map_err(|why| unread("totals of", &prefix, why))?;
+        let row = record::unseal(&key, &value);
+        let row = row.and_then(|payload| totals_record::parse(&key, payload));
+        row.map_err(|flaw| damaged("totals", &key, flaw))
+    };
+    tables.totals.prefix(&prefix).map(row).collect()
 }
 
 fn parse_comment(key: &[u8], value: &[u8]) -> Result<Comment, StoreError> {

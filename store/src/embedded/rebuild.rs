@@ -16,6 +16,7 @@ use super::{
     manifest, record, repair, room_record,
     salvage::{self, Lost},
     tables::Tables,
+    totals_record,
 };
 
 /// Records written at a time.
@@ -47,7 +48,7 @@ pub(super) fn all(path: &Path, new: &Path) -> io::Result<Vec<Lost>> {
 
 /// A table's files, oldest first. Where the manifest is damaged it may name too few: all others
 /// count as older, which is right for comments, since those never change, and of no weight for
-/// slots, which tell themselves.
+/// slots and totals, which tell themselves.
 fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let listed = match manifest::read(folder) {
         Ok(listed) => listed.unwrap_or_default(),
@@ -138,7 +139,8 @@ fn batch(tables: &Tables) -> OwnedWriteBatch {
 
 impl Copy<'_> {
     fn put(&mut self, table: &Keyspace, key: &[u8], value: Option<&[u8]>) -> io::Result<()> {
-        if table.id() == self.tables.slots.id() && self.is_outdated(key, value)? {
+        let tells_itself = [&self.tables.slots, &self.tables.totals].map(|table| table.id());
+        if tells_itself.contains(&table.id()) && self.is_outdated(table, key, value)? {
             return Ok(());
         }
         match value {
@@ -148,15 +150,28 @@ impl Copy<'_> {
         if self.batch.len() < BATCH_LEN { Ok(()) } else { self.write() }
     }
 
-    /// Whether a later version of the slot is there.
-    fn is_outdated(&mut self, key: &[u8], value: Option<&[u8]>) -> io::Result<bool> {
+    /// Whether a later version of the slot is there, or of totals more.
+    fn is_outdated(
+        &mut self,
+        table: &Keyspace,
+        key: &[u8],
+        value: Option<&[u8]>,
+    ) -> io::Result<bool> {
         // What waits to be written can't be read yet.
         self.write()?;
-        let stored = self.tables.slots.get(key).map_err(io::Error::other)?;
+        let (Some(value), Some(stored)) = (value, table.get(key).map_err(io::Error::other)?) else {
+            return Ok(false);
+        };
+        if table.id() == self.tables.totals.id() {
+            let weight = |value: &[u8]| {
+                let totals = record::unseal(key, value).and_then(totals_record::totals);
+                totals.ok().map(|totals| totals.weight())
+            };
+            return Ok(weight(value) < weight(&stored));
+        }
         let version =
             |value: &[u8]| record::unseal(key, value).and_then(room_record::slot_version).ok();
-        let stored = stored.and_then(|stored| version(&stored));
-        Ok(value.is_some_and(|value| version(value) < stored))
+        Ok(version(value) < version(&stored))
     }
 
     /// A deletion holds, in whatever order what it removes was found.

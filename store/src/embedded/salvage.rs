@@ -20,6 +20,7 @@ use super::{
     bytes::Rest,
     record, room_record,
     table_file::{self, Block},
+    totals_record,
 };
 
 /// The engine's numbers of the tables.
@@ -30,6 +31,7 @@ const SETTLED: u64 = 4;
 const DELETED: u64 = 5;
 const SLOTS: u64 = 6;
 const NOTES: u64 = 7;
+const TOTALS: u64 = 8;
 /// Bytes of a batch that are not items: `1, count, seqno` before them, checksum and trailer behind.
 const BATCH_HEAD_LEN: usize = 13;
 const BATCH_FRAME_LEN: usize = BATCH_HEAD_LEN + 13;
@@ -124,6 +126,7 @@ fn table_of(key: &[u8], payload: &[u8]) -> Option<u64> {
         [record::DELETION, ..] if name(key).is_some() => Some(DELETED),
         [room_record::SLOT, ..] if room_record::slot_name(key).is_ok() => Some(SLOTS),
         [room_record::NOTE, ..] if room_record::note_id(key).is_ok() => Some(NOTES),
+        [totals_record::TOTALS, ..] if totals_record::parse(key, payload).is_ok() => Some(TOTALS),
         _ => record::parse_claim(payload).ok().map(|_| CLAIMS),
     }
 }
@@ -235,13 +238,14 @@ mod tests {
         comment_store::{Claim, Deletion, Pending},
         ids::{ActionId, CommentId, VideoId},
         room_store::{Journal, Note, Slot, SlotName},
+        totals::Source,
     };
 
     use super::*;
     use crate::embedded::tables::Tables;
 
     /// The tables of a [`batch`]'s items, and which of them are removals.
-    const ITEMS: [(u64, bool); 9] = [
+    const ITEMS: [(u64, bool); 10] = [
         (COMMENTS, false),
         (CLAIMS, false),
         (PENDING, false),
@@ -249,6 +253,7 @@ mod tests {
         (DELETED, false),
         (SLOTS, false),
         (NOTES, false),
+        (TOTALS, false),
         (PENDING, true),
         (COMMENTS, true),
     ];
@@ -267,7 +272,7 @@ mod tests {
         for (table, key) in [(PENDING, &pending), (COMMENTS, &deleted)] {
             items.extend(Item { table, key, value: b"", removes: true }.encode());
         }
-        batches::encode(7, 9, &items)
+        batches::encode(7, 10, &items)
     }
 
     fn records(
@@ -275,7 +280,7 @@ mod tests {
         comment: CommentId,
         key: &[u8],
         deleted: &[u8],
-    ) -> [(u64, Vec<u8>, Vec<u8>); 7] {
+    ) -> [(u64, Vec<u8>, Vec<u8>); 8] {
         let claim = record::claim_payload(&Claim { comment, digest: [7; 32] });
         let (author, by) = ("uma".parse().unwrap(), "mo".parse().unwrap());
         let action = ActionId::now();
@@ -286,6 +291,7 @@ mod tests {
         let note = room_record::note_key(video, Journal::Reports, action);
         let noted = room_record::note_payload(&Note { id: action, value: "{}".into() });
         let pending = record::pending_key(&Pending { video: video.clone(), comment });
+        let counted = totals_record::key(video, &Source::fresh());
         [
             (COMMENTS, key.to_vec(), b"{}".to_vec()),
             (CLAIMS, b"uma\0k".to_vec(), claim),
@@ -294,6 +300,7 @@ mod tests {
             (DELETED, deleted.to_vec(), deletion),
             (SLOTS, slot, room_record::slot_payload(&value)),
             (NOTES, note, noted),
+            (TOTALS, counted, totals_record::payload(&"views 7".parse().unwrap())),
         ]
     }
 
@@ -305,8 +312,9 @@ mod tests {
     fn tables_have_the_numbers_that_the_engine_gave_them() {
         let home = tempfile::tempdir().unwrap();
         let tables = Tables::open(home.path()).unwrap();
-        let numbers = [COMMENTS, CLAIMS, PENDING, SETTLED, DELETED, SLOTS, NOTES];
-        let names = ["comments", "claims", "pending", "settled", "deleted", "slots", "notes"];
+        let numbers = [COMMENTS, CLAIMS, PENDING, SETTLED, DELETED, SLOTS, NOTES, TOTALS];
+        let names =
+            ["comments", "claims", "pending", "settled", "deleted", "slots", "notes", "totals"];
         for ((number, name), (named, table)) in numbers.iter().zip(names).zip(tables.named()) {
             assert_eq!(name, named);
             assert!(table.path().ends_with(number.to_string()), "{name}: {:?}", table.path());
@@ -343,9 +351,9 @@ mod tests {
                     kept.iter().filter(|it| it.removes && !written.contains(&it.encode())).count();
                 assert!(strange == odd_removals && strange <= 1, "{at} {bit}");
                 let kept = kept.len() - deletions;
-                assert!(kept >= 8 && removals <= 2 + deletions, "{at} {bit}");
+                assert!(kept >= 9 && removals <= 2 + deletions, "{at} {bit}");
                 let counted = lost.records.unwrap_or(u64::MAX);
-                assert!(9 - kept as u64 <= counted, "{at} {bit} {lost:?}");
+                assert!(10 - kept as u64 <= counted, "{at} {bit} {lost:?}");
             }
         }
     }

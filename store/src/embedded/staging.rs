@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use common::{
     comment_store::{Claim, StoreError},
     ids::ActionId,
+    totals::Totals,
 };
 use fjall::{Keyspace, OwnedWriteBatch};
 
@@ -14,6 +15,8 @@ use super::{
     reads::{self, damaged, unread},
     record, room_record,
     tables::Tables,
+    totals::is_more,
+    totals_record,
 };
 
 /// Writes of one batch. Of two for one key the engine keeps the last: so none is added that another
@@ -27,6 +30,8 @@ pub(super) struct Staging<'t> {
     deleted: HashMap<Vec<u8>, bool>,
     /// The latest version of each slot that the batch sets.
     latest: HashMap<Vec<u8>, ActionId>,
+    /// Totals that stand in the batch.
+    counted: HashMap<Vec<u8>, Totals>,
 }
 
 impl<'t> Staging<'t> {
@@ -44,7 +49,8 @@ impl<'t> Staging<'t> {
                 _ => {}
             }
         }
-        Self { tables, batch, claimed: HashMap::new(), deleted, latest }
+        let (claimed, counted) = (HashMap::new(), HashMap::new());
+        Self { tables, batch, claimed, deleted, latest, counted }
     }
 
     /// Adds a write; the claim in force is for who claims.
@@ -59,6 +65,7 @@ impl<'t> Staging<'t> {
             Write::Claim { key, claim } => return self.stage_claim(key, claim).map(Some),
             Write::Set { key, version, value } => self.stage_slot(key, version, value)?,
             Write::Note { key, value } => self.batch.insert(notes, key, value),
+            Write::Totals { key, value } => self.stage_totals(key, value)?,
             Write::Nothing => {}
         }
         Ok(None)
@@ -114,6 +121,29 @@ impl<'t> Staging<'t> {
         }
         Ok(())
     }
+
+    /// A row that comes late, or again, changes nothing.
+    fn stage_totals(&mut self, key: Vec<u8>, value: Vec<u8>) -> Result<(), StoreError> {
+        let new = record::unseal(&key, &value).and_then(totals_record::totals);
+        let new = new.map_err(|flaw| damaged("totals", &key, flaw))?;
+        let stored = match self.counted.get(&key) {
+            Some(staged) => Some(staged.clone()),
+            None => counted(&self.tables.totals, &key)?,
+        };
+        if stored.is_none_or(|stored| is_more(&new, &stored)) {
+            self.batch.insert(&self.tables.totals, key.clone(), value);
+            self.counted.insert(key, new);
+        }
+        Ok(())
+    }
+}
+
+/// What a source has counted, by what stands under its key.
+fn counted(totals: &Keyspace, key: &[u8]) -> Result<Option<Totals>, StoreError> {
+    let value = totals.get(key).map_err(|why| unread("totals", key, why))?;
+    let totals =
+        value.map(|value| record::unseal(key, &value).and_then(totals_record::totals)).transpose();
+    totals.map_err(|flaw| damaged("totals", key, flaw))
 }
 
 /// The version of the slot that stands under a key.

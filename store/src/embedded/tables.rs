@@ -32,9 +32,10 @@ pub(super) const SETTLED: &str = "settled";
 const DELETED: &str = "deleted";
 pub(super) const SLOTS: &str = "slots";
 const NOTES: &str = "notes";
+const TOTALS: &str = "totals";
 /// All of them, in the order in which they are made, which numbers them from 1. A later chorus adds
 /// to its end.
-const NAMES: [&str; 7] = [COMMENTS, CLAIMS, PENDING, SETTLED, DELETED, SLOTS, NOTES];
+const NAMES: [&str; 8] = [COMMENTS, CLAIMS, PENDING, SETTLED, DELETED, SLOTS, NOTES, TOTALS];
 
 /// The open tables. Clones are handles of the same; the directory stays taken until all are gone.
 #[derive(Clone)]
@@ -54,6 +55,8 @@ pub(super) struct Tables {
     pub(super) slots: Keyspace,
     /// Key: video, journal, id. Value: the note's.
     pub(super) notes: Keyspace,
+    /// Key: video, source. Value: what that has counted.
+    pub(super) totals: Keyspace,
 }
 
 impl Tables {
@@ -90,8 +93,8 @@ impl Tables {
 
     /// All tables, by their numbers from 1 on.
     pub(super) fn named(&self) -> [(&'static str, &Keyspace); NAMES.len()] {
-        let Self { comments, claims, pending, settled, deleted, slots, notes, .. } = self;
-        let tables = [comments, claims, pending, settled, deleted, slots, notes];
+        let Self { comments, claims, pending, settled, deleted, slots, notes, totals, .. } = self;
+        let tables = [comments, claims, pending, settled, deleted, slots, notes, totals];
         std::array::from_fn(|nth| (NAMES[nth], tables[nth]))
     }
 
@@ -113,6 +116,7 @@ impl Tables {
             deleted: db.keyspace(DELETED, options)?,
             slots: db.keyspace(SLOTS, options)?,
             notes: db.keyspace(NOTES, options)?,
+            totals: db.keyspace(TOTALS, options)?,
             db,
         })
     }

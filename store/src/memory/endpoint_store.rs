@@ -98,6 +98,8 @@ impl EndpointStore for MemoryStore {
             for video in &gateway.videos {
                 self.change(video, |subscribers| subscribers.remove(incarnation));
             }
+            let (now_ms, mut numbers) = (self.clock.now_ms(), lock(&self.numbers));
+            numbers.values_mut().for_each(|numbers| numbers.leave(incarnation, now_ms));
         }
         Ok(())
     }
@@ -108,6 +110,14 @@ impl EndpointStore for MemoryStore {
 }
 
 impl MemoryStore {
+    /// Those whose leases run.
+    pub(super) fn live_incarnations(&self) -> HashSet<Incarnation> {
+        let now_ms = self.clock.now_ms();
+        let gateways = lock(&self.gateways);
+        let live = gateways.iter().filter(|(_, gateway)| gateway.lease_ends_ms > now_ms);
+        live.map(|(incarnation, _)| incarnation.clone()).collect()
+    }
+
     fn ends_ms(&self, ttl: Duration) -> u64 {
         self.clock.now_ms().saturating_add(u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX))
     }

@@ -66,7 +66,7 @@ impl Limiter for MemoryLimiter {
         let mut locked = self.locked(ask);
         let now_us = self.clock.now_us();
         if ask.token.is_some_and(|token| locked.knows(&token, now_us)) {
-            return Ok(Verdict::Admitted);
+            return Ok(Verdict::Known);
         }
         let own = locked.longest_wait(&ask.own, now_us);
         let refused = own.or_else(|| {

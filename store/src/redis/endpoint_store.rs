@@ -10,7 +10,7 @@ use common::{
 };
 use redis::{FromRedisValue, Pipeline};
 
-use super::{RedisStore, keys, link::Answer, reply, script};
+use super::{RedisStore, keys, link::Answer, reply, script, tallies::watched_command};
 
 /// Videos that a removal goes through in one round trip.
 const REMOVED_PER_TRIP: usize = 512;
@@ -130,9 +130,10 @@ impl RedisStore {
         incarnation: &Incarnation,
         videos: &[VideoId],
     ) -> Result<(), EndpointStoreError> {
-        let mut commands = Pipeline::with_capacity(videos.len());
+        let mut commands = Pipeline::with_capacity(2 * videos.len());
         for video in videos {
             commands.cmd("SREM").arg(keys::subs(video)).arg(incarnation.0.as_ref());
+            commands.add_command(watched_command(incarnation, video, 0));
         }
         all_done(self.link.call(commands).await)
     }

@@ -32,6 +32,24 @@ pub(super) fn wanted(bucket: u16) -> String {
     format!("{{ch:{bucket}}}:wanted")
 }
 
+pub(super) fn tally(video: &VideoId) -> String {
+    of_video("tally", video)
+}
+
+pub(super) fn viewers(video: &VideoId) -> String {
+    of_video("viewers", video)
+}
+
+/// The index of a bucket's changed numbers.
+pub(super) fn tallied(bucket: u16) -> String {
+    format!("{{ch:{bucket}}}:tallied")
+}
+
+/// Videos of a bucket whose totals are wanted.
+pub(super) fn untallied(bucket: u16) -> String {
+    format!("{{ch:{bucket}}}:untallied")
+}
+
 /// The index of a bucket's changes.
 pub(super) fn changed(bucket: u16) -> String {
     format!("{{ch:{bucket}}}:changed")

@@ -61,7 +61,7 @@ enum Charge {
 async fn admit(link: &Link, ask: &Ask) -> Result<Verdict, LimiterError> {
     let own_us = match charge_own(link, ask).await? {
         Charge::Charged { at_us } => at_us,
-        Charge::Known => return Ok(Verdict::Admitted),
+        Charge::Known => return Ok(Verdict::Known),
         Charge::Undecided => return Err(LimiterError::Undecided),
         Charge::Refused { nth, retry_after } => return Ok(Verdict::Refused { nth, retry_after }),
     };

@@ -50,6 +50,26 @@ pub(super) static FILL: LazyLock<Script> = LazyLock::new(|| {
     ))
 });
 
+pub(super) static REPORT: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(concat!(
+        include_str!("prelude.lua"),
+        include_str!("note.lua"),
+        include_str!("report.lua")
+    ))
+});
+
+pub(super) static WATCHED: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(concat!(
+        include_str!("prelude.lua"),
+        include_str!("note.lua"),
+        include_str!("watched.lua")
+    ))
+});
+
+pub(super) static TALLIES: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(concat!(include_str!("prelude.lua"), include_str!("tallies.lua")))
+});
+
 pub(super) static REGISTER: LazyLock<Script> = LazyLock::new(|| {
     Script::new(concat!(include_str!("prelude.lua"), include_str!("register.lua")))
 });
@@ -81,8 +101,9 @@ pub(super) async fn load_all(
     connection: &mut impl redis::aio::ConnectionLike,
 ) -> redis::RedisResult<()> {
     let of_log = [&APPEND, &READ, &HEADS, &ROOMS, &FILL];
+    let of_tallies = [&REPORT, &WATCHED, &TALLIES];
     let others = [&REGISTER, &RENEW, &SUBSCRIBE, &CHARGE, &REFUND];
-    for script in of_log.into_iter().chain(others) {
+    for script in of_log.into_iter().chain(of_tallies).chain(others) {
         script.0.load_async(connection).await?;
     }
     Ok(())

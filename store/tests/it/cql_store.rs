@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// The schema that this chorus works with.
-const VERSION: i32 = 3;
+const VERSION: i32 = 4;
 
 /// The line that connecting ends with.
 async fn refusal(config: &common::config::Store) -> String {
@@ -53,7 +53,7 @@ async fn a_keyspace_that_is_not_migrated_is_told() {
         );
         keyspace.session.query_unpaged(create, ()).await.unwrap();
         let told = refusal(&keyspace.config).await;
-        assert!(told.contains("schema version 0, this chorus needs 3: run `chorus migrate`"), "{told}");
+        assert!(told.contains("schema version 0, this chorus needs 4: run `chorus migrate`"), "{told}");
         assert_eq!(cql::migrate(&keyspace.config).await.unwrap(), Migrated { before: 0, now: VERSION });
         keyspace.connect().await.unwrap();
     })
@@ -75,7 +75,7 @@ async fn a_keyspace_of_version_1_is_upgraded() {
             keyspace.session.query_unpaged(back, ()).await.unwrap();
         }
         let told = refusal(&keyspace.config).await;
-        assert!(told.contains("schema version 1, this chorus needs 3"), "{told}");
+        assert!(told.contains("schema version 1, this chorus needs 4"), "{told}");
         let upgraded = cql::migrate(&keyspace.config).await.unwrap();
         assert_eq!(upgraded, Migrated { before: 1, now: VERSION });
         let store = keyspace.connect().await.unwrap();

@@ -157,7 +157,7 @@ async fn a_store_of_an_earlier_version_opens_with_all_it_has() {
     store.claim(&author, &key, mine).await.unwrap();
     drop(store);
     let db = fjall::Database::builder(home.path()).open().unwrap();
-    for table in ["deleted", "slots", "notes"] {
+    for table in ["deleted", "slots", "notes", "totals"] {
         let table = db.keyspace(table, || panic!("the table is there")).unwrap();
         db.delete_keyspace(table).unwrap();
     }

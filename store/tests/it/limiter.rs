@@ -29,6 +29,7 @@ suite! {
     a_refused_token_leaves_no_trace,
     a_token_admits_whatever_the_buckets_are,
     one_token_fifty_times_at_once,
+    who_takes_several_at_once_waits_for_all_of_them,
     no_more_than_the_burst_at_once,
     refusals_at_once_give_everything_back,
     no_stretch_of_time_has_more_than_the_rate,
@@ -99,13 +100,13 @@ pub(crate) async fn verdict(limiter: &dyn Limiter, ask: &Ask) -> Verdict {
 }
 
 async fn admits(connections: &Connections, ask: &Ask) -> bool {
-    connections[0].admit(ask).await.unwrap() == Verdict::Admitted
+    !matches!(connections[0].admit(ask).await.unwrap(), Verdict::Refused { .. })
 }
 
 async fn refused(connections: &Connections, ask: &Ask) -> (usize, Duration) {
     match connections[0].admit(ask).await.unwrap() {
         Verdict::Refused { nth, retry_after } => (nth, retry_after),
-        Verdict::Admitted => panic!("admitted: {ask:?}"),
+        admitted => panic!("{admitted:?}: {ask:?}"),
     }
 }
 
@@ -210,8 +211,9 @@ async fn a_token_is_charged_once(open: impl AsyncFn(Retention) -> Connections) {
     let connections = open(AMPLE).await;
     for shared in [vec![], vec![bucket(9, HOUR), bucket(9, HOUR)]] {
         let first = Ask { token: token(), ..ask(&[bucket(3, HOUR)], &shared) };
+        assert_eq!(connections[1].admit(&first).await, Ok(Verdict::Admitted));
         for connection in connections.iter().chain(&connections) {
-            assert_eq!(connection.admit(&first).await, Ok(Verdict::Admitted));
+            assert_eq!(connection.admit(&first).await, Ok(Verdict::Known), "which is told");
         }
         let second = Ask { token: token(), ..first.clone() };
         assert!(admits(&connections, &second).await, "another token is another request");
@@ -260,10 +262,27 @@ async fn one_token_fifty_times_at_once(open: impl AsyncFn(Retention) -> Connecti
     for shared in [vec![], vec![bucket(2, HOUR)]] {
         let once = Ask { token: token(), ..ask(&[bucket(2, HOUR)], &shared) };
         let verdicts = at_once(&connections, &once, 50).await;
-        assert_eq!(count_admitted(&verdicts), 50, "{verdicts:?}");
+        assert_eq!(count_admitted(&verdicts), 1, "{verdicts:?}");
+        let known = verdicts.iter().filter(|verdict| **verdict == Verdict::Known);
+        assert_eq!(known.count(), 49, "{verdicts:?}");
         let without = Ask { token: None, ..once };
         assert_eq!(admitted(&connections, &without).await, 1, "of two, one was charged");
     }
+}
+
+async fn who_takes_several_at_once_waits_for_all_of_them(
+    open: impl AsyncFn(Retention) -> Connections,
+) {
+    let connections = open(AMPLE).await;
+    let one = bucket(10, HOUR);
+    let first = ask(&[one], &[]);
+    let of = |count| also(&first, &[Bucket { rate: one.rate.times(count), ..one }], &[]);
+    assert!(admits(&connections, &of(4)).await && admits(&connections, &of(4)).await);
+    let (_, retry_after) = refused(&connections, &of(4)).await;
+    let most = 2 * HOUR / 10;
+    assert!(retry_after <= most && most - retry_after < Duration::from_secs(60), "{retry_after:?}");
+    assert!(admits(&connections, &of(2)).await, "those are left");
+    assert_eq!(admitted(&connections, &of(1)).await, 0);
 }
 
 async fn no_more_than_the_burst_at_once(open: impl AsyncFn(Retention) -> Connections) {

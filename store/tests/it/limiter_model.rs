@@ -54,7 +54,7 @@ impl Model {
         let known_us = token.and_then(|token| self.admitted_us.get(&token));
         let kept_us = u64::try_from(TOKEN_KEPT.as_micros()).unwrap();
         if known_us.is_some_and(|admitted_us| now_us - admitted_us < kept_us) {
-            return Verdict::Admitted;
+            return Verdict::Known;
         }
         let of = |shared: bool| {
             let waits =

@@ -8,6 +8,8 @@
 
 mod comment_store;
 
+mod counter_store;
+
 mod cql_earlier;
 
 mod cql_server;
@@ -48,3 +50,5 @@ mod redis_tls;
 mod room_store;
 
 mod sentinels;
+
+mod tallies;

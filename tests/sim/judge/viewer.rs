@@ -106,6 +106,8 @@ impl<'a> Viewer<'a> {
             "comment" => self.shown(comment(&data)?, event),
             "delete" => self.shown(deletion(&data)?, event),
             "skipped" => self.skipped(&data),
+            // How many watch is no part of the order.
+            "viewers" if data["count"].is_u64() && !event.gives_id => Ok(()),
             _ => Err("unexpected".into()),
         }
     }

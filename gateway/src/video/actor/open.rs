@@ -9,8 +9,9 @@ use common::{
     link::Incarnation,
     live_log::{From, LiveLogError, LogPage},
     position::Position,
+    tallies::Tally,
 };
-use futures_util::future::join;
+use futures_util::future::join3;
 
 use super::{
     super::{
@@ -50,7 +51,9 @@ impl Actor {
         let Surroundings { encoder, placeless, .. } = &*self.around;
         let (_, life) = ambient::uuid_v7().as_u64_pair();
         let (encoder, placeless) = (encoder.clone(), Placeless::new(life, placeless.clone()));
-        let (page, room) = join(self.read_opening(back_to), self.read_room()).await;
+        // In a box, or the actor would hold room for it as long as it lives.
+        let reads = join3(self.read_opening(back_to), self.read_room(), self.read_tally());
+        let (page, room, tally) = Box::pin(reads).await;
         let mut order = match page {
             Ok(page) => Order::new(encoder, placeless, page),
             Err(error) => {
@@ -67,6 +70,9 @@ impl Actor {
             None => self.around.ask_for_room(&self.video),
         }
         order.doubts_room(); // it was just asked for
+        if let Some(tally) = tally {
+            order.on_tally(&tally, 0);
+        }
         (subscribed_as, order)
     }
 
@@ -84,6 +90,11 @@ impl Actor {
             }
             tokio::time::sleep(ROOM_RETRY).await;
         }
+    }
+
+    /// What the numbers are; who is told nothing now is told with the next look.
+    async fn read_tally(&self) -> Option<Tally> {
+        self.around.tallies.tallies(slice::from_ref(&self.video)).await.ok()?.pop()
     }
 
     /// What the byte log begins with: the newest events, and those back to a position, with some

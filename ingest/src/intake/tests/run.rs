@@ -93,8 +93,9 @@ impl Run {
         let fresh = if key == EVENT_KEY { self.event(node) } else { self.comment(node, &text) };
         let (intake, (reply, answer)) = (self.nodes[node].clone(), oneshot::channel());
         let named = (key < KEYS).then(|| text.parse().unwrap());
-        let future =
-            Box::pin(async move { intake.post(fresh, named, async { Ok(()) }, reply).await });
+        let future = Box::pin(async move {
+            intake.post(fresh, named, async { Ok(()) }, reply).await;
+        });
         self.tasks.push(Task { node, future, answer: Some((key, answer)) });
     }
 

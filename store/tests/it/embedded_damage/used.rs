@@ -142,7 +142,8 @@ impl Used {
 /// with an empty one once this one is long enough.
 pub(super) fn write_out(home: &Path) {
     let db = fjall::Database::builder(home).open().unwrap();
-    for table in ["comments", "claims", "pending", "settled", "deleted", "slots", "notes"] {
+    for table in ["comments", "claims", "pending", "settled", "deleted", "slots", "notes", "totals"]
+    {
         let table = db.keyspace(table, || panic!("the table is there")).unwrap();
         table.rotate_memtable_and_wait().unwrap();
     }
