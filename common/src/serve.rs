@@ -18,6 +18,7 @@ pub use connection::Farewell;
 use connection::Service;
 
 mod connection;
+mod rest;
 
 /// Connections that may wait to be accepted; the kernel's own bound (somaxconn) is often this.
 const BACKLOG: u32 = 4096;

@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use axum::{Router, body::Body, extract::ConnectInfo, response::Response};
+use axum::{Router, extract::ConnectInfo, response::Response};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto,
@@ -26,7 +26,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::{either::Either, sync::CancellationToken};
 use tower::ServiceExt;
 
-use super::Audience;
+use super::{Audience, rest::Rest};
 use crate::handover::{HandedOver, Handover, Io};
 
 /// New connections served at a time. The others of a herd are accepted and wait, so that what one
@@ -129,10 +129,10 @@ impl Service {
         let farewell = Farewell(self.stop.child_token());
         let service = hyper::service::service_fn(|request: hyper::Request<_>| {
             asked.store(true, Ordering::Relaxed);
-            let mut request = request.map(Body::new);
+            let (mut request, rest) = Rest::of(request);
             request.extensions_mut().insert(ConnectInfo(peer));
             request.extensions_mut().insert(farewell.clone());
-            answer(self.router.clone(), request, handover.clone())
+            answer(self.router.clone(), request, rest, handover.clone())
         });
         let mut connection = pin!(self.builder.serve_connection(TokioIo::new(io), service));
         let ended = tokio::select! {
@@ -182,12 +182,16 @@ impl Farewell {
 async fn answer(
     router: Router,
     mut request: axum::extract::Request,
+    rest: Option<Rest>,
     handover: Option<Handover>,
 ) -> Result<Response, HandedOver> {
     if let Some(handover) = &handover {
         handover.offer(&mut request);
     }
-    let Ok(response) = router.oneshot(request).await;
+    let Ok(mut response) = router.oneshot(request).await;
+    if let Some(rest) = rest {
+        response = rest.read_on(response).await;
+    }
     match handover {
         Some(handover) => handover.finish(response),
         None => Ok(response),

@@ -1,6 +1,9 @@
 //! Hypotheses on connections that say little, much at once, or nothing.
 
-use axum::routing::get;
+use axum::{
+    http::StatusCode,
+    routing::{get, post},
+};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -31,6 +34,8 @@ fn serving(stop: CancellationToken) -> (SocketAddr, JoinHandle<()>) {
 fn serving_with(tls: Option<TlsAcceptor>, stop: CancellationToken) -> (SocketAddr, JoinHandle<()>) {
     let (listener, address) = listening();
     let router = Router::new().route("/", get(|| async { "hi" }));
+    let router = router.route("/read", post(|read: String| async { read }));
+    let router = router.route("/refuse", post(|| async { StatusCode::UNAUTHORIZED }));
     (address, task::spawn("test", serve(listener, router, Audience::Public, tls, stop)))
 }
 
@@ -52,6 +57,49 @@ async fn who_asks_nothing_is_let_go() {
         let opening = String::from_utf8_lossy(opening);
         assert!(answer.is_some_and(|said| !said.contains("hi")), "{opening:?}");
     }
+}
+
+/// Sends the request, and once that is answered another one.
+async fn answered_twice(head: &str, body: &str) -> Result<(), String> {
+    let mut stream = TcpStream::connect(served().await).await.unwrap();
+    stream.write_all(format!("POST {head}\r\n\r\n{body}").as_bytes()).await.unwrap();
+    for next in ["GET / HTTP/1.1\r\nHost: h\r\n\r\n", ""] {
+        let mut answer = Vec::new();
+        while !answer.ends_with(b"\r\n\r\n") {
+            answer.push(stream.read_u8().await.map_err(|_| "lost".to_owned())?);
+        }
+        let answer = String::from_utf8(answer).unwrap().to_lowercase();
+        if answer.contains("connection: close") {
+            return Err("told".to_owned());
+        }
+        let len = answer.split("content-length: ").nth(1).and_then(|rest| rest.split('\r').next());
+        let len: usize = len.map_or(0, |len| len.parse().unwrap());
+        stream.read_exact(&mut vec![0; len]).await.unwrap();
+        stream.write_all(next.as_bytes()).await.unwrap();
+    }
+    Ok(())
+}
+
+/// Who is refused before the body was read goes on with the connection, or is told that it ends.
+#[tokio::test]
+async fn nobody_loses_the_request_after_a_refusal() {
+    let (some, much) = ("x".repeat(40_000), "x".repeat(100_000));
+    let told = Err("told".to_owned());
+    for (rest, body, expected) in [
+        (format!("Content-Length: {}", some.len()), some.clone(), Ok(())),
+        ("Transfer-Encoding: chunked".to_owned(), format!("9c40\r\n{some}\r\n0\r\n\r\n"), Ok(())),
+        (format!("Content-Length: {}", much.len()), much.clone(), told.clone()),
+        ("Content-Length: 0".to_owned(), String::new(), Ok(())),
+        // It never comes.
+        ("Content-Length: 9".to_owned(), String::new(), told.clone()),
+        ("Expect: 100-continue\r\nContent-Length: 9".to_owned(), String::new(), told.clone()),
+    ] {
+        let answered =
+            answered_twice(&format!("/refuse HTTP/1.1\r\nHost: h\r\n{rest}"), &body).await;
+        assert_eq!(answered, expected, "{rest}");
+    }
+    let read = format!("/read HTTP/1.1\r\nHost: h\r\nContent-Length: {}", much.len());
+    assert_eq!(answered_twice(&read, &much).await, Ok(()));
 }
 
 #[tokio::test]
