@@ -32,6 +32,7 @@ use crate::{
     comments::Comments,
     counters::Counters,
     dice::Dice,
+    faults::FOLLOWED_MS,
     mutant::Mutant,
     network::{Network, Node, Service, Weather},
     process::Process,
@@ -62,9 +63,11 @@ struct Instance {
     generation: u64,
 }
 
-/// A time in which a life of a gateway was stopped, milliseconds since the simulation began.
+/// A time in which a life of a gateway could not hear what was taken away, milliseconds since the
+/// simulation began: it was stopped, or had not begun yet and then followed a master that had been
+/// replaced.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Frozen {
+pub(crate) struct Deaf {
     pub(crate) gateway: u64,
     pub(crate) from_ms: u64,
     pub(crate) until_ms: u64,
@@ -86,7 +89,7 @@ pub(crate) struct Cluster {
     limiter: Arc<MemoryLimiter>,
     config: Config,
     instances: Mutex<BTreeMap<Node, Instance>>,
-    frozen: Mutex<Vec<Frozen>>,
+    deaf: Mutex<Vec<Deaf>>,
     starts: Mutex<u64>,
 }
 
@@ -121,7 +124,7 @@ impl Cluster {
             limiter: Arc::new(MemoryLimiter::new()),
             config,
             instances: Mutex::default(),
-            frozen: Mutex::default(),
+            deaf: Mutex::default(),
             starts: Mutex::default(),
         })
     }
@@ -129,11 +132,11 @@ impl Cluster {
     /// A gateway is stopped from now on.
     pub(crate) fn freezes(&self, node: Node, until_ms: u64) {
         let (gateway, from_ms) = (self.generation(node), self.now_ms());
-        self.frozen.lock().unwrap().push(Frozen { gateway, from_ms, until_ms });
+        self.deaf.lock().unwrap().push(Deaf { gateway, from_ms, until_ms });
     }
 
-    pub(crate) fn frozen(&self) -> Vec<Frozen> {
-        self.frozen.lock().unwrap().clone()
+    pub(crate) fn deaf(&self) -> Vec<Deaf> {
+        self.deaf.lock().unwrap().clone()
     }
 
     /// Since the simulation began.
@@ -158,6 +161,10 @@ impl Cluster {
             *starts += 1;
             *starts
         };
+        if matches!(node, Node::Gateway(_)) && self.redis.is_left_behind(node) {
+            let (from_ms, until_ms) = (0, self.now_ms() + FOLLOWED_MS);
+            self.deaf.lock().unwrap().push(Deaf { gateway: generation, from_ms, until_ms });
+        }
         let process = Process::new(self.began, Dice::new(self.seed, (node, generation)));
         let stop = CancellationToken::new();
         let running = process.within(|| self.run(node, stop.clone()));

@@ -14,6 +14,8 @@ use crate::{
 
 /// Wall clocks go wrong by as much as ingest allows for.
 pub(crate) const SKEW_MS_MAX: u64 = 5_000;
+/// Within which everybody notices that a master was replaced.
+pub(crate) const FOLLOWED_MS: u64 = 3_000;
 
 const DISPATCHERS: [Node; 2] = [Node::Dispatcher(0), Node::Dispatcher(1)];
 
@@ -255,7 +257,9 @@ fn failed_over(cluster: &Arc<Cluster>, dice: &mut Dice) {
     let left_behind: Vec<_> =
         Cluster::nodes().into_iter().filter(|_| dice.within(0..2) == 0).collect();
     cluster.to_redis(|redis| redis.fail_over(left_behind));
-    later(cluster, Instant::now() + Duration::from_secs(3), |cluster| cluster.redis.follow());
+    later(cluster, Instant::now() + Duration::from_millis(FOLLOWED_MS), |cluster| {
+        cluster.redis.follow()
+    });
 }
 
 fn mend(cluster: &Arc<Cluster>) {

@@ -11,7 +11,7 @@ use common::{
 use serde_json::Value;
 
 use crate::{
-    cluster::Frozen,
+    cluster::Deaf,
     commenter::{Acknowledged, Deleted, Posted},
     comments::Comments,
     redis::{Order, Orders},
@@ -27,8 +27,8 @@ pub(crate) struct Evidence<'a> {
     pub(crate) comments: &'a Comments,
     pub(crate) posted: &'a [Posted],
     pub(crate) notes: &'a [Notes],
-    /// Gateways that were stopped, and when.
-    pub(crate) frozen: &'a [Frozen],
+    /// Gateways that could not hear, and when.
+    pub(crate) deaf: &'a [Deaf],
     /// The live log kept everything: a position that was given can always be continued.
     pub(crate) keeps_all: bool,
     /// Redis was there all the time.
@@ -99,12 +99,12 @@ fn posts(Evidence { orders, comments, posted, .. }: &Evidence<'_>) -> Vec<String
     broken
 }
 
-/// For how long a gateway that was stopped may hand out what it had, until it has heard.
+/// For how long a gateway that was deaf may hand out what it had, until it has heard.
 const THAW_MS: u64 = 2_000;
 
 /// A comment of which its author was told that it is gone is shown to nobody from then on, but by a
-/// gateway that was stopped and taken for dead.
-fn shown_after_all(Evidence { posted, notes, frozen, .. }: &Evidence<'_>) -> Vec<String> {
+/// gateway that could not hear of it and was taken for dead, or not known yet.
+fn shown_after_all(Evidence { posted, notes, deaf, .. }: &Evidence<'_>) -> Vec<String> {
     let gone = posted.iter().filter_map(|posted| {
         let Deleted { id, gone_ms } = posted.deleted?;
         Some((EventId::from(id), gone_ms?))
@@ -117,11 +117,11 @@ fn shown_after_all(Evidence { posted, notes, frozen, .. }: &Evidence<'_>) -> Vec
             let data = serde_json::from_str(&event.data).unwrap_or_default();
             let gone_ms = comment(&data).ok().and_then(|id| gone.get(&id));
             let Some(gone_ms) = gone_ms.filter(|gone_ms| at_ms > gone_ms) else { continue };
-            let was_dead = frozen.iter().any(|frozen| {
-                let is_then = (frozen.from_ms..=frozen.until_ms).contains(gone_ms);
-                frozen.gateway == *gateway && is_then && *at_ms <= frozen.until_ms + THAW_MS
+            let was_deaf = deaf.iter().any(|deaf| {
+                let is_then = (deaf.from_ms..=deaf.until_ms).contains(gone_ms);
+                deaf.gateway == *gateway && is_then && *at_ms <= deaf.until_ms + THAW_MS
             });
-            if !was_dead {
+            if !was_deaf {
                 let (viewer, data) = (notes.viewer, &event.data);
                 broken.push(format!("viewer {viewer} got {data} at {at_ms} ms, gone at {gone_ms}"));
             }

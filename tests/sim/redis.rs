@@ -74,8 +74,13 @@ impl Redis {
     /// The server that a node talks to.
     pub(crate) fn of(&self, node: Node) -> Arc<MemoryStore> {
         let masters = self.masters.lock().unwrap();
-        let behind = usize::from(self.left_behind.lock().unwrap().contains(&node));
+        let behind = usize::from(self.is_left_behind(node));
         masters[masters.len().saturating_sub(1 + behind)].clone()
+    }
+
+    /// Whether a node talks to a master that was replaced.
+    pub(crate) fn is_left_behind(&self, node: Node) -> bool {
+        self.left_behind.lock().unwrap().contains(&node)
     }
 
     fn newest(&self) -> Arc<MemoryStore> {

@@ -92,7 +92,7 @@ async fn simulate(seed: u64, faults: Faults, mutant: Mutant) -> Outcome {
         comments: &cluster.comments,
         posted: &posted,
         notes: &notes,
-        frozen: &cluster.frozen(),
+        deaf: &cluster.deaf(),
         keeps_all: retention.replay_max > 1_000,
         has_redis: faults.spare_redis(),
     };
