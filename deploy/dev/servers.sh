@@ -139,3 +139,14 @@ lock_folder() {
   exec 9>"$1/lock"
   flock 9
 }
+
+# need_venv FOLDER REQUIREMENTS: a virtual environment that stays until what it holds changes.
+need_venv() {
+  cmp -s "$2" "$1/requirements.txt" && return
+  python3 -c 'import ensurepip' 2>/dev/null || apt_install python3-venv
+  say "installing what $2 lists in $1"
+  rm -rf "$1"
+  python3 -m venv "$1"
+  "$1/bin/pip" install --quiet --disable-pip-version-check -r "$2"
+  cp "$2" "$1/requirements.txt"
+}
