@@ -1,26 +1,55 @@
-// What the room shows beside comments: only what the server sends.
+// What the room shows beside comments.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Proxy } from '../sdk/support/proxy.js';
 import { Server, post } from '../sdk/support/server.js';
 import { Visit, browser, until } from './support/browser.js';
-import { EVENTS, adding, addingAfter } from './support/room.js';
+import { EVENTS, adding, addingAfter, react } from './support/room.js';
 
-const CARDS = '.card, .reaction, #watching:not([hidden])';
+/** What is written on the button of a kind. */
+const counted = (visit, kind) => visit.page.getByRole('button', { name: kind }).locator('b').textContent();
 
-test('a server that sends nothing else: comments alone', async (t) => {
+test('who watches and how they react, by the server', async (t) => {
   const server = await Server.start(t);
-  const ana = await (await Visit.to(await browser(t), server.url)).live();
-  await post(server.url, 'demo', 'hello');
-  await ana.comment('hello').waitFor();
-  assert.equal(await ana.page.locator(CARDS).count(), 0);
-  assert.equal(await ana.page.locator('#reactions').isVisible(), false);
+  const chromium = await browser(t);
+  const ana = await (await Visit.to(chromium, server.url, { user: 'Ana' })).live();
+  const ben = await (await Visit.to(chromium, server.url, { user: 'Ben' })).live();
+  await ana.page.locator('#watching', { hasText: '2 watching' }).waitFor();
+  assert.equal(await ana.page.locator('.card').count(), 0);
+  assert.equal(await counted(ana, 'applause'), '0');
+
+  // Own presses are seen at once, and counted once.
+  for (let nth = 0; nth < 3; nth += 1) await ana.page.getByRole('button', { name: 'applause' }).click();
+  assert.equal(await counted(ana, 'applause'), '3');
+  await until('the others see it', async () => (await counted(ben, 'applause')) === '3');
+  await react(server.url, 'applause', 2);
+  await until('and more', async () => (await counted(ana, 'applause')) === '5');
+  await ben.context.close();
+  await ana.page.locator('#watching', { hasText: '1 watching' }).waitFor();
+  assert.deepEqual(ana.wrong, []);
+});
+
+test('a press that is refused is taken back, and said', async (t) => {
+  const server = await Server.start(t);
+  const ana = await (await Visit.to(await browser(t), server.url, { user: 'Ana' })).live();
+  await ana.page.route('**/reactions', (route) =>
+    route.fulfill({
+      status: 403,
+      contentType: 'application/problem+json',
+      body: '{"title":"Forbidden","status":403,"detail":"you are banned here"}',
+    }),
+  );
+  await ana.page.getByRole('button', { name: 'love' }).click();
+  await ana.page.locator('.toast', { hasText: 'You are banned here.' }).waitFor();
+  assert.equal(await counted(ana, 'love'), '0');
 });
 
 test('viewers, reactions, poll, leaderboard, odds and the pinned comment, as they come', async (t) => {
   const server = await Server.start(t);
   const pinned = await post(server.url, 'demo', 'read this first', 'Ben');
   const proxy = await Proxy.start(t, () => server.url);
+  // Its own counts are others than the stream's here.
+  Object.assign(proxy, { mode: 404, only: '/stats' });
   adding(proxy, { ...EVENTS, pin: { comment: pinned.id } });
   addingAfter(proxy, 'cheer', 'reactions', { totals: { ...EVENTS.reactions.totals, applause: 313 } });
   const ana = await (await Visit.to(await browser(t), proxy.url, { user: 'Ana' })).live();

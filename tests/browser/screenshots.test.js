@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { Proxy } from '../sdk/support/proxy.js';
 import { Server, root } from '../sdk/support/server.js';
 import { Visit, browser } from './support/browser.js';
-import { EVENTS, adding, fill } from './support/room.js';
+import { EVENTS, adding, cheer, fill } from './support/room.js';
 
 const FOLDER = process.env.CHORUS_SCREENSHOTS ?? join(root, 'target/screenshots');
 const SIZES = {
@@ -20,6 +20,7 @@ test('screenshots', async (t) => {
   const proxy = await Proxy.start(t, () => server.url);
   const chromium = await browser(t);
   const posted = await fill(server.url);
+  await cheer(server.url);
   let taken = 0;
   for (const [size, options] of Object.entries(SIZES)) {
     for (const colorScheme of ['light', 'dark']) {

@@ -34,9 +34,9 @@ class Client {
     });
   }
 
-  /** What it was shown, the verdicts on its connections left out. */
+  /** What it was shown in order. Verdicts on its connections and how many watch are its own. */
   get shown() {
-    return this.events.filter(({ type }) => type !== 'resume');
+    return this.events.filter(({ type }) => !['resume', 'viewers'].includes(type));
   }
 
   got(count) {

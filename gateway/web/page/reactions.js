@@ -7,15 +7,22 @@ const SIGNS = { like: '👍', love: '❤️', laugh: '😂', wow: '😮', applau
 const FLOATS_MAX = 20;
 const RISE_PX_MAX = 380;
 const FLOATS_PER_UPDATE = 5;
+/** Presses of so long go together. */
+const GATHER_MS = 300;
+/** What one request may hold. */
+const PRESSES_MAX = 50;
 const count = new Intl.NumberFormat(undefined, { notation: 'compact', maximumFractionDigits: 1 });
 
 export class Reactions {
   #react;
-  #totals = new Map();
+  /** By kind: what the server told last, what is shown (own presses at once), what is not sent yet. */
+  #told = new Map();
+  #shown = new Map();
+  #pressed = new Map();
   #buttons = new Map();
   #isCalm = matchMedia('(prefers-reduced-motion: reduce)');
 
-  /** `react(kind)` sends one. */
+  /** `react(kind, count)` sends some; it promises whether they were taken. */
   constructor(react) {
     this.#react = react;
   }
@@ -23,26 +30,46 @@ export class Reactions {
   /** Totals since the video began; `isFirst`: those before us, which don't float. */
   show(totals, isFirst = false) {
     for (const [kind, total] of Object.entries(totals)) {
-      const button = this.#buttons.get(kind) ?? this.#add(kind);
-      const before = this.#totals.get(kind);
-      this.#totals.set(kind, total);
-      button.querySelector('b').textContent = count.format(total);
+      if (!this.#buttons.has(kind)) this.#add(kind);
+      const before = this.#shown.get(kind);
+      this.#told.set(kind, Math.max(total, this.#told.get(kind) ?? 0));
+      this.#count(kind, Math.max(total, before ?? 0));
       if (!isFirst && before !== undefined) this.#float(kind, Math.min(total - before, FLOATS_PER_UPDATE));
     }
     byId('reactions').hidden = this.#buttons.size === 0;
   }
 
+  #count(kind, total) {
+    this.#shown.set(kind, total);
+    this.#buttons.get(kind).querySelector('b').textContent = count.format(total);
+  }
+
+  /** It is seen at once, and sent with those that follow it closely. */
+  #press(kind) {
+    const pressed = this.#pressed.get(kind) ?? 0;
+    if (pressed >= PRESSES_MAX) return;
+    if (pressed === 0) setTimeout(() => this.#send(kind), GATHER_MS);
+    this.#pressed.set(kind, pressed + 1);
+    this.#count(kind, this.#shown.get(kind) + 1);
+    this.#float(kind, 1);
+  }
+
+  async #send(kind) {
+    const pressed = this.#pressed.get(kind);
+    this.#pressed.set(kind, 0);
+    if (!(await this.#react(kind, pressed))) this.#count(kind, this.#told.get(kind));
+  }
+
   #add(kind) {
     const button = element(
       'button',
-      { class: 'reaction', type: 'button', title: kind, onclick: () => this.#react(kind) },
+      { class: 'reaction', type: 'button', title: kind, onclick: () => this.#press(kind) },
       element('span', { 'aria-hidden': 'true' }, SIGNS[kind] ?? kind),
       element('span', { class: 'visually-hidden' }, kind),
       element('b'),
     );
     this.#buttons.set(kind, button);
     byId('reactions').append(button);
-    return button;
   }
 
   #float(kind, times) {

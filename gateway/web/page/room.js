@@ -84,7 +84,7 @@ export class Room {
     const leaderboard = new Leaderboard();
     const events = new Events();
     this.pinned = pinned;
-    this.reactions = new Reactions((kind) => attempt(() => this.#room.react(kind)));
+    this.reactions = new Reactions((kind, count) => attempt(() => this.#room.react(kind, count)));
     on('pin', ({ comment }) => {
       this.actions.pinned(comment);
       pinned.show(comment);
@@ -95,7 +95,7 @@ export class Room {
     on('reactions', ({ totals }) => this.reactions.show(totals));
   }
 
-  /** What is known only by asking; a server that doesn't count yet has no reactions either. */
+  /** What is known only by asking. */
   async #know() {
     this.#me = await this.#room.me().catch(() => null);
     this.conversation.me(this.#me);
@@ -107,7 +107,6 @@ export class Room {
     byId('settings').hidden = !mayModerate(this.#me);
     const stats = await this.#room.stats().catch(() => null);
     if (stats?.reactions) this.reactions.show(stats.reactions, true);
-    if (stats?.viewers) this.#viewers(stats.viewers);
   }
 
   #state(state) {

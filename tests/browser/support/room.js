@@ -1,4 +1,5 @@
-// A room that looks like one: people of several scripts, answers, and what the server doesn't send yet.
+// A room that looks like one: people of several scripts, answers, reactions, and what the server doesn't send
+// yet.
 const LINES = [
   ['Ana Lima', 'What a start!! 🔥'],
   ['kenji_92', 'めっちゃ面白い、最初から全力だ'],
@@ -40,7 +41,24 @@ export async function fill(url, bearer = () => null) {
   return posted;
 }
 
-/** By API.md, what a server that counts sends besides comments. */
+/** A busy evening's presses. */
+const PRESSES = { like: 42, love: 31, laugh: 9, wow: 17, applause: 24 };
+
+export async function react(url, kind, count, user = 'Ben') {
+  const response = await fetch(`${url}/v1/videos/demo/reactions`, {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json', 'X-Chorus-User': user },
+    body: JSON.stringify({ kind, count }),
+  });
+  if (!response.ok) throw new Error(await response.text());
+}
+
+/** Presses by somebody who watches no more. */
+export async function cheer(url) {
+  for (const [kind, count] of Object.entries(PRESSES)) await react(url, kind, count);
+}
+
+/** What a stream may carry besides comments, with numbers that no test reaches. */
 export const EVENTS = {
   viewers: { count: 12408 },
   reactions: { totals: { like: 1204, love: 853, laugh: 97, wow: 41, applause: 310 } },
@@ -62,10 +80,14 @@ export const EVENTS = {
 
 const block = (name, data) => `event: ${name}\ndata: ${JSON.stringify(data)}`;
 
-/** Has a proxy send these behind the verdict of every stream. */
+/** Has a proxy send these behind the verdict of every stream, instead of the server's. */
 export function adding(proxy, events) {
   const more = Object.entries(events).map(([name, data]) => block(name, data));
-  proxy.edit = (given) => (given.includes('event: resume') ? [given, ...more].join('\n\n') : given);
+  const isReplaced = (given) => Object.keys(events).some((name) => given.startsWith(`event: ${name}\n`));
+  proxy.edit = (given) => {
+    if (given.includes('event: resume')) return [given, ...more].join('\n\n');
+    return isReplaced(given) ? null : given;
+  };
 }
 
 /** … and this one behind a comment that says so. */
