@@ -56,11 +56,12 @@ impl Counting {
         Self { tallies, registry, lease, views, told, told_by, untold, last }
     }
 
-    /// Tells once, then looks once.
+    /// Tells once, then looks once. What fails, perhaps for some videos alone, keeps nothing else back.
     pub(crate) async fn run_once(&mut self) -> Result<(), LiveLogError> {
-        self.tell_viewers().await?;
-        self.tell_views().await?;
-        self.look().await
+        let viewers = self.tell_viewers().await;
+        let views = self.tell_views().await;
+        let looked = self.look().await;
+        viewers.and(views).and(looked)
     }
 
     async fn tell_viewers(&mut self) -> Result<(), LiveLogError> {
@@ -118,11 +119,17 @@ impl Counting {
         changes.tallies.iter().for_each(|(video, _)| _ = due.remove(video));
         self.tell(changes.tallies).await;
         let due: Vec<VideoId> = due.into_iter().collect();
-        if !due.is_empty() {
-            let tallies = self.tallies.tallies(&due).await?;
-            self.tell(due.into_iter().zip(tallies)).await;
-        }
         self.last.followed_by(run, now_ms);
+        if due.is_empty() {
+            return Ok(());
+        }
+        match self.tallies.tallies(&due).await {
+            Ok(tallies) => self.tell(due.into_iter().zip(tallies)).await,
+            Err(error) => {
+                self.untold.extend(due);
+                return Err(error);
+            }
+        }
         Ok(())
     }
 

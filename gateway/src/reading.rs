@@ -55,12 +55,14 @@ pub(crate) fn read_on(
     }
 }
 
+/// What it missed is told, and what newcomers are told: numbers and the room may have changed meanwhile.
 fn skip_to_end(order: &Order, place: &mut Place) -> Bytes {
     let end = order.log().end();
     let count = end.ordinal - place.ordinal;
     let (mut notice, encoder) = (BytesMut::new(), order.encoder());
     encoder.skipped(&mut notice, count, place.position, end.position);
     encoder.bare(&mut notice, order.spot(end));
+    notice.extend_from_slice(&order.snapshot().unwrap_or_default());
     *place = end;
     notice.freeze()
 }

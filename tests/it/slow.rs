@@ -93,10 +93,13 @@ async fn a_slow_viewer_is_told_how_many_it_missed() {
         let quick = quick.await.unwrap();
         assert_eq!((quick.comments, quick.skipped), (COMMENTS + 1, 0), "others get everything");
     }
-    for slow in &mut slow {
-        let slow = read(slow, &AtomicUsize::new(0)).await;
+    for stream in &mut slow {
+        let slow = read(stream, &AtomicUsize::new(0)).await;
         assert!(slow.skipped > 0, "it was slow at all");
         assert_eq!(slow.comments + usize::try_from(slow.skipped).unwrap(), COMMENTS + 1);
+        // What has no place among them is told as it is now.
+        let told = [stream.next().await, stream.next().await].map(|block| block.unwrap().name);
+        assert_eq!(told, ["", "viewers"], "a position, then how many watch");
     }
     server.stop().await;
 }

@@ -180,6 +180,31 @@ async fn long_polling_ends_with_the_first_events_or_in_time() {
     server.stop().await;
 }
 
+/// Newcomers are told more than the replay there: that doesn't hide that there was one.
+#[tokio::test]
+async fn long_polling_ends_with_what_was_missed_in_a_room_that_is_watched() {
+    let folder = tempdir().unwrap();
+    let server = Server::all(folder.path()).await;
+    let client = server.client();
+    post_all(&client, "v", 0..1).await;
+    let mut poll = client.stream("v", "?poll=25").await;
+    resume(&mut poll).await;
+    let first = poll.event().await.expect("the first comment");
+    let mut watching = client.stream("v", "?recent=0").await;
+    while watching.next().await.expect("a count of viewers").name != "viewers" {}
+    post_all(&client, "v", 1..2).await;
+    let mut poll = client.stream("v", &format!("?poll=60&after={}", first.id.unwrap())).await;
+    resume(&mut poll).await;
+    assert_eq!(poll.texts(1).await, numbers(1..2));
+    // No heartbeat comes before the end.
+    let mut last = poll.next().await.expect("an end");
+    while last.name == "viewers" {
+        last = poll.next().await.expect("an end");
+    }
+    assert!(last.retry.is_some(), "{last:?}");
+    server.stop().await;
+}
+
 #[tokio::test]
 async fn a_stopping_server_tells_its_viewers_to_come_back() {
     let folder = tempdir().unwrap();

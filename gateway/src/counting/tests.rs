@@ -190,3 +190,16 @@ async fn what_a_video_had_no_room_for_is_told_with_the_next_look() {
     rig.counting.run_once().await.unwrap();
     assert_eq!(shown(&seat).await, "event: viewers\ndata: {\"count\":9}\n\n");
 }
+
+/// As with one of several servers away.
+#[tokio::test(start_paused = true)]
+async fn what_fails_for_some_keeps_nothing_else_back() {
+    let mut rig = rig();
+    let seat = rig.join("a").await;
+    rig.counting.run_once().await.unwrap();
+    rig.numbers.set(&video("a"), "", 9);
+    rig.numbers.refuse_viewers(true);
+    drop(rig.join("b").await);
+    assert!(rig.counting.run_once().await.is_err());
+    assert_eq!(shown(&seat).await, "event: viewers\ndata: {\"count\":9}\n\n");
+}

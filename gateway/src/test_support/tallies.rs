@@ -26,6 +26,7 @@ pub(crate) struct Numbers {
     reported: Mutex<Vec<Row>>,
     runs: AtomicUsize,
     is_away: AtomicBool,
+    refuses_viewers: AtomicBool,
 }
 
 impl Numbers {
@@ -43,6 +44,10 @@ impl Numbers {
 
     pub(crate) fn go_away(&self, is_away: bool) {
         self.is_away.store(is_away, Ordering::SeqCst);
+    }
+
+    pub(crate) fn refuse_viewers(&self, refuses: bool) {
+        self.refuses_viewers.store(refuses, Ordering::SeqCst);
     }
 
     /// From now on another server answers.
@@ -84,6 +89,9 @@ impl Tallies for Numbers {
         viewers: &[(VideoId, u64)],
     ) -> Result<(), LiveLogError> {
         self.check()?;
+        if self.refuses_viewers.load(Ordering::SeqCst) {
+            return Err(LiveLogError::Unavailable("refused".into()));
+        }
         let told = viewers.iter().map(|(video, count)| (by.clone(), video.clone(), *count));
         self.watched.lock().unwrap().extend(told);
         Ok(())

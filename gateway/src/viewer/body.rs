@@ -30,7 +30,7 @@ impl Viewer {
     ) -> impl Stream<Item = Result<Bytes, Infallible>> {
         stream! {
             let mut exit = self.gateway.house.exits();
-            let mut sent = false;
+            let (began, mut sent) = (self.reader.place.ordinal, false);
             loop {
                 match self.opening().await {
                     Ok(Some(OpeningPart { bytes, .. })) => yield Ok(bytes),
@@ -42,6 +42,7 @@ impl Viewer {
                 }
                 sent |= matches!(self.step, Step::After(_));
             }
+            sent |= self.reader.place.ordinal > began;
             while !self.is_old() {
                 let before = self.reader.place;
                 let next = self.read();
