@@ -4,18 +4,17 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { Proxy } from '../sdk/support/proxy.js';
-import { Server, root } from '../sdk/support/server.js';
-import { Visit, browser } from './support/browser.js';
+import { Server } from '../sdk/support/server.js';
+import { PICTURES, Visit, browser } from './support/browser.js';
 import { EVENTS, adding, cheer, fill } from './support/room.js';
 
-const FOLDER = process.env.CHORUS_SCREENSHOTS ?? join(root, 'target/screenshots');
 const SIZES = {
   desktop: { viewport: { width: 1440, height: 900 } },
   phone: { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true },
 };
 
 test('screenshots', async (t) => {
-  mkdirSync(FOLDER, { recursive: true });
+  mkdirSync(PICTURES, { recursive: true });
   const server = await Server.start(t, '--limits.comments_per_user_per_minute', '0');
   const proxy = await Proxy.start(t, () => server.url);
   const chromium = await browser(t);
@@ -29,7 +28,7 @@ test('screenshots', async (t) => {
         const visit = await Visit.to(chromium, proxy.url, { path, colorScheme, user: 'Ana Lima', ...options });
         await during(visit);
         await visit.page.waitForTimeout(700);
-        await visit.page.screenshot({ path: join(FOLDER, `${name}-${size}-${colorScheme}.png`) });
+        await visit.page.screenshot({ path: join(PICTURES, `${name}-${size}-${colorScheme}.png`) });
         taken += 1;
         await visit.context.close();
         Object.assign(proxy, { mode: 'pass', only: '', edit: null });
@@ -53,6 +52,6 @@ test('screenshots', async (t) => {
       });
     }
   }
-  t.diagnostic(`${taken} in ${FOLDER}`);
+  t.diagnostic(`${taken} in ${PICTURES}`);
   assert.equal(taken, 32);
 });

@@ -7,7 +7,7 @@ use tower::ServiceExt;
 use super::*;
 
 /// What is in `gateway/web` and not served: the documents' template, and what npm and people read.
-const NOT_SERVED: [&str; 4] = ["index.html", "package.json", "README.md", "screenshot.png"];
+const NOT_SERVED: [&str; 4] = ["index.html", "package.json", "README.md", "screenshot.jpg"];
 
 fn in_folder(folder: &Folder, prefix: &str, found: &mut BTreeSet<String>) {
     for entry in fs::read_dir(folder).unwrap() {

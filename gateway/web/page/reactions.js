@@ -4,6 +4,9 @@
 import { byId, element } from './element.js';
 
 const SIGNS = { like: '👍', love: '❤️', laugh: '😂', wow: '😮', applause: '👏' };
+/** In the order above, others after them. */
+const place = (kind) => (Object.keys(SIGNS).indexOf(kind) + 1 || Infinity);
+const byPlace = ([one], [other]) => Math.sign(place(one) - place(other)) || one.localeCompare(other);
 const FLOATS_MAX = 20;
 const RISE_PX_MAX = 380;
 const FLOATS_PER_UPDATE = 5;
@@ -29,7 +32,7 @@ export class Reactions {
 
   /** Totals since the video began; `isFirst`: those before us, which don't float. */
   show(totals, isFirst = false) {
-    for (const [kind, total] of Object.entries(totals)) {
+    for (const [kind, total] of Object.entries(totals).sort(byPlace)) {
       if (!this.#buttons.has(kind)) this.#add(kind);
       const before = this.#shown.get(kind);
       this.#told.set(kind, Math.max(total, this.#told.get(kind) ?? 0));

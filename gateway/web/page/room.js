@@ -141,9 +141,10 @@ export class Room {
     this.composer.hint(isFree ? null : hintOf(slowModeS, who));
   }
 
+  /** We are one of them, counted yet or not. */
   #viewers(count) {
     byId('watching').hidden = false;
-    byId('watching').textContent = `${number.format(count)} watching`;
+    byId('watching').textContent = `${number.format(Math.max(count, 1))} watching`;
   }
 }
 

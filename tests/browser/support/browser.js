@@ -1,8 +1,12 @@
 // A real Chromium, and visits to the page with what went wrong in them.
+import { join } from 'node:path';
 import { chromium } from 'playwright-core';
+import { root } from '../../sdk/support/server.js';
 
 /** Guards against hanging: ten times what is asked for. */
 export const GUARD_MS = 10_000;
+/** Where pictures are put, to be looked at. */
+export const PICTURES = process.env.CHORUS_SCREENSHOTS ?? join(root, 'target/screenshots');
 const ARGS = [
   '--no-sandbox',
   '--disable-gpu',
