@@ -16,7 +16,7 @@ test('who watches and how they react, by the server', async (t) => {
   const ben = await (await Visit.to(chromium, server.url, { user: 'Ben' })).live();
   await ana.page.locator('#watching', { hasText: '2 watching' }).waitFor();
   assert.equal(await ana.page.locator('.card').count(), 0);
-  assert.equal(await counted(ana, 'applause'), '0');
+  assert.equal(await counted(ana, 'applause'), '');
 
   // Own presses are seen at once, and counted once.
   for (let nth = 0; nth < 3; nth += 1) await ana.page.getByRole('button', { name: 'applause' }).click();
@@ -41,7 +41,7 @@ test('a press that is refused is taken back, and said', async (t) => {
   );
   await ana.page.getByRole('button', { name: 'love' }).click();
   await ana.page.locator('.toast', { hasText: 'You are banned here.' }).waitFor();
-  assert.equal(await counted(ana, 'love'), '0');
+  assert.equal(await counted(ana, 'love'), '');
 });
 
 test('viewers, reactions, poll, leaderboard, odds and the pinned comment, as they come', async (t) => {

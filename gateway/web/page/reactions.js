@@ -44,7 +44,7 @@ export class Reactions {
 
   #count(kind, total) {
     this.#shown.set(kind, total);
-    this.#buttons.get(kind).querySelector('b').textContent = count.format(total);
+    this.#buttons.get(kind).querySelector('b').textContent = total ? count.format(total) : '';
   }
 
   /** It is seen at once, and sent with those that follow it closely. */
