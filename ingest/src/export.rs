@@ -10,6 +10,7 @@ use axum::{
 };
 use bytes::Bytes;
 use common::{
+    comment::Comment,
     comment_store::{Page, StoreError},
     ids::{CommentId, VideoId},
     problem::Problem,
@@ -20,36 +21,37 @@ use crate::{Ingest, places::Place};
 /// Comments read at a time.
 const PAGE_LEN: usize = 500;
 
-/// The whole of it, as it is read: memory for one page is all that it takes. If the store fails on the
-/// way the body is cut off, which a client can tell from its end.
+/// The whole of it, as it is read: memory for one page is all that it takes. A store that can't be
+/// reached is told as such; if it fails on the way the body is cut off, which a client can tell from
+/// its end.
 pub(crate) async fn all(ingest: Arc<Ingest>, video: VideoId) -> Result<Response, Problem> {
     let place = ingest.reads.enter().await?;
+    let first = ingest.comments.list(&video, Page::After(first_id()), PAGE_LEN).await;
+    let first = ingest.refusals.of(first)?;
     let media_type = [(header::CONTENT_TYPE, "application/x-ndjson")];
-    Ok((media_type, Body::from_stream(lines(ingest, video, place))).into_response())
+    Ok((media_type, Body::from_stream(lines(ingest, video, first, place))).into_response())
 }
 
 fn lines(
     ingest: Arc<Ingest>,
     video: VideoId,
+    first: Vec<Comment>,
     place: Place,
 ) -> impl futures_util::Stream<Item = Result<Bytes, StoreError>> {
     try_stream! {
         let _place = place;
-        let mut after = first_id();
-        loop {
-            let page = ingest.comments.list(&video, Page::After(after), PAGE_LEN).await?;
-            let Some(last) = page.last() else { break };
-            after = last.id;
-            let is_last = page.len() < PAGE_LEN;
+        let mut page = first;
+        while let Some(last) = page.last().map(|last| last.id) {
             let mut lines = Vec::new();
             for comment in &page {
                 lines.extend(comment.to_json());
                 lines.push(b'\n');
             }
             yield Bytes::from(lines);
-            if is_last {
+            if page.len() < PAGE_LEN {
                 break;
             }
+            page = ingest.comments.list(&video, Page::After(last), PAGE_LEN).await?;
         }
     }
 }

@@ -2,8 +2,7 @@
 
 use std::{
     fs::{self, File},
-    io::Write,
-    path::{Path, PathBuf},
+    path::Path,
     process::ExitStatus,
 };
 
@@ -14,16 +13,12 @@ use tokio::time::{Duration, sleep, timeout};
 use crate::{
     client::{Client, GUARD},
     process::{self, Process},
+    small_disk,
 };
 
 const ALL: [&str; 5] = ["all", "--listen", "127.0.0.1:0", "--internal_listen", "127.0.0.1:0"];
 /// Where the process writes what it has to say.
 const SAID: &str = "said";
-
-/// A disk of its own for the store. It is there for this process alone, and gone when that ends.
-const SMALL_DISK: &str = "mkdir -p chorus-data; [ $(id -u) = 0 ] || own=--map-root-user; \
-    exec unshare --mount $own sh -c \
-    'mount -t tmpfs -o size=48m none chorus-data && cd . && exec \"$@\"' sh \"$@\"";
 
 /// Posts until something else than 201 comes, if it does; the acknowledged texts.
 async fn post_until_refused(client: Client) -> Vec<String> {
@@ -55,27 +50,17 @@ async fn texts(client: &Client) -> Vec<String> {
     comments.map(|comment| comment["text"].as_str().unwrap().to_owned()).collect()
 }
 
-/// Takes all room there is on a disk.
-fn fill(ballast: &Path) {
-    let mut file = File::create(ballast).unwrap();
-    while file.write_all(&[1; 1 << 16]).is_ok() {}
-}
-
 #[tokio::test]
 #[ignore = "needs root, or user namespaces: run deploy/dev/test"]
 async fn a_full_disk_refuses_posts_and_nothing_else_until_there_is_room() {
     let folder = tempdir().unwrap();
-    let command = process::through_shell(SMALL_DISK, folder.path(), &ALL);
-    let server = Process::start_command(command).await;
+    let (server, ballast) = small_disk::start(folder.path(), &ALL).await;
     let client = server.client();
     assert_eq!(client.comment("v", "before").await.status, StatusCode::CREATED);
     let mut stream = client.stream("v", "").await;
     assert_eq!(stream.texts(1).await, ["before"]);
 
-    let inside = PathBuf::from(format!("/proc/{}/root", server.pid()));
-    let disk = folder.path().join("chorus-data");
-    let ballast = inside.join(disk.strip_prefix("/").unwrap()).join("ballast");
-    fill(&ballast);
+    ballast.fill();
     for _ in 0..20 {
         let refused = client.comment("v", "meanwhile").await;
         assert_eq!(refused.status, StatusCode::SERVICE_UNAVAILABLE, "{refused:?}");
@@ -84,7 +69,7 @@ async fn a_full_disk_refuses_posts_and_nothing_else_until_there_is_room() {
     assert_eq!(texts(&client).await, ["before"]);
     assert_eq!(client.stream("v", "").await.texts(1).await, ["before"]);
 
-    fs::remove_file(ballast).unwrap();
+    ballast.free();
     let posted = async {
         while client.comment("v", "after").await.status != StatusCode::CREATED {
             sleep(Duration::from_millis(20)).await;

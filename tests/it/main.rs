@@ -43,6 +43,7 @@ mod secrets;
 mod server;
 mod skipped;
 mod slow;
+mod small_disk;
 mod startup;
 mod store_nodes;
 mod store_trouble;

@@ -65,13 +65,13 @@ impl<A: Announce> Intake<A> {
         self.rooms.note(video, Journal::Moderation, &record.note()).await?;
         let pending = Pending { video: video.clone(), comment: record.id.into() };
         self.comments.add_pending(&pending).await?;
+        let mut is_told = true;
         for event in record.events() {
+            // What has no place yet keeps no other one from being shown all the same.
             let until = self.window.endless();
-            if !self.announcer.announce(Announcement::of(video.clone(), event, until)).await {
-                return Ok(Told::Later);
-            }
+            is_told &= self.announcer.announce(Announcement::of(video.clone(), event, until)).await;
         }
-        if !self.is_gone(video, record).await {
+        if !is_told || !self.is_gone(video, record).await {
             return Ok(Told::Later);
         }
         self.comments.remove_pending(&pending).await?;

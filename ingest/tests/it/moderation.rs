@@ -51,6 +51,25 @@ async fn what_nobody_can_be_told_is_told_later() {
     assert_eq!(rig.told().len(), 3, "once");
 }
 
+/// One of an act's events that has no place yet does not keep the others from being shown.
+#[tokio::test(start_paused = true)]
+async fn all_that_an_act_tells_is_shown_without_a_place() {
+    let rig = rig();
+    rig.set(Mood::AppendsNothing);
+    assert_eq!(rig.put("/bans/troll", json!({"hide_comments": true})).await, OK);
+    let shown = rig.dispatchers.iter().flat_map(|dispatcher| dispatcher.shown_anyway());
+    assert_eq!(shown.count(), 2, "the ban, and that their comments are hidden");
+}
+
+/// Who reads an export can tell a store that is away from a video without comments.
+#[tokio::test]
+async fn nothing_is_exported_from_a_store_that_is_away() {
+    let rig = rig();
+    rig.store.fail(true);
+    let get = Request::get("/v1/videos/v/comments?format=ndjson");
+    assert_eq!(rig.ask(get, Value::Null).await.0, StatusCode::SERVICE_UNAVAILABLE);
+}
+
 /// History hides it at once; gateways are seen to later.
 #[tokio::test(start_paused = true)]
 async fn a_deletion_that_gateways_have_not_taken_is_not_done() {

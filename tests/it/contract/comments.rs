@@ -73,7 +73,7 @@ fn keys() -> Table {
     let keyed = |rule: &str, key: &str| Row::new(rule).by("ann").says("hi").key(key);
     let same = comment("a", "ann", "hi");
     let one = json!({"…": 0});
-    let three = json!({"comments": [one, one, one], "next": null, "cursor": "{_}"});
+    let four = json!({"comments": [one, one, one, one], "next": null, "cursor": "{_}"});
     Table::new(
         SECTION,
         "keys",
@@ -113,7 +113,12 @@ fn keys() -> Table {
             keyed("a space within", "a b").gets(400),
             keyed("more than ASCII", "ä").gets(400),
             keyed("twice", "k-2").key("k-2").gets(400),
-            Row::new("shown once: three of them").get("comments").gets_json(200, three),
+            keyed("many at once, at all nodes", "k-3")
+                .at_once(8)
+                .at_first(202)
+                .gets_json(201, comment("d", "ann", "hi"))
+                .seen([event("comment", comment("d", "ann", "hi"))]),
+            Row::new("shown once: four of them").get("comments").gets_json(200, four),
             Row::new("its author deletes it")
                 .by("ann")
                 .delete("comments/{a}")

@@ -6,6 +6,7 @@ use serde_json::json;
 use super::{
     comments::{comment, says},
     drive::broken,
+    parts::Part,
     row::Row,
     shown::{event, resume},
     table::Table,
@@ -13,7 +14,9 @@ use super::{
 };
 
 /// What is wrong, the row, and a word of what should be said.
-fn wrong_rows() -> Vec<(&'static str, Row, &'static str)> {
+type WrongRow = (&'static str, Row, &'static str);
+
+fn wrong_rows() -> Vec<WrongRow> {
     let row = |rule| Row::new(rule).by("ann").says("hi");
     let seen = |text| [event("comment", comment("_", "ann", text))];
     let mut more = comment("_", "ann", "hi");
@@ -68,16 +71,62 @@ fn wrong_rows() -> Vec<(&'static str, Row, &'static str)> {
         ),
         ("what stands there", Row::new("w20").get("comments?limit=1").lacks("cursor"), "stands in"),
         ("a method", Row::new("w21").ask(Method::PATCH, "comments").gets(200), "405"),
+        (
+            "several at once",
+            row("w22").at_once(2).gets_json(201, comment("x", "ann", "hi")),
+            "as x was",
+        ),
+        ("what never comes at first", row("w23").at_first(202).gets(422), "201 Created"),
+        (
+            "what comes at first",
+            row("w24").at_first(201).gets_json(201, comment("_", "ann", "ho")),
+            "text",
+        ),
+    ]
+}
+
+/// The same of tables that lose something, meanwhile.
+fn wrong_rows_meanwhile() -> Vec<(Part, WrongRow)> {
+    let row = |rule| Row::new(rule).by("ann").says("hi");
+    let shown = event("comment", comment("_", "ann", "hi"));
+    let deletes = Row::new("o4").by("zoe").delete("comments/{first}").gets_nothing();
+    let ticket = Row::new("o5").stream("?ticket=x.y").shows([resume("new")]);
+    vec![
+        (Part::Redis, ("a status", row("o1").gets(201), "202 Accepted should be 201")),
+        (Part::Redis, ("a place", row("o2").gets(202).seen([shown]), "instead of comment")),
+        (Part::Redis, ("what is shown", row("o3").gets(202), "viewers get nothing else")),
+        (Part::Redis, ("a deletion's status", deletes, "202 Accepted should be 204")),
+        (Part::Redis, ("a ticket", ticket, "401")),
+        (Part::Store, ("a status", row("o6").gets(201), "503 Service Unavailable should be 201")),
+        (Part::Store, ("history", Row::new("o7").get("comments"), "should be 200")),
     ]
 }
 
 /// Each is found, and named by its row; none keeps the others from being run.
 pub(super) async fn wrong_tables_are_noticed(world: &World) {
     let rows = wrong_rows();
-    let table = |(nth, (_, row, _)): (usize, &(_, Row, _))| {
+    let table = |(nth, (_, row, _)): (usize, &WrongRow)| {
         Table::new("Control", format!("control{nth}"), vec![says("_", "zoe", "first"), row.clone()])
     };
-    let tables: Vec<_> = rows.iter().enumerate().map(table).collect();
+    let tables = rows.iter().enumerate().map(table).collect();
+    are_noticed(world, tables, &rows).await;
+}
+
+/// The same of what is wrong during an outage, or after it.
+pub(super) async fn wrong_outages_are_noticed(world: &World) {
+    let (parts, mut rows): (Vec<_>, Vec<_>) = wrong_rows_meanwhile().into_iter().unzip();
+    let table = |name: String| Table::new("Control", name, vec![says("first", "zoe", "first")]);
+    let meanwhile = parts.into_iter().zip(&rows).enumerate().map(|(nth, (part, (_, row, _)))| {
+        table(format!("outage{nth}")).losing(part, vec![row.clone()], vec![])
+    });
+    let late = Row::new("o8").get("comments/{first}").gets(404);
+    let afterwards = table("afterwards".into()).losing(Part::Store, vec![], vec![late.clone()]);
+    let tables = meanwhile.chain([afterwards]).collect();
+    rows.push(("what comes afterwards", late, "200 OK should be 404"));
+    are_noticed(world, tables, &rows).await;
+}
+
+async fn are_noticed(world: &World, tables: Vec<Table>, rows: &[WrongRow]) {
     let told = broken(world, tables, 0).await;
     let told: Vec<_> = told.into_iter().map(|(_, why)| why).collect();
     assert_eq!(told.len(), rows.len(), "{told:#?}");

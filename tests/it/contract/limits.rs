@@ -8,6 +8,7 @@ use tokio::time::sleep;
 
 use super::{
     ROUNDS_MAX,
+    table::In,
     who::Who,
     world::{PER_MINUTE, PER_SECOND, World},
 };
@@ -20,10 +21,10 @@ const POSTS: u32 = PER_MINUTE + 15;
 
 /// The nth post, to the nodes by turns.
 async fn post(world: &World, nth: u32, who: &Who, video: &str, key: Option<&str>) -> Answer {
-    let authorization = who.authorization(&world.open, &world.name).unwrap();
+    let authorization = who.authorization(world.house(In::Open), &world.name).unwrap();
     let mut headers = vec![("authorization", authorization.as_str())];
     headers.extend(key.map(|key| ("idempotency-key", key)));
-    let node = &world.open.ingests[nth as usize % 2];
+    let node = &world.house(In::Open).ingests[nth as usize % 2];
     node.comment_with(video, &nth.to_string(), &headers).await
 }
 
@@ -107,7 +108,7 @@ async fn of_a_video(world: &World, nth: usize) -> Result<(), String> {
     exact(taken, PER_SECOND, Duration::from_secs(1), began.elapsed())?;
     right(&format!("Retry-After: {waits_s:?}"), waits_s.iter().all(|wait_s| *wait_s == 1))?;
     let path = format!("/v1/videos/{video}/comments?limit=200");
-    let listed = world.open.ingests[1].get(&path).await.json();
+    let listed = world.house(In::Open).ingests[1].get(&path).await.json();
     let listed = listed["comments"].as_array().map(Vec::len);
     right(&format!("{listed:?} of {taken} are there"), listed == usize::try_from(taken).ok())?;
     sleep(Duration::from_secs(1)).await;

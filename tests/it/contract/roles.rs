@@ -7,7 +7,7 @@ use super::{comments::says, rooms::SECTION, row::Row, table::Table, who::Who};
 
 /// Who may, beside admins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd)]
-enum May {
+pub(super) enum May {
     Viewers,
     Commenters,
     Moderators,
@@ -15,11 +15,11 @@ enum May {
 }
 
 /// Method, path, body, who may, and what they get.
-type Endpoint = (&'static str, &'static str, Option<Value>, May, u16);
+pub(super) type Endpoint = (&'static str, &'static str, Option<Value>, May, u16);
 /// Who that is, and whether they are among those who may.
 type Asker = (&'static str, Who, fn(May) -> bool);
 
-fn endpoints() -> Vec<Endpoint> {
+pub(super) fn endpoints() -> Vec<Endpoint> {
     use May::{Commenters, Moderators, Producers, Viewers};
     vec![
         ("POST", "comments", Some(json!({"text": "hi"})), Commenters, 201),

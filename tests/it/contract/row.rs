@@ -38,14 +38,20 @@ pub(crate) enum Body {
 pub(crate) struct Row {
     /// What the contract says.
     pub(crate) rule: String,
+    /// From then on the issuer of tokens has these keys alone.
+    pub(crate) keys: Option<Vec<&'static str>>,
     /// A number of seconds to wait before; may be a hole.
     pub(crate) wait_s: &'static str,
+    /// So many times, at the nodes by turns; each is answered the same.
+    pub(crate) at_once: usize,
     pub(crate) who: Who,
     pub(crate) method: Method,
     pub(crate) path: String,
     pub(crate) to: To,
     pub(crate) headers: Vec<(&'static str, String)>,
     pub(crate) body: Bytes,
+    /// Asked again while this is the answer's status.
+    pub(crate) at_first: Option<u16>,
     pub(crate) status: u16,
     pub(crate) answer: Body,
     /// `None`: there must be none.
@@ -64,13 +70,16 @@ impl Row {
     pub(crate) fn new(rule: impl Into<String>) -> Self {
         Self {
             rule: rule.into(),
+            keys: None,
             wait_s: "",
+            at_once: 1,
             who: Who::default(),
             method: Method::GET,
             path: String::new(),
             to: To::Ingest,
             headers: Vec::new(),
             body: Bytes::new(),
+            at_first: None,
             status: 200,
             answer: Body::Any,
             answer_headers: Vec::new(),
@@ -83,6 +92,11 @@ impl Row {
 
     pub(crate) fn after_s(self, wait_s: &'static str) -> Self {
         Self { wait_s, ..self }
+    }
+
+    /// Before, the issuer of tokens has replaced its keys by those of these names.
+    pub(crate) fn with_keys_of(self, names: &[&'static str]) -> Self {
+        Self { keys: Some(names.to_vec()), ..self }
     }
 
     pub(crate) fn by(self, who: impl Into<Who>) -> Self {
@@ -123,6 +137,11 @@ impl Row {
         Self { to, ..self }
     }
 
+    /// Asks `times` times at once.
+    pub(crate) fn at_once(self, times: usize) -> Self {
+        Self { at_once: times, ..self }
+    }
+
     pub(crate) fn json(self, body: impl ToString) -> Self {
         let body = body.to_string().into_bytes();
         self.with("content-type", "application/json").raw(body)
@@ -142,6 +161,12 @@ impl Row {
         self.with("idempotency-key", key)
     }
 
+    /// It may be answered so for a while, then it is asked again. A success is the same but for its
+    /// status.
+    pub(crate) fn at_first(self, status: u16) -> Self {
+        Self { at_first: Some(status), ..self }
+    }
+
     pub(crate) fn gets(self, status: u16) -> Self {
         Self { status, ..self }
     }
@@ -155,7 +180,12 @@ impl Row {
     }
 
     pub(crate) fn gets_nothing(self) -> Self {
-        Self { answer: Body::Empty, ..self.gets(204) }
+        self.gets_bare(204)
+    }
+
+    /// A status without a body.
+    pub(crate) fn gets_bare(self, status: u16) -> Self {
+        Self { answer: Body::Empty, ..self.gets(status) }
     }
 
     /// 422, whose `errors` name these fields.
@@ -193,5 +223,15 @@ impl Row {
     pub(crate) fn seen_by(mut self, name: &'static str, shown: impl Into<Vec<Shown>>) -> Self {
         self.seen.push((name, shown.into()));
         self
+    }
+
+    /// As it may be answered at first.
+    pub(super) fn as_at_first(&self) -> Self {
+        let status = self.at_first.expect("it may be answered otherwise");
+        if status < 400 {
+            return self.clone().gets(status);
+        }
+        let (answer, answer_headers) = (Body::Any, Vec::new());
+        Self { answer, answer_headers, ..self.clone().gets(status) }
     }
 }

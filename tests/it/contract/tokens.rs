@@ -11,14 +11,14 @@ use super::{
     table::{In, Table},
     world::{AUDIENCE, ISSUER},
 };
-use crate::roles::SECRET;
+use crate::roles::{SECRET, unique_name};
 
 pub(super) fn tables() -> Vec<Table> {
     vec![bad_tokens(), aims()]
 }
 
 /// `{"alg":"none","typ":"JWT"}`
-const NO_ALGORITHM: &str = "eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0";
+pub(super) const NO_ALGORITHM: &str = "eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0";
 
 pub(super) fn now_s() -> u64 {
     SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs()
@@ -29,20 +29,26 @@ fn signed(claims: &Value, secret: &str, algorithm: Algorithm) -> String {
     jsonwebtoken::encode(&Header::new(algorithm), claims, &key).unwrap()
 }
 
-/// A token of claims that are good but for those given; null takes one away.
-pub(super) fn token(differ: &Value) -> String {
-    let mut claims = json!({"sub": "eve", "exp": now_s() + 600});
+/// Claims that are good but for those given; null takes one away. They are somebody's whom no other
+/// token names: nobody may post too much.
+pub(super) fn claims(differ: &Value) -> Value {
+    let mut claims = json!({"sub": unique_name(), "exp": now_s() + 600});
     for (name, value) in differ.as_object().unwrap() {
         match value {
             Value::Null => _ = claims.as_object_mut().unwrap().remove(name),
             value => claims[name] = value.clone(),
         }
     }
-    signed(&claims, SECRET, Algorithm::HS256)
+    claims
+}
+
+/// A token of such claims.
+pub(super) fn token(differ: &Value) -> String {
+    signed(&claims(differ), SECRET, Algorithm::HS256)
 }
 
 /// Refused at a post, at a ticket and at the stream.
-fn refused(rule: &str, authorization: &str) -> [Row; 3] {
+pub(super) fn refused(rule: &str, authorization: &str) -> [Row; 3] {
     let row = |what: &str| Row::new(format!("{rule}, {what}")).with("authorization", authorization);
     [
         row("posting").says("hi").gets(401).header("www-authenticate", "Bearer"),
@@ -56,7 +62,7 @@ fn bad_tokens() -> Table {
     let (signed_part, signature) = good.rsplit_once('.').unwrap();
     let claims_part = signed_part.split_once('.').unwrap().1;
     let by = |differ: Value| format!("Bearer {}", token(&differ));
-    let claims = json!({"sub": "eve", "exp": now_s() + 600});
+    let claims = claims(&json!({}));
     let other_secret = signed(&claims, "another secret", Algorithm::HS256);
     let other_algorithm = signed(&claims, SECRET, Algorithm::HS512);
     let table = [

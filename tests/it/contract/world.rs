@@ -1,13 +1,21 @@
 //! What the tables are run against: `chorus all`, or the roles apart with two of each.
 
+use std::net::SocketAddr;
+
 use tempfile::{TempDir, tempdir};
 
-use super::table::In;
+use super::{
+    issuer::KeyFile,
+    parts::{Losable, Part, Taking},
+    street::{DeadEnd, Street, flag},
+    table::In,
+};
 use crate::{
     client::Client,
     process::Process,
     roles::{self, SECRET, needed, refs},
     server::Server,
+    small_disk,
 };
 
 /// A page of this origin may read answers.
@@ -24,124 +32,107 @@ const ALONE: [&str; 2] =
     ["chorus_ingest_limited_locally_total", "chorus_gateway_tickets_unchecked_total"];
 
 /// Nodes of one configuration: the first ones are spoken to in HTTP/1.1, the second in HTTP/2.
-#[derive(Default)]
 pub(crate) struct House {
+    which: In,
     pub(crate) ingests: Vec<Client>,
     pub(crate) gateways: Vec<Client>,
     pub(crate) audience: Option<&'static str>,
     pub(crate) issuer: Option<&'static str>,
+    pub(super) losable: Option<Losable>,
 }
 
 impl House {
-    /// One process that is all nodes.
-    fn of(server: &Server) -> Self {
-        let both = || vec![server.client(), Client::http2(server.public())];
-        Self { ingests: both(), gateways: both(), ..Self::default() }
+    /// Without any node yet.
+    pub(super) fn new(which: In) -> Self {
+        let if_strict = |value| (which == In::Strict).then_some(value);
+        let (audience, issuer) = (if_strict(AUDIENCE), if_strict(ISSUER));
+        let (ingests, gateways) = (Vec::new(), Vec::new());
+        Self { which, ingests, gateways, audience, issuer, losable: None }
     }
 
-    fn strict(self) -> Self {
-        Self { audience: Some(AUDIENCE), issuer: Some(ISSUER), ..self }
+    /// One process that is all nodes.
+    fn of_one(which: In, public: SocketAddr) -> Self {
+        let both = || vec![Client::new(public), Client::http2(public)];
+        Self { ingests: both(), gateways: both(), ..Self::new(which) }
     }
 }
 
 /// All houses, and what they run on.
 pub(crate) struct World {
-    pub(crate) open: House,
-    pub(crate) strict: House,
-    /// `all` alone has it.
-    development: Option<House>,
+    houses: Vec<House>,
     /// Makes videos of this run others than those of earlier ones.
     pub(crate) name: String,
-    /// Internal sockets.
+    /// What servers read of the issuer's.
+    keys: KeyFile,
+    /// Internal sockets of those that never have to decide by themselves.
     nodes: Vec<Client>,
     backend: Backend,
 }
 
 enum Backend {
     All { servers: Vec<Server>, _folders: Vec<TempDir> },
-    Apart(Street),
-}
-
-/// Processes that are one system.
-struct Street {
-    folder: TempDir,
-    /// Flags of all.
-    common: Vec<String>,
-    processes: Vec<Process>,
-}
-
-impl Street {
-    async fn start(&mut self, role: &str, more: &[String]) -> &Process {
-        let args = [&[role][..], &refs(&self.common), &refs(more)].concat();
-        self.processes.push(Process::start(self.folder.path(), &args).await);
-        self.processes.last().expect("it was pushed")
-    }
-
-    async fn house(&mut self, which: In, dispatchers: &str) -> House {
-        let mut keys = keys_of(which);
-        keys.push(("listen", "127.0.0.1:0".into()));
-        keys.push(("ingest.dispatchers", dispatchers.into()));
-        keys.push(("gateway.advertise", "http://127.0.0.1:0".into()));
-        let flags = keys.into_iter().flat_map(|(key, value)| [format!("--{key}"), value]);
-        let flags: Vec<_> = flags.collect();
-        let mut house = House::default();
-        for speaks in [Client::new, Client::http2] {
-            for (role, clients) in
-                [("ingest", &mut house.ingests), ("gateway", &mut house.gateways)]
-            {
-                let process = self.start(role, &flags).await;
-                clients.push(speaks(process.public.expect("no public socket")));
-            }
-        }
-        house
-    }
+    SmallDisk { server: Process, _folder: TempDir },
+    Apart(Street, DeadEnd),
 }
 
 impl World {
     pub(crate) fn house(&self, which: In) -> &House {
-        match which {
-            In::Open => &self.open,
-            In::Strict => &self.strict,
-            In::Development => self.development.as_ref().expect("only `all` has it"),
-        }
+        let found = self.houses.iter().find(|house| house.which == which);
+        found.expect("this world has no such house")
+    }
+
+    /// The one that can lose something.
+    pub(crate) fn losable(&self) -> &Losable {
+        self.house(In::Losing).losable.as_ref().expect("it can")
+    }
+
+    /// From now on the issuer has these keys alone.
+    pub(crate) fn give_keys_of(&self, names: &[&str]) {
+        self.keys.give_away(names);
     }
 
     /// `chorus all` of each house, in this process, on the embedded store.
     pub(crate) async fn all() -> Self {
-        let (mut servers, mut folders) = (Vec::new(), Vec::new());
+        let (mut servers, mut folders, keys) = (Vec::new(), Vec::new(), KeyFile::new());
+        let mut houses = Vec::new();
         for which in [In::Open, In::Strict, In::Development] {
             let folder = tempdir().unwrap();
-            let mut keys = keys_of(which);
-            if which != In::Development {
-                keys.push(("auth.hs256_secret", SECRET.into()));
-                keys.push(("internal.secret", "inner".into()));
-            }
-            servers.push(Server::all_by(folder.path(), &keys).await);
+            let server = Server::all_by(folder.path(), &keys_of_all(which, &keys)).await;
+            houses.push(House::of_one(which, server.public()));
+            servers.push(server);
             folders.push(folder);
         }
-        let [open, strict, development] = [0, 1, 2].map(|nth| House::of(&servers[nth]));
-        let (strict, development) = (strict.strict(), Some(development));
         let nodes = servers.iter().map(Server::internal).collect();
         let backend = Backend::All { servers, _folders: folders };
-        Self { open, strict, development, name: roles::unique_name(), nodes, backend }
+        Self { houses, name: roles::unique_name(), keys, nodes, backend }
+    }
+
+    /// `chorus all` as a process, on a disk that can be full.
+    pub(crate) async fn on_a_small_disk() -> Self {
+        let (folder, keys) = (tempdir().unwrap(), KeyFile::new());
+        let any = ["listen", "internal_listen"].map(|key| (key, "127.0.0.1:0".to_owned()));
+        let flags = any.into_iter().chain(keys_of_all(In::Losing, &keys)).flat_map(flag);
+        let args = [vec!["all".to_owned()], flags.collect()].concat();
+        let (server, ballast) = small_disk::start(folder.path(), &refs(&args)).await;
+        let mut house = House::of_one(In::Losing, server.public.expect("no public socket"));
+        house.losable = Some(Losable::of(vec![(Part::Store, Taking::Filling(ballast))], vec![]));
+        let backend = Backend::SmallDisk { server, _folder: folder };
+        let (houses, nodes) = (vec![house], Vec::new());
+        Self { houses, name: roles::unique_name(), keys, nodes, backend }
     }
 
     /// Two dispatchers, and two ingests and gateways of each house, on Redis and Cassandra.
     pub(crate) async fn apart() -> Self {
-        let (folder, name) = (tempdir().unwrap(), roles::unique_name());
-        let common = roles::flags(&name, &needed("CHORUS_TEST_REDIS"));
-        roles::migrate(folder.path(), &common).await;
-        let mut street = Street { folder, common, processes: Vec::new() };
-        let mut dispatchers = Vec::new();
-        for _ in 0..2 {
-            let dispatcher = street.start("dispatcher", &[]).await;
-            dispatchers.push(format!("http://{}", dispatcher.internal));
-        }
-        let dispatchers = dispatchers.join(",");
-        let open = street.house(In::Open, &dispatchers).await;
-        let strict = street.house(In::Strict, &dispatchers).await.strict();
-        let nodes = street.processes.iter().map(|node| Client::new(node.internal)).collect();
-        Self { open, strict, development: None, name, nodes, backend: Backend::Apart(street) }
+        let (name, keys) = (roles::unique_name(), KeyFile::new());
+        let (dead_end, losing) = DeadEnd::new(&format!("{name}_losing"), &keys).await;
+        let mut street = Street::new(&name, &needed("CHORUS_TEST_REDIS")).await;
+        let dispatchers = street.dispatchers().await;
+        let open = street.house(In::Open, &dispatchers, &keys).await;
+        let strict = street.house(In::Strict, &dispatchers, &keys).await;
+        let houses = vec![losing, open, strict];
+        let nodes = street.internals();
+        let backend = Backend::Apart(street, dead_end);
+        Self { houses, name, keys, nodes, backend }
     }
 
     /// How often a node had no answer in time from the limiter that all share and decided by itself,
@@ -165,8 +156,9 @@ impl World {
                     server.stop().await;
                 }
             }
-            Backend::Apart(street) => {
-                for process in street.processes {
+            Backend::SmallDisk { server, .. } => server.kill().await,
+            Backend::Apart(street, dead_end) => {
+                for process in street.processes.into_iter().chain(dead_end.street.processes) {
                     process.kill().await;
                 }
             }
@@ -175,7 +167,7 @@ impl World {
 }
 
 /// What a house's configuration has, beside what all share.
-fn keys_of(which: In) -> Vec<(&'static str, String)> {
+pub(super) fn keys_of(which: In, keys: &KeyFile) -> Vec<(&'static str, String)> {
     let limits = [
         ("cors.allowed_origins", ORIGIN.to_owned()),
         ("limits.comments_per_user_per_minute", PER_MINUTE.to_string()),
@@ -189,5 +181,17 @@ fn keys_of(which: In) -> Vec<(&'static str, String)> {
     ];
     let strict = strict.iter().filter(|_| which == In::Strict);
     let strict = strict.map(|(key, value)| (*key, (*value).to_owned()));
-    limits.into_iter().chain(strict).collect()
+    let jwks = keys.path().display().to_string();
+    let jwks = (which != In::Development).then_some(("auth.jwks", jwks));
+    limits.into_iter().chain(strict).chain(jwks).collect()
+}
+
+/// The same of `chorus all`, which shares nothing.
+fn keys_of_all(which: In, keys: &KeyFile) -> Vec<(&'static str, String)> {
+    let mut keys = keys_of(which, keys);
+    if which != In::Development {
+        keys.push(("auth.hs256_secret", SECRET.into()));
+        keys.push(("internal.secret", "inner".into()));
+    }
+    keys
 }
