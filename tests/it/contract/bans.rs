@@ -81,13 +81,13 @@ fn ban_times() -> Table {
             put(json!({"hide_comments": 1})).gets_invalid(&["hide_comments"]),
             put(json!({"ttl": 1})).gets(422),
             Row::new("nobody that could be").by(MO).put("bans/%20", json!({})).gets(404),
-            put(json!({"ttl_s": 1})).gets_json(
+            put(json!({"ttl_s": 5})).gets_json(
                 200,
                 json!({"user": "{@bob}", "by": "{@mo}",
             "since": "{_#time}", "until": "{until#time}", "hide_comments": false}),
             ),
             Row::new("meanwhile").by("bob").says("hi").gets(403),
-            taken(Row::new("afterwards").after_s("1").by("bob").says("hi"), "a", "bob", "hi"),
+            taken(Row::new("afterwards").after_s("5").by("bob").says("hi"), "a", "bob", "hi"),
             Row::new("it is over")
                 .by(MO)
                 .get("bans")
