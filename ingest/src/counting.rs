@@ -53,22 +53,22 @@ impl Counting {
         Arc::new(Self { book: TallyBook::new(VIDEOS_MAX), tallies, store })
     }
 
-    /// Counts something of a video.
+    /// Makes room for a video, before something is done that is to be counted.
     ///
     /// # Errors
-    /// When there is no room for another video; nothing is counted.
-    pub(crate) fn count(
-        &self,
-        video: &VideoId,
-        counter: &Counter,
-        count: u64,
-    ) -> Result<(), NoRoom> {
-        self.book.add(video, counter, count)
+    /// When there is none: too many wait for a store that is away.
+    pub(crate) fn make_room(&self, video: &VideoId) -> Result<(), NoRoom> {
+        self.book.make_room(video)
     }
 
-    /// Counts something that has happened, whether there is room or not.
+    /// Counts something of a video that there was room for.
+    pub(crate) fn count(&self, video: &VideoId, counter: &Counter, count: u64) {
+        self.book.add_anyhow(video, counter, count);
+    }
+
+    /// Counts something that has happened, if there is room.
     pub(crate) fn note(&self, video: &VideoId, counter: &Counter) {
-        if self.count(video, counter, 1).is_err() {
+        if self.book.add(video, counter, 1).is_err() {
             metrics::counter!("chorus_ingest_uncounted_total").increment(1);
         }
     }

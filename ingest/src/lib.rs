@@ -89,9 +89,16 @@ const POSTS_MAX: usize = 2048;
 /// most. One more is answered 503, so slow senders crowd out each other and not the posts under
 /// way.
 const BODIES_MAX: usize = 4096;
-/// Reads of history at once. Together with the posts they stay below what a store takes on at a
+/// Reads of history at once. Together with posts and reactions they stay below what a store takes on at a
 /// time, so that no flood of readers keeps comments from being stored.
 const READS_MAX: usize = 512;
+/// Reactions under way at once, and waited-for bodies of them: places of their own, so that no storm
+/// of them keeps comments from being stored. One takes a read of the store and a question to the
+/// limiter, some milliseconds.
+const REACTIONS_MAX: usize = 512;
+const REACTION_BODIES_MAX: usize = 1_024;
+/// Reactions that wait for a place.
+const REACTIONS_ROOM: usize = 2_048;
 /// Posts that wait for a place, and as many reads: about as many connections as a process has, so
 /// that clients which wait for each answer are all held back. Texts of 64 MiB at most.
 const ROOM: usize = 16_384;
@@ -145,6 +152,8 @@ pub struct Ingest {
     posts: Places,
     bodies: Places,
     reads: Places,
+    reactions: Places,
+    reaction_bodies: Places,
 }
 
 impl Ingest {
@@ -186,7 +195,7 @@ impl Ingest {
             gate,
             limits,
             counting: counting.clone(),
-            kinds: Kinds::new(&config.reactions.kinds),
+            kinds: Kinds::new(&config.reactions.kinds, config.limits.reactions_per_user_per_minute),
             passes: deps.passes,
             proxies: TrustedProxies::new(&config.trusted_proxies),
             viewers: config.auth.viewers,
@@ -196,6 +205,8 @@ impl Ingest {
             posts: Places::new("posts", POSTS_MAX, ROOM),
             bodies: Places::new("bodies", BODIES_MAX, 0),
             reads: Places::new("reads", READS_MAX, ROOM),
+            reactions: Places::new("reactions", REACTIONS_MAX, REACTIONS_ROOM),
+            reaction_bodies: Places::new("reaction_bodies", REACTION_BODIES_MAX, 0),
         });
         let filler = Filler { rooms, live: live_rooms };
         task::spawn("ingest.filling", fill(filler, stop.clone()));

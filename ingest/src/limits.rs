@@ -14,7 +14,7 @@ use std::{
 
 use common::{
     config,
-    ids::{IdempotencyKey, UserId},
+    ids::UserId,
     limiter::{Ask, Bucket, Key, Limiter, LimiterError, Rate, Verdict},
     network::Network,
     outage::Outage,
@@ -22,7 +22,7 @@ use common::{
 };
 use tokio::time::{Instant, timeout};
 
-pub(crate) use attempt::{Attempt, Limit};
+pub(crate) use attempt::{Attempt, Limit, Reaction};
 
 use attempt::Rates;
 
@@ -81,18 +81,13 @@ impl Limits {
         }
     }
 
-    /// Whether an author may react `count` times at once; if so each of them is charged. `false`: it
-    /// was admitted before under the same key, and is to be counted no more.
+    /// Whether somebody may react so; if so each press is charged. `false`: it was admitted before
+    /// under the same key, and is to be counted no more.
     ///
     /// # Errors
     /// When the limit is reached: nothing is charged.
-    pub(crate) async fn admit_reactions(
-        &self,
-        author: &UserId,
-        key: Option<&IdempotencyKey>,
-        count: u32,
-    ) -> Result<bool, Limited> {
-        match self.verdict(&self.rates.ask_for_reactions(author, key, count)).await {
+    pub(crate) async fn admit_reaction(&self, reaction: &Reaction) -> Result<bool, Limited> {
+        match self.verdict(&reaction.ask(&self.rates)).await {
             Verdict::Admitted => Ok(true),
             Verdict::Known => Ok(false),
             Verdict::Refused { retry_after, .. } => Err(Limited::at(Limit::Reactions, retry_after)),

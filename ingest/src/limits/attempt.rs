@@ -8,6 +8,7 @@ use common::{
     ids::{IdempotencyKey, UserId, VideoId},
     limiter::{Ask, Bucket, Key, Rate},
     network::Network,
+    totals::Counter,
 };
 
 use crate::plain_text::plain;
@@ -75,23 +76,6 @@ impl Rates {
             reactions: Rate::per(config.reactions_per_user_per_minute, minute),
         }
     }
-
-    /// The question to a limiter whether an author may react `count` times at once.
-    pub(super) fn ask_for_reactions(
-        &self,
-        author: &UserId,
-        key: Option<&IdempotencyKey>,
-        count: u32,
-    ) -> Ask {
-        let taken = self.reactions.map(|rate| rate.times(count));
-        let own = taken.map(|rate| bucket(Limit::Reactions, rate, &[author.as_str()]).1);
-        Ask {
-            author: author.clone(),
-            token: key.map(|key| Key::of("reaction", &[author.as_str(), key.as_str()])),
-            own: own.into_iter().collect(),
-            shared: Vec::new(),
-        }
-    }
 }
 
 /// A comment that somebody wants to post.
@@ -139,6 +123,36 @@ impl Attempt<'_> {
             shared: shared.into_iter().flatten().map(|(_, bucket)| bucket).collect(),
         };
         (ask, limits)
+    }
+}
+
+/// Some presses of one kind.
+pub(crate) struct Reaction {
+    /// Where.
+    pub(crate) video: VideoId,
+    /// Who.
+    pub(crate) author: UserId,
+    /// Under which Idempotency-Key: what is repeated is counted once.
+    pub(crate) key: Option<IdempotencyKey>,
+    /// What was pressed.
+    pub(crate) kind: Counter,
+    /// How often.
+    pub(crate) count: u32,
+}
+
+impl Reaction {
+    /// The question to a limiter: each press is taken from one bucket.
+    pub(super) fn ask(&self, rates: &Rates) -> Ask {
+        let author = self.author.as_str();
+        let taken = rates.reactions.map(|rate| rate.times(self.count));
+        let own = taken.map(|rate| bucket(Limit::Reactions, rate, &[author]).1);
+        let token = |key: &IdempotencyKey| Key::of("reaction", &[author, key.as_str()]);
+        Ask {
+            author: self.author.clone(),
+            token: self.key.as_ref().map(token),
+            own: own.into_iter().collect(),
+            shared: Vec::new(),
+        }
     }
 }
 
@@ -210,8 +224,12 @@ mod tests {
 
     #[test]
     fn each_press_is_charged_and_a_key_is_not_that_of_a_comment() {
-        let (author, key) = ("u1".parse().unwrap(), "k".parse().unwrap());
-        let ask = |config, count| Rates::new(config).ask_for_reactions(&author, Some(&key), count);
+        let ask = |config, count| {
+            let (author, video, key) = ("u1".parse(), "v1".parse(), "k".parse().ok());
+            let kind = Counter::of_reaction("like").unwrap();
+            let (author, video) = (author.unwrap(), video.unwrap());
+            Reaction { video, author, key, kind, count }.ask(&Rates::new(config))
+        };
         let [ten] = ask(&RATES, 10).own[..] else { panic!("one bucket") };
         assert_eq!((ten.rate.interval_us(), ten.rate.slack_us()), (1_000_000, 59_000_000));
         assert_eq!(ten.key, ask(&RATES, 1).own[0].key);

@@ -2,11 +2,18 @@
 
 use std::time::Duration;
 
-use axum::http::{Request, StatusCode};
+use axum::{
+    body::Body,
+    http::{Request, StatusCode},
+};
 use serde_json::{Value, json};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
+use tower::ServiceExt;
 
-use crate::rig::{Rig, rig};
+use crate::{
+    rig::{Rig, rig},
+    stand_ins::SLOW,
+};
 
 /// Longer than the pause between two times that numbers are told, and kept.
 const TOLD: Duration = Duration::from_millis(600);
@@ -18,6 +25,11 @@ const FORBIDDEN: StatusCode = StatusCode::FORBIDDEN;
 impl Rig {
     async fn react(&self, body: Value) -> StatusCode {
         self.ask(Request::post("/v1/videos/v/reactions"), body).await.0
+    }
+
+    async fn react_under(&self, key: &str, video: &str, body: Value) -> StatusCode {
+        let request = Request::post(format!("/v1/videos/{video}/reactions"));
+        self.ask(request.header("idempotency-key", key), body).await.0
     }
 
     async fn set_room(&self, path: &str, body: Value) {
@@ -58,6 +70,45 @@ async fn what_is_no_reaction_is_refused() {
     assert_eq!(nothing, StatusCode::UNSUPPORTED_MEDIA_TYPE);
     sleep(TOLD).await;
     assert_eq!(rig.live.totals("v"), "");
+}
+
+/// Its key is known then, so that a retry counts nothing.
+#[tokio::test(start_paused = true)]
+async fn what_was_admitted_is_counted_also_when_the_client_has_left() {
+    let rig = rig();
+    rig.limiter.slow_down();
+    let like = || rig.react_under("k", "v", json!({"kind": "like"}));
+    assert!(timeout(SLOW / 2, like()).await.is_err(), "the client leaves");
+    sleep(SLOW + TOLD).await;
+    assert_eq!(rig.live.totals("v"), "r/like 1");
+    assert_eq!(like().await, ACCEPTED);
+    sleep(TOLD).await;
+    assert_eq!(rig.live.totals("v"), "r/like 1");
+}
+
+/// So that a retry counts it.
+#[tokio::test(start_paused = true)]
+async fn what_has_no_room_leaves_its_key_unknown() {
+    /// Videos that are counted at once.
+    const VIDEOS: usize = 65_536;
+    let rig = rig();
+    rig.counters.go_away(true);
+    // Made once: that takes longer than a request.
+    let routes = rig.ingest.public();
+    for n in 0..VIDEOS {
+        let request = Request::post(format!("/v1/videos/v{n}/reactions"))
+            .header("x-chorus-user", "u")
+            .header("content-type", "application/json");
+        let request = request.body(Body::from(r#"{"kind":"like"}"#)).unwrap();
+        assert_eq!(routes.clone().oneshot(request).await.unwrap().status(), ACCEPTED);
+    }
+    let like = || rig.react_under("k", "one-more", json!({"kind": "like"}));
+    assert_eq!(like().await, StatusCode::SERVICE_UNAVAILABLE);
+    rig.counters.go_away(false);
+    sleep(TOLD + KEPT + TOLD).await;
+    assert_eq!(like().await, ACCEPTED);
+    sleep(TOLD).await;
+    assert_eq!(rig.live.totals("one-more"), "r/like 1");
 }
 
 /// As with comments.
