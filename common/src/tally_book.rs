@@ -109,6 +109,11 @@ impl TallyBook {
         self.note(rows, |page| page.is_untold = false);
     }
 
+    /// All rows are to be told again: whoever was told may have lost them.
+    pub fn tell_all_again(&self) {
+        self.pages().values_mut().for_each(|page| page.is_untold = true);
+    }
+
     /// The rows that are to be kept.
     #[must_use]
     pub fn unkept(&self) -> Vec<Row> {
@@ -217,6 +222,20 @@ mod tests {
         let book = TallyBook::of_told(8);
         book.add(&video(1), &Counter::VIEWS, 1).unwrap();
         assert_eq!((book.unkept().len(), book.untold().len()), (0, 1));
+    }
+
+    #[test]
+    fn what_was_told_and_is_lost_is_told_again() {
+        let book = TallyBook::of_told(8);
+        for n in 0..3 {
+            book.add(&video(n), &Counter::VIEWS, 1).unwrap();
+        }
+        book.told(&book.untold());
+        assert_eq!(book.untold(), []);
+        book.tell_all_again();
+        assert_eq!((book.untold().len(), book.unkept().len()), (3, 0));
+        book.told(&book.untold());
+        assert_eq!(book.untold(), []);
     }
 
     /// Who was told that there is room may count, whatever came in between.
