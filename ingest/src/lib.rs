@@ -50,7 +50,6 @@ use moderation::{deletion, filling::Filler, rules::Rulebook};
 use places::Places;
 use reactions::Kinds;
 use refusals::Refusals;
-use views::Views;
 use window::Window;
 
 mod announce;
@@ -177,7 +176,6 @@ impl Ingest {
             window: Window::new(config.live.dedup_s, ambient::unix_ms),
             refusals: refusals.clone(),
         });
-        let views = Views::new(deps.tallies.clone(), deps.counters.clone());
         let counting = Counting::new(deps.tallies, deps.counters);
         let gate = Arc::new(Gate {
             comments: comments.clone(),
@@ -211,22 +209,23 @@ impl Ingest {
         let filler = Filler { rooms, live: live_rooms };
         task::spawn("ingest.filling", fill(filler, stop.clone()));
         task::spawn("ingest.vigil", watch_over(intake.clone(), live_log, stop.clone()));
-        task::spawn("ingest.counting", counting::tell(counting.clone(), stop.clone()));
-        let keeping = counting::keep(counting, views, stop.clone());
-        let keeping = task::spawn("ingest.keeping", keeping);
+        let counting = counting.start(&stop);
         let drain = task::spawn("ingest.pending", async move {
             drain(intake, stop).await;
-            let _ = keeping.await; // one that panicked has ended as well
+            for task in counting {
+                let _ = task.await; // one that panicked has ended as well
+            }
         });
         Ok((ingest, drain))
     }
 
-    /// Keeps all that was counted; to be called when nothing more is served.
+    /// Keeps all that was counted, and tells it; to be called when nothing more is served. Store and
+    /// Redis keep their deadlines.
     ///
     /// # Errors
     /// When the store can't take it: it is lost with this process.
     pub async fn keep_counted(&self) -> Result<(), StoreError> {
-        self.counting.keep().await
+        self.counting.finish().await
     }
 
     /// What commenters and readers ask for.

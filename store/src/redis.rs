@@ -9,10 +9,11 @@
 //! | `{ch:B}:room:VIDEO` | hash | slot → event that set it last |
 //! | `{ch:B}:wanted` | set | videos whose rooms are to be filled |
 //! | `{ch:B}:subs:VIDEO` | set | incarnations of gateways with viewers of the video |
-//! | `{ch:B}:tally:VIDEO` | hash | what each source has counted, their sums, the run that filled it |
+//! | `{ch:B}:tally:VIDEO` | hash | what each source has counted, their sums, the run that filled it and when |
 //! | `{ch:B}:viewers:VIDEO` | hash | incarnation of a gateway → how many viewers it has |
 //! | `{ch:B}:tallied` | zset | videos whose numbers changed in the last minute, by time |
 //! | `{ch:B}:untallied` | set | videos whose totals are to be filled |
+//! | `{ch:B}:unkept` | hash | video and source → what it has counted, which somebody is to keep |
 //! | `{ch:B}:changed` | zset | videos appended to in the last minute, by time |
 //! | `{ch:gw}:all` | set | registered incarnations |
 //! | `{ch:gw}:lease:INC` | string | run of the server and address; expires unless renewed |

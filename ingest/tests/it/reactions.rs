@@ -32,6 +32,19 @@ impl Rig {
         self.ask(request.header("idempotency-key", key), body).await.0
     }
 
+    /// Once to each of so many videos, `v0` and on.
+    async fn react_to(&self, videos: usize) {
+        // Made once: that takes longer than a request.
+        let routes = self.ingest.public();
+        for n in 0..videos {
+            let request = Request::post(format!("/v1/videos/v{n}/reactions"))
+                .header("x-chorus-user", "u")
+                .header("content-type", "application/json");
+            let request = request.body(Body::from(r#"{"kind":"like"}"#)).unwrap();
+            assert_eq!(routes.clone().oneshot(request).await.unwrap().status(), ACCEPTED);
+        }
+    }
+
     async fn set_room(&self, path: &str, body: Value) {
         let (status, said) = self.ask(Request::put(format!("/v1/videos/v{path}")), body).await;
         assert_eq!(status, StatusCode::OK, "{said}");
@@ -93,15 +106,7 @@ async fn what_has_no_room_leaves_its_key_unknown() {
     const VIDEOS: usize = 65_536;
     let rig = rig();
     rig.counters.go_away(true);
-    // Made once: that takes longer than a request.
-    let routes = rig.ingest.public();
-    for n in 0..VIDEOS {
-        let request = Request::post(format!("/v1/videos/v{n}/reactions"))
-            .header("x-chorus-user", "u")
-            .header("content-type", "application/json");
-        let request = request.body(Body::from(r#"{"kind":"like"}"#)).unwrap();
-        assert_eq!(routes.clone().oneshot(request).await.unwrap().status(), ACCEPTED);
-    }
+    rig.react_to(VIDEOS).await;
     let like = || rig.react_under("k", "one-more", json!({"kind": "like"}));
     assert_eq!(like().await, StatusCode::SERVICE_UNAVAILABLE);
     rig.counters.go_away(false);
@@ -143,6 +148,30 @@ async fn while_either_is_away_reactions_are_taken_and_nothing_is_lost() {
     rig.live.go_away(false);
     sleep(TOLD).await;
     assert_eq!(rig.live.totals("v"), "r/like 1");
+}
+
+/// Each has a task of its own.
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_what_others_want_goes_on_telling_and_keeping() {
+    let rig = rig();
+    rig.live.give_nothing();
+    sleep(6 * KEPT).await;
+    rig.react(json!({"kind": "like"})).await;
+    sleep(TOLD).await;
+    assert_eq!(rig.live.totals("v"), "r/like 1");
+    sleep(KEPT).await;
+    assert_eq!(rig.counters.totals("v"), "r/like 1");
+}
+
+/// Of those that are kept at once.
+#[tokio::test(start_paused = true)]
+async fn what_can_not_be_kept_keeps_only_its_own_out() {
+    const AT_ONCE: usize = 4_096;
+    let rig = rig();
+    rig.counters.refuse("v7");
+    rig.react_to(AT_ONCE + 1).await;
+    sleep(KEPT).await;
+    assert!(rig.counters.videos() > 0, "not even the others");
 }
 
 #[tokio::test(start_paused = true)]
@@ -213,7 +242,7 @@ async fn comments_are_counted_once_and_deleted_ones_are_not() {
     assert_eq!(comments().await, 1);
 }
 
-/// They have no store; each ingest node keeps what any gateway told.
+/// They have no store; ingest nodes keep what they hand over, and hand back what they can't.
 #[tokio::test(start_paused = true)]
 async fn what_gateways_count_is_kept() {
     let rig = rig();
@@ -228,15 +257,21 @@ async fn what_gateways_count_is_kept() {
     assert_eq!(rig.counters.totals("v"), "views 9");
 }
 
-/// What came while it ended, or a moment before, is kept as well.
+/// What came while it ended, or a moment before, is kept as well, and told: nobody would notice that
+/// the store has more.
 #[tokio::test(start_paused = true)]
-async fn an_end_keeps_what_was_counted_last() {
+async fn an_end_keeps_and_tells_what_was_counted_last() {
     let rig = rig();
+    rig.react(json!({"kind": "wow"})).await;
     rig.stop.cancel();
     sleep(KEPT).await;
+    let first = "r/wow 1".to_owned();
+    assert_eq!((rig.counters.totals("v"), rig.live.totals("v")), (first.clone(), first));
     rig.react(json!({"kind": "like"})).await;
+    rig.live.put("v", "a-gateway", "views 7");
     rig.ingest.keep_counted().await.unwrap();
-    assert_eq!(rig.counters.totals("v"), "r/like 1");
+    let all = "r/like 1 r/wow 1 views 7".to_owned();
+    assert_eq!((rig.counters.totals("v"), rig.live.totals("v")), (all.clone(), all));
     rig.counters.go_away(true);
     rig.react(json!({"kind": "like"})).await;
     assert!(rig.ingest.keep_counted().await.is_err());
