@@ -69,7 +69,7 @@ impl Gate {
         let video = &reaction.video;
         let looked_up = self.rulebook.look_up(&*self.rooms, video, principal).await;
         self.refusals.of(looked_up)?.check_author(principal, self.create)?;
-        self.limits.admit_reaction(reaction).await.map_err(Limited::into_problem)
+        self.limits.admit_reaction(reaction).await
     }
 
     async fn check_answered(&self, video: &VideoId, answered: CommentId) -> Result<(), Problem> {

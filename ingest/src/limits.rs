@@ -26,6 +26,8 @@ pub(crate) use attempt::{Attempt, Limit, Reaction};
 
 use attempt::Rates;
 
+use crate::refusals::key_reused;
+
 /// Longest that a post waits for the shared limiter.
 const PATIENCE: Duration = Duration::from_millis(250);
 /// For so long after the shared limiter failed it is not asked again. Then the next ones try it.
@@ -73,7 +75,8 @@ impl Limits {
     pub(crate) async fn admit(&self, attempt: &Attempt<'_>) -> Result<(), Limited> {
         let (ask, limits) = attempt.ask(&self.rates);
         match self.verdict(&ask).await {
-            Verdict::Admitted | Verdict::Known => Ok(()),
+            // Whether its key had another comment is told by its claim.
+            Verdict::Admitted | Verdict::Known | Verdict::Reused => Ok(()),
             Verdict::Refused { nth, retry_after } => {
                 let limit = limits.get(nth).copied().unwrap_or(Limit::Author);
                 Err(Limited::at(limit, retry_after))
@@ -85,12 +88,15 @@ impl Limits {
     /// under the same key, and is to be counted no more.
     ///
     /// # Errors
-    /// When the limit is reached: nothing is charged.
-    pub(crate) async fn admit_reaction(&self, reaction: &Reaction) -> Result<bool, Limited> {
+    /// When the limit is reached, or another reaction was admitted under the key: nothing is charged.
+    pub(crate) async fn admit_reaction(&self, reaction: &Reaction) -> Result<bool, Problem> {
         match self.verdict(&reaction.ask(&self.rates)).await {
             Verdict::Admitted => Ok(true),
             Verdict::Known => Ok(false),
-            Verdict::Refused { retry_after, .. } => Err(Limited::at(Limit::Reactions, retry_after)),
+            Verdict::Reused => Err(key_reused()),
+            Verdict::Refused { retry_after, .. } => {
+                Err(Limited::at(Limit::Reactions, retry_after).into_problem())
+            }
         }
     }
 
@@ -111,7 +117,7 @@ impl Limits {
         let rate = Rate::per(REPORTS_PER_MINUTE, Duration::from_secs(60));
         let own = rate.map(|rate| Bucket { key, rate }).into_iter().collect();
         match self.verdict(&Ask { author, token: None, own, shared: Vec::new() }).await {
-            Verdict::Admitted | Verdict::Known => Ok(()),
+            Verdict::Admitted | Verdict::Known | Verdict::Reused => Ok(()),
             Verdict::Refused { retry_after, .. } => {
                 let why = "you have reported too many comments";
                 Err(Problem::limited(why, whole_seconds(retry_after)))
@@ -123,11 +129,19 @@ impl Limits {
         if !self.is_away()
             && let Some(verdict) = self.shared_verdict(ask).await
         {
-            return verdict;
+            let is_new = verdict == Verdict::Admitted && ask.token.is_some();
+            return if is_new { self.known_here(ask).await } else { verdict };
         }
         metrics::counter!("chorus_ingest_limited_locally_total").increment(1);
         // One in the same process has no reason to fail.
         self.local.admit(ask).await.unwrap_or(Verdict::Admitted)
+    }
+
+    /// What this process knows of a request that all nodes' limiter has just admitted: it may have let
+    /// it in by itself while that was away. From now on it knows it, for when that is away again.
+    async fn known_here(&self, ask: &Ask) -> Verdict {
+        let bare = Ask { own: Vec::new(), shared: Vec::new(), ..ask.clone() };
+        self.local.admit(&bare).await.unwrap_or(Verdict::Admitted)
     }
 
     async fn shared_verdict(&self, ask: &Ask) -> Option<Verdict> {

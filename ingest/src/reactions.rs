@@ -9,6 +9,7 @@ use axum::{
 };
 use common::{
     auth::Principal,
+    ids::IdempotencyKey,
     openapi::{
         COMMENTS,
         refusals::{BadPost, NoStore, NoSuch, Stranger, TooOften},
@@ -19,15 +20,9 @@ use common::{
     totals::Counter,
 };
 use serde::Deserialize;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
-use crate::{
-    Ingest,
-    fields::Fields,
-    limits::Reaction,
-    refusals::RETRY_AFTER_S,
-    request::{self, Key},
-};
+use crate::{Ingest, fields::Fields, limits::Reaction, refusals::RETRY_AFTER_S, request};
 
 /// Most presses in one request, where a minute's limit is not less.
 const COUNT_MAX: u32 = 50;
@@ -72,17 +67,27 @@ pub(crate) struct NewReaction {
     count: Option<u64>,
 }
 
+/// What a reaction can be repeated with.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "it describes what `request::key` reads")]
+pub(crate) struct ReactionKey {
+    /// The same key is the same request, for the same author and ten minutes: 1 to 128 visible ASCII
+    /// characters, quoted or bare. For another request it is 422.
+    #[param(rename = "Idempotency-Key", value_type = IdempotencyKey, inline, required = false)]
+    key: Option<IdempotencyKey>,
+}
+
 /// React
 ///
-/// For whoever may comment. It is kept within two seconds, and viewers are told the total. Under an
-/// Idempotency-Key that was seen in the last ten minutes nothing is counted again, whatever the body
-/// says.
+/// For whoever may comment. It is kept within two seconds, and viewers are told the total. A request
+/// that is repeated under its Idempotency-Key is counted once.
 #[utoipa::path(
     post,
     path = "/v1/videos/{video}/reactions",
     operation_id = "react",
     tag = COMMENTS,
-    params(VideoPath, Key),
+    params(VideoPath, ReactionKey),
     request_body = NewReaction,
     responses(
         (status = 202, description = "Counted."),

@@ -19,7 +19,7 @@
 //! | `{ch:gw}:lease:INC` | string | run of the server and address; expires unless renewed |
 //! | `{ch:gw}:videos:INC` | set | videos it subscribed to, so that they can be found when it died |
 //! | `{ch:u:A}:bucket:K` | string | when an author's bucket is full again |
-//! | `{ch:u:A}:token:K` | string | that a request was admitted, or when it was charged |
+//! | `{ch:u:A}:token:K` | string | which request was admitted, or when it was charged |
 //! | `{ch:b:K}` | string | when a bucket that authors share is full again |
 //!
 //! `B` is the video's bucket, 0 to 255; `A` and `K` are hashes. A script touches keys of one hash tag

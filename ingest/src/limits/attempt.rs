@@ -6,7 +6,7 @@ use common::{
     comment::Text,
     config,
     ids::{IdempotencyKey, UserId, VideoId},
-    limiter::{Ask, Bucket, Key, Rate},
+    limiter::{Ask, Bucket, Key, Rate, Token},
     network::Network,
     totals::Counter,
 };
@@ -118,7 +118,10 @@ impl Attempt<'_> {
         let limits = own.iter().chain(&shared).flatten().map(|(limit, _)| *limit).collect();
         let ask = Ask {
             author: self.author.clone(),
-            token: self.key.map(|key| Key::of("token", &[author, key.as_str()])),
+            token: self.key.map(|key| Token {
+                key: Key::of("token", &[author, key.as_str()]),
+                request: Key::of("comment", &[video, self.text.as_str()]),
+            }),
             own: own.into_iter().flatten().map(|(_, bucket)| bucket).collect(),
             shared: shared.into_iter().flatten().map(|(_, bucket)| bucket).collect(),
         };
@@ -146,7 +149,11 @@ impl Reaction {
         let author = self.author.as_str();
         let taken = rates.reactions.map(|rate| rate.times(self.count));
         let own = taken.map(|rate| bucket(Limit::Reactions, rate, &[author]).1);
-        let token = |key: &IdempotencyKey| Key::of("reaction", &[author, key.as_str()]);
+        let (kind, count) = (self.kind.as_reaction().unwrap_or_default(), self.count.to_string());
+        let token = |key: &IdempotencyKey| Token {
+            key: Key::of("reaction", &[author, key.as_str()]),
+            request: Key::of("reaction", &[self.video.as_str(), kind, &count]),
+        };
         Ask {
             author: self.author.clone(),
             token: self.key.as_ref().map(token),
@@ -206,6 +213,10 @@ mod tests {
         attempt.ask(&Rates::new(config))
     }
 
+    fn token_key(ask: &Ask) -> Option<Key> {
+        ask.token.map(|token| token.key)
+    }
+
     #[test]
     fn every_limit_is_a_bucket() {
         let (ask, limits) = ask_at(&RATES, &GIVEN, 10, 60);
@@ -217,8 +228,13 @@ mod tests {
         };
         assert_eq!(rates(&ask.own), [(2_000_000, 58_000_000), (10_000_000, 0), (60_000_000, 0)]);
         assert_eq!(rates(&ask.shared), [(200_000, 800_000), (600_000, 59_400_000)]);
-        let keys: std::collections::HashSet<_> =
-            ask.own.iter().chain(&ask.shared).map(|bucket| bucket.key).chain(ask.token).collect();
+        let keys: std::collections::HashSet<_> = ask
+            .own
+            .iter()
+            .chain(&ask.shared)
+            .map(|bucket| bucket.key)
+            .chain(token_key(&ask))
+            .collect();
         assert_eq!(keys.len(), 6);
     }
 
@@ -234,7 +250,9 @@ mod tests {
         assert_eq!((ten.rate.interval_us(), ten.rate.slack_us()), (1_000_000, 59_000_000));
         assert_eq!(ten.key, ask(&RATES, 1).own[0].key);
         let comment = super::tests::ask(&GIVEN);
-        assert_ne!(ask(&RATES, 1).token, comment.token);
+        assert_ne!(token_key(&ask(&RATES, 1)), token_key(&comment));
+        assert_eq!(token_key(&ask(&RATES, 1)), token_key(&ask(&RATES, 2)));
+        assert_ne!(ask(&RATES, 1).token, ask(&RATES, 2).token, "another request");
         let none = config::Limits { reactions_per_user_per_minute: 0, ..RATES };
         assert!(ask(&none, 1).own.is_empty() && ask(&none, 1).token.is_some());
     }
@@ -267,7 +285,7 @@ mod tests {
             (Given { address: "2001:db8:0:1::1", ..GIVEN }, true, [true; 3], [true, false]),
         ] {
             let other = ask(&given);
-            assert_eq!(other.token == first.token, token);
+            assert_eq!(token_key(&other) == token_key(&first), token);
             assert_eq!([0, 1, 2].map(|nth| other.own[nth] == first.own[nth]), own);
             assert_eq!([0, 1].map(|nth| other.shared[nth] == first.shared[nth]), shared);
         }

@@ -99,6 +99,39 @@ async fn what_was_admitted_is_counted_also_when_the_client_has_left() {
     assert_eq!(rig.live.totals("v"), "r/like 1");
 }
 
+/// Either way: what one limiter lets in the other one is asked about, or told of.
+#[tokio::test(start_paused = true)]
+async fn a_key_counts_once_at_a_node_while_the_limiter_comes_and_goes() {
+    let rig = rig();
+    for (key, away_first) in [("k", true), ("l", false)] {
+        for is_away in [away_first, !away_first] {
+            rig.limiter.go_away(is_away);
+            assert_eq!(rig.react_under(key, "v", json!({"kind": "like"})).await, ACCEPTED);
+            // It is asked again after half a second.
+            sleep(TOLD).await;
+        }
+    }
+    assert_eq!(rig.live.totals("v"), "r/like 2");
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_reaction_under_a_key_is_refused() {
+    let rig = rig();
+    let like = || json!({"kind": "like", "count": 2});
+    assert_eq!(rig.react_under("k", "v", like()).await, ACCEPTED);
+    for (video, other) in [
+        ("v", json!({"kind": "wow", "count": 2})),
+        ("v", json!({"kind": "like"})),
+        ("other", like()),
+    ] {
+        let refused = rig.react_under("k", video, other).await;
+        assert_eq!(refused, StatusCode::UNPROCESSABLE_ENTITY);
+    }
+    assert_eq!(rig.react_under("k", "v", like()).await, ACCEPTED);
+    sleep(TOLD).await;
+    assert_eq!((rig.live.totals("v"), rig.live.totals("other")), ("r/like 2".into(), "".into()));
+}
+
 /// So that a retry counts it.
 #[tokio::test(start_paused = true)]
 async fn what_has_no_room_leaves_its_key_unknown() {

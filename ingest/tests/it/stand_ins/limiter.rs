@@ -1,7 +1,7 @@
 //! A limiter that has no limits, but knows keys.
 
 use std::{
-    collections::BTreeSet,
+    collections::HashMap,
     sync::{
         Mutex,
         atomic::{AtomicBool, Ordering},
@@ -10,7 +10,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use common::limiter::{Ask, Limiter, LimiterError, Verdict};
+use common::limiter::{Ask, Key, Limiter, LimiterError, Verdict};
 use tokio::time::sleep;
 
 /// How long one takes that is slow: a part of what is waited for it.
@@ -19,7 +19,7 @@ pub(crate) const SLOW: Duration = Duration::from_millis(100);
 /// Knows each key from when it was admitted.
 #[derive(Default)]
 pub(crate) struct Unlimited {
-    known: Mutex<BTreeSet<[u8; 16]>>,
+    known: Mutex<HashMap<Key, Key>>,
     is_slow: AtomicBool,
     is_away: AtomicBool,
 }
@@ -41,11 +41,20 @@ impl Limiter for Unlimited {
         if self.is_away.load(Ordering::SeqCst) {
             return Err(LimiterError::Unavailable("away".into()));
         }
-        let is_new =
-            ask.token.is_none_or(|token| self.known.lock().unwrap().insert(*token.as_bytes()));
+        let known = ask.token.and_then(|token| {
+            let mut known = self.known.lock().unwrap();
+            match known.get(&token.key) {
+                Some(request) if *request == token.request => Some(Verdict::Known),
+                Some(_) => Some(Verdict::Reused),
+                None => {
+                    known.insert(token.key, token.request);
+                    None
+                }
+            }
+        });
         if self.is_slow.load(Ordering::SeqCst) {
             sleep(SLOW).await;
         }
-        Ok(if is_new { Verdict::Admitted } else { Verdict::Known })
+        Ok(known.unwrap_or(Verdict::Admitted))
     }
 }
