@@ -82,31 +82,18 @@ impl Counting {
     /// what another one waits for. What was counted before the stop is told and kept once more after it;
     /// the tasks that do so are given back.
     pub(crate) fn start(self: &Arc<Self>, stop: &CancellationToken) -> Vec<JoinHandle<()>> {
-        let (here, until) = (self.clone(), stop.clone());
-        let filling = repeat("fill totals that gateways want", FILL_PERIOD, until, move || {
-            let here = here.clone();
-            async move { here.fill_wanted().await }
-        });
-        let until = stop.clone();
-        task::spawn("ingest.totals", async move {
-            until.run_until_cancelled(filling).await;
-        });
-        let (here, until) = (self.clone(), stop.clone());
-        let telling = "tell gateways how often viewers react";
-        let telling = repeat(telling, TELL_PERIOD, until, move || {
-            let here = here.clone();
-            async move { here.tell().await }
-        });
-        let (here, until) = (self.clone(), stop.clone());
-        let keeping = repeat("keep how often viewers react", KEEP_PERIOD, until, move || {
-            let here = here.clone();
-            async move { here.keep().await }
-        });
-        let (here, until) = (self.clone(), stop.clone());
-        let views = repeat("keep how often streams were opened", VIEWS_PERIOD, until, move || {
-            let here = here.clone();
-            async move { here.views.keep().await }
-        });
+        let again =
+            |period, what| Again { counting: self.clone(), period, what, stop: stop.clone() };
+        let filling = again(FILL_PERIOD, "fill totals that gateways want");
+        let filling = filling.run(|counting| async move { counting.fill_wanted().await });
+        let filling = stop.clone().run_until_cancelled_owned(filling);
+        task::spawn("ingest.totals", async move { _ = filling.await });
+        let telling = again(TELL_PERIOD, "tell gateways how often viewers react");
+        let telling = telling.run(|counting| async move { counting.tell().await });
+        let keeping = again(KEEP_PERIOD, "keep how often viewers react");
+        let keeping = keeping.run(|counting| async move { counting.keep().await });
+        let views = again(VIEWS_PERIOD, "keep how often streams were opened");
+        let views = views.run(|counting| async move { counting.views.keep().await });
         vec![
             task::spawn("ingest.telling", telling),
             task::spawn("ingest.keeping", keeping),
@@ -116,12 +103,15 @@ impl Counting {
 
     /// Keeps what was counted, and then tells it: nobody else knows that there is more than was told.
     /// Where that fails, it is told by the next fill of what was kept.
+    ///
+    /// # Errors
+    /// When it could not be kept.
     pub(crate) async fn finish(&self) -> Result<(), StoreError> {
         let kept = self.keep().await;
         let (told, views) = (self.tell().await, self.views.keep().await);
         let failed = told.err().map(NotFilled::from).or(views.err());
         if let Some(error) = failed {
-            tracing::warn!(%error, "what was counted last is not told");
+            tracing::warn!(%error, "not all that was counted last is told, or kept for gateways");
         }
         kept
     }
@@ -201,19 +191,27 @@ fn sum(rows: Vec<Row>) -> Totals {
     sum
 }
 
-/// Does something again and again until the stop, and once after it.
-async fn repeat<E: Display, D: Future<Output = Result<(), E>>>(
-    what: &'static str,
+/// Something that is done again and again until the stop, and once after it.
+struct Again {
+    counting: Arc<Counting>,
     period: Duration,
+    /// For the log, when it can't be done.
+    what: &'static str,
     stop: CancellationToken,
-    doing: impl Fn() -> D,
-) {
-    let outage = Outage::new(what);
-    loop {
-        let is_over = timeout(period, stop.cancelled()).await.is_ok();
-        outage.note(&doing().await);
-        if is_over {
-            return;
+}
+
+impl Again {
+    async fn run<E: Display, D: Future<Output = Result<(), E>>>(
+        self,
+        once: impl Fn(Arc<Counting>) -> D,
+    ) {
+        let outage = Outage::new(self.what);
+        loop {
+            let is_over = timeout(self.period, self.stop.cancelled()).await.is_ok();
+            outage.note(&once(self.counting.clone()).await);
+            if is_over {
+                return;
+            }
         }
     }
 }

@@ -17,16 +17,16 @@ pub(crate) struct Views {
 }
 
 impl Views {
-    /// One look. What can't be kept is handed over again, to whoever looks next.
+    /// One look. From the first that can't be kept all are handed over again, to whoever looks next: a
+    /// store that is away is not waited for once more, nor are they held back as long.
     pub(crate) async fn keep(&self) -> Result<(), NotFilled> {
-        let mut all = Ok(());
-        for rows in self.tallies.unkept(ROWS_MAX).await?.chunks(KEPT_AT_ONCE) {
-            let kept = self.store.keep(rows).await.map_err(NotFilled::from);
-            if kept.is_err() {
-                all = all.and(self.tallies.hand_over(rows).await.map_err(NotFilled::from));
+        let rows = self.tallies.unkept(ROWS_MAX).await?;
+        for (nth, some) in rows.chunks(KEPT_AT_ONCE).enumerate() {
+            if let Err(error) = self.store.keep(some).await {
+                self.tallies.hand_over(&rows[nth * KEPT_AT_ONCE..]).await?;
+                return Err(error.into());
             }
-            all = all.and(kept);
         }
-        all
+        Ok(())
     }
 }
