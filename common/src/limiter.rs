@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use crate::ids::UserId;
 
-/// For how long a token that was admitted is known. An implementation whose room is bounded may
+/// For how long the key of a token that was admitted is known. An implementation whose room is bounded may
 /// forget it sooner; then its repeat is charged.
 pub const TOKEN_KEPT: Duration = Duration::from_secs(600);
 /// Longest time that a rate is told in: clocks in microseconds stay below what a double holds
@@ -108,14 +108,23 @@ pub struct Bucket {
     pub rate: Rate,
 }
 
+/// A request that is told from others when it comes again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Token {
+    /// Its author and their Idempotency-Key.
+    pub key: Key,
+    /// All else that it says: another request under the same key is told by it.
+    pub request: Key,
+}
+
 /// The question whether an author may do something once, now.
 #[derive(Debug, Clone)]
 pub struct Ask {
     /// Who wants to.
     pub author: UserId,
-    /// Names the request: its author and their Idempotency-Key. One that was admitted within
-    /// [`TOKEN_KEPT`] is admitted again, without charge and whatever the buckets are.
-    pub token: Option<Key>,
+    /// Which request it is. One whose key was admitted within [`TOKEN_KEPT`] is not asked about again,
+    /// and not charged, whatever the buckets are.
+    pub token: Option<Token>,
     /// Buckets that nobody but this author takes from: their keys name the author. All differ.
     pub own: Vec<Bucket>,
     /// Buckets that others take from as well. All differ.
@@ -127,8 +136,10 @@ pub struct Ask {
 pub enum Verdict {
     /// It may be done, and every bucket is charged for it.
     Admitted,
-    /// It was admitted before under the same token, and nothing is charged.
+    /// It was admitted before, and nothing is charged.
     Known,
+    /// Another request was admitted under its token's key, and nothing is charged.
+    Reused,
     /// It may not, and no bucket is charged.
     Refused {
         /// Which bucket has the longest wait: its index among the own ones, then the shared ones.
@@ -158,8 +169,8 @@ pub trait Limiter: Send + Sync + 'static {
     /// shared ones when none of those refuses; a refusal tells of those that were asked last.
     ///
     /// Own buckets and token change in one step: however many asks with the same token come at once
-    /// and wherever, all get the same verdict and one is charged. A token that is refused leaves no
-    /// trace.
+    /// and wherever, one is admitted and charged, and all others are told that it is known. A token
+    /// that is refused leaves no trace.
     ///
     /// When a shared bucket refuses, the others may be charged for as long as it takes to give that
     /// back: meanwhile they refuse some that they would have admitted. They never admit more than a

@@ -1,5 +1,7 @@
 //! How often a video's viewers react, how many they are: contract [`Tallies`].
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 
 use crate::{
@@ -8,6 +10,10 @@ use crate::{
     live_log::LiveLogError,
     totals::{Row, Totals},
 };
+
+/// A fill that is older is wanted again, and is answered meanwhile: what was kept is told by who kept
+/// it, which may have died in between.
+pub const FILL_AGE_MAX: Duration = Duration::from_secs(600);
 
 /// What is known of a video's numbers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +45,14 @@ pub trait Tallies: Send + Sync + 'static {
     /// often and in whatever order they are told.
     async fn report(&self, rows: &[Row]) -> Result<(), LiveLogError>;
 
+    /// The same of sources that have no counter store: their rows are noted as
+    /// [`unkept`](Self::unkept), again as well.
+    async fn hand_over(&self, rows: &[Row]) -> Result<(), LiveLogError>;
+
+    /// At most `limit` of the rows that were handed over; they are noted no longer. Who can't keep them
+    /// hands them over again.
+    async fn unkept(&self, limit: usize) -> Result<Vec<Row>, LiveLogError>;
+
     /// Takes in how many viewers of each video a gateway has from now on. They count while its lease
     /// runs, and are forgotten some minutes after they were told last.
     async fn watched(
@@ -47,8 +61,8 @@ pub trait Tallies: Send + Sync + 'static {
         viewers: &[(VideoId, u64)],
     ) -> Result<(), LiveLogError>;
 
-    /// The numbers of these videos, in the order asked. Those that were not filled are noted as
-    /// wanted.
+    /// The numbers of these videos, in the order asked. Those that were not filled, or not for
+    /// [`FILL_AGE_MAX`], are noted as wanted.
     async fn tallies(&self, videos: &[VideoId]) -> Result<Vec<Tally>, LiveLogError>;
 
     /// What changed in `buckets` since `since_ms` of the server's own clock, with the numbers as
@@ -57,13 +71,10 @@ pub trait Tallies: Send + Sync + 'static {
     /// [removed](crate::endpoint_store::EndpointStore::remove).
     async fn changed(&self, buckets: &[u16], since_ms: u64) -> Result<TallyChanges, LiveLogError>;
 
-    /// Fills a video's totals: takes in all rows that there are, as [`report`](Self::report) does.
+    /// Fills a video's totals: takes in all rows that there are, as [`report`](Self::report) does. Where
+    /// there are none that is forgotten after a quarter of an hour: anybody may ask for any video.
     async fn fill(&self, video: &VideoId, rows: &[Row]) -> Result<(), LiveLogError>;
 
     /// At most `limit` of the videos whose totals are wanted; they are noted no longer.
     async fn wanted(&self, limit: usize) -> Result<Vec<VideoId>, LiveLogError>;
-
-    /// What each source has counted of these videos, as far as it was told; those whom nobody told
-    /// of have no rows.
-    async fn rows(&self, videos: &[VideoId]) -> Result<Vec<Row>, LiveLogError>;
 }

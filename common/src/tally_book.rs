@@ -64,14 +64,28 @@ impl TallyBook {
     /// # Errors
     /// When there is no room; nothing is counted.
     pub fn add(&self, video: &VideoId, counter: &Counter, count: u64) -> Result<(), NoRoom> {
+        self.make_room(video)?;
+        self.add_anyhow(video, counter, count);
+        Ok(())
+    }
+
+    /// Makes room for a video, for who must know before something is done that it can be counted.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn make_room(&self, video: &VideoId) -> Result<(), NoRoom> {
         let mut pages = self.pages();
-        if !pages.contains_key(video) && pages.len() >= self.len_max {
-            spare(&mut pages, self.len_max)?;
-        }
+        let is_full = !pages.contains_key(video) && pages.len() >= self.len_max;
+        if is_full { spare(&mut pages, self.len_max) } else { Ok(()) }
+    }
+
+    /// Counts something of a video for which there was room a moment ago. It has a page even if others
+    /// have taken that room: there are so many more than it may have as do this at once.
+    pub fn add_anyhow(&self, video: &VideoId, counter: &Counter, count: u64) {
+        let mut pages = self.pages();
         let page = pages.entry(video.clone()).or_insert_with(|| Page::new(self.next_source()));
         page.totals.add(counter, count);
         (page.is_untold, page.is_unkept, page.written) = (true, self.is_kept, Instant::now());
-        Ok(())
     }
 
     fn next_source(&self) -> Source {
@@ -93,6 +107,11 @@ impl TallyBook {
     /// Notes that these rows were told. One that has grown meanwhile is to be told again.
     pub fn told(&self, rows: &[Row]) {
         self.note(rows, |page| page.is_untold = false);
+    }
+
+    /// All rows are to be told again: whoever was told may have lost them.
+    pub fn tell_all_again(&self) {
+        self.pages().values_mut().for_each(|page| page.is_untold = true);
     }
 
     /// The rows that are to be kept.
@@ -205,6 +224,31 @@ mod tests {
         assert_eq!((book.unkept().len(), book.untold().len()), (0, 1));
     }
 
+    #[test]
+    fn what_was_told_and_is_lost_is_told_again() {
+        let book = TallyBook::of_told(8);
+        for n in 0..3 {
+            book.add(&video(n), &Counter::VIEWS, 1).unwrap();
+        }
+        book.told(&book.untold());
+        assert_eq!(book.untold(), []);
+        book.tell_all_again();
+        assert_eq!((book.untold().len(), book.unkept().len()), (3, 0));
+        book.told(&book.untold());
+        assert_eq!(book.untold(), []);
+    }
+
+    /// Who was told that there is room may count, whatever came in between.
+    #[test]
+    fn what_there_was_room_for_is_counted() {
+        let book = TallyBook::new(1);
+        book.make_room(&video(1)).unwrap();
+        book.add(&video(2), &like(), 1).unwrap();
+        book.add_anyhow(&video(1), &like(), 1);
+        assert_eq!(book.untold().len(), 2);
+        assert_eq!(book.make_room(&video(3)), Err(NoRoom));
+    }
+
     #[tokio::test(start_paused = true)]
     async fn the_oldest_that_are_told_and_kept_make_room() {
         let book = TallyBook::new(16);
@@ -213,6 +257,7 @@ mod tests {
             tokio::time::advance(std::time::Duration::from_secs(1)).await;
         }
         assert_eq!(book.add(&video(16), &like(), 1), Err(NoRoom));
+        assert_eq!(book.make_room(&video(16)), Err(NoRoom));
         assert_eq!(book.add(&video(15), &like(), 1), Ok(()), "one that has a page");
         book.kept(&book.unkept());
         book.told(&book.untold());

@@ -94,7 +94,7 @@ impl Counting {
 
     async fn tell_views(&self) -> Result<(), LiveLogError> {
         for rows in self.views.untold().chunks(ROWS_MAX) {
-            self.tallies.report(rows).await?;
+            self.tallies.hand_over(rows).await?;
             self.views.told(rows);
         }
         Ok(())

@@ -1,7 +1,7 @@
 //! What this node counts: told to all gateways twice a second, kept in the store every second, and
 //! filled from there where it was lost.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, fmt::Display, sync::Arc, time::Duration};
 
 use common::{
     comment_store::StoreError,
@@ -11,20 +11,23 @@ use common::{
     outage::Outage,
     tallies::Tallies,
     tally_book::{NoRoom, TallyBook},
+    task,
     totals::{Counter, Row, Source, Totals},
 };
 use futures_util::{StreamExt, stream};
+use tokio::{task::JoinHandle, time::timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::{moderation::filling::NotFilled, views::Views};
 
-/// Between two times that numbers are told, and looks at what is wanted.
+/// Between two times that numbers are told, and two looks at what is wanted.
 const TELL_PERIOD: Duration = Duration::from_millis(500);
+const FILL_PERIOD: Duration = Duration::from_millis(500);
 /// Between two times that they are kept. With what a store may take, still within the two seconds
 /// after which a crash loses nothing.
 const KEEP_PERIOD: Duration = Duration::from_secs(1);
-/// Views are kept once in so many times: nobody is told that they are.
-const VIEWS_ROUNDS: u32 = 5;
+/// The same of views, of which nobody was told that they are.
+const VIEWS_PERIOD: Duration = Duration::from_secs(5);
 /// Videos that are counted at once: 20 MB. Beyond that, those make room that are told and kept; when
 /// none can, since the store is away, reactions to further videos are refused.
 const VIDEOS_MAX: usize = 65_536;
@@ -37,6 +40,7 @@ const FILLED_AT_ONCE: usize = 16;
 /// Counts.
 pub(crate) struct Counting {
     book: TallyBook,
+    views: Views,
     tallies: Arc<dyn Tallies>,
     store: Arc<dyn CounterStore>,
 }
@@ -50,49 +54,96 @@ pub(crate) struct Numbers {
 
 impl Counting {
     pub(crate) fn new(tallies: Arc<dyn Tallies>, store: Arc<dyn CounterStore>) -> Arc<Self> {
-        Arc::new(Self { book: TallyBook::new(VIDEOS_MAX), tallies, store })
+        let views = Views { tallies: tallies.clone(), store: store.clone() };
+        Arc::new(Self { book: TallyBook::new(VIDEOS_MAX), views, tallies, store })
     }
 
-    /// Counts something of a video.
+    /// Makes room for a video, before something is done that is to be counted.
     ///
     /// # Errors
-    /// When there is no room for another video; nothing is counted.
-    pub(crate) fn count(
-        &self,
-        video: &VideoId,
-        counter: &Counter,
-        count: u64,
-    ) -> Result<(), NoRoom> {
-        self.book.add(video, counter, count)
+    /// When there is none: too many wait for a store that is away.
+    pub(crate) fn make_room(&self, video: &VideoId) -> Result<(), NoRoom> {
+        self.book.make_room(video)
     }
 
-    /// Counts something that has happened, whether there is room or not.
+    /// Counts something of a video that there was room for.
+    pub(crate) fn count(&self, video: &VideoId, counter: &Counter, count: u64) {
+        self.book.add_anyhow(video, counter, count);
+    }
+
+    /// Counts something that has happened, if there is room.
     pub(crate) fn note(&self, video: &VideoId, counter: &Counter) {
-        if self.count(video, counter, 1).is_err() {
+        if self.book.add(video, counter, 1).is_err() {
             metrics::counter!("chorus_ingest_uncounted_total").increment(1);
         }
     }
 
-    /// Tells what has grown until now: what grows meanwhile has its turn with the next ones.
-    pub(crate) async fn tell(&self) -> Result<(), LiveLogError> {
-        for rows in self.book.untold().chunks(ROWS_MAX) {
-            self.tallies.report(rows).await?;
-            self.book.told(rows);
+    /// Does again and again what counting takes, until the stop: each by itself, so that none waits for
+    /// what another one waits for. What was counted before the stop is told and kept once more after it;
+    /// the tasks that do so are given back.
+    pub(crate) fn start(self: &Arc<Self>, stop: &CancellationToken) -> Vec<JoinHandle<()>> {
+        let again =
+            |period, what| Again { counting: self.clone(), period, what, stop: stop.clone() };
+        let filling = again(FILL_PERIOD, "fill totals that gateways want");
+        let filling = filling.run(|counting| async move { counting.fill_wanted().await });
+        let filling = stop.clone().run_until_cancelled_owned(filling);
+        task::spawn("ingest.totals", async move { _ = filling.await });
+        let telling = again(TELL_PERIOD, "tell gateways how often viewers react");
+        let telling = telling.run(|counting| async move { counting.tell().await });
+        let keeping = again(KEEP_PERIOD, "keep how often viewers react");
+        let keeping = keeping.run(|counting| async move { counting.keep().await });
+        let views = again(VIEWS_PERIOD, "keep how often streams were opened");
+        let views = views.run(|counting| async move { counting.views.keep().await });
+        vec![
+            task::spawn("ingest.telling", telling),
+            task::spawn("ingest.keeping", keeping),
+            task::spawn("ingest.views", views),
+        ]
+    }
+
+    /// Keeps what was counted, and then tells it: nobody else knows that there is more than was told.
+    /// Where that fails, it is told by the next fill of what was kept.
+    ///
+    /// # Errors
+    /// When it could not be kept.
+    pub(crate) async fn finish(&self) -> Result<(), StoreError> {
+        let kept = self.keep().await;
+        let (told, views) = (self.tell().await, self.views.keep().await);
+        let failed = told.err().map(NotFilled::from).or(views.err());
+        if let Some(error) = failed {
+            tracing::warn!(%error, "not all that was counted last is told, or kept for gateways");
         }
-        Ok(())
+        kept
+    }
+
+    /// Tells what has grown until now: what grows meanwhile has its turn with the next ones.
+    async fn tell(&self) -> Result<(), LiveLogError> {
+        let mut all = Ok(());
+        for rows in self.book.untold().chunks(ROWS_MAX) {
+            let told = self.tallies.report(rows).await;
+            if told.is_ok() {
+                self.book.told(rows);
+            }
+            all = all.and(told);
+        }
+        all
     }
 
     /// Keeps what has grown until now.
-    pub(crate) async fn keep(&self) -> Result<(), StoreError> {
+    async fn keep(&self) -> Result<(), StoreError> {
+        let mut all = Ok(());
         for rows in self.book.unkept().chunks(ROWS_MAX) {
-            self.store.keep(rows).await?;
-            self.book.kept(rows);
+            let kept = self.store.keep(rows).await;
+            if kept.is_ok() {
+                self.book.kept(rows);
+            }
+            all = all.and(kept);
         }
-        Ok(())
+        all
     }
 
     /// Fills what is wanted. What fails is wanted again by gateways.
-    pub(crate) async fn fill_wanted(&self) -> Result<(), NotFilled> {
+    async fn fill_wanted(&self) -> Result<(), NotFilled> {
         let wanted = self.tallies.wanted(FILLED_MAX).await?;
         let filled = stream::iter(wanted).map(async |video| {
             let rows = self.rows(&video).await?;
@@ -140,31 +191,27 @@ fn sum(rows: Vec<Row>) -> Totals {
     sum
 }
 
-/// Tells and fills, until the stop.
-pub(crate) async fn tell(counting: Arc<Counting>, stop: CancellationToken) {
-    let told = Outage::new("tell gateways how often viewers react");
-    let filled = Outage::new("fill totals that gateways want");
-    while tokio::time::timeout(TELL_PERIOD, stop.cancelled()).await.is_err() {
-        let both = async {
-            told.note(&counting.tell().await);
-            filled.note(&counting.fill_wanted().await);
-        };
-        stop.run_until_cancelled(both).await;
-    }
+/// Something that is done again and again until the stop, and once after it.
+struct Again {
+    counting: Arc<Counting>,
+    period: Duration,
+    /// For the log, when it can't be done.
+    what: &'static str,
+    stop: CancellationToken,
 }
 
-/// Keeps what was counted here and, less often, by gateways, until the stop.
-pub(crate) async fn keep(counting: Arc<Counting>, mut views: Views, stop: CancellationToken) {
-    let own = Outage::new("keep how often viewers react");
-    let gateways = Outage::new("keep how often streams were opened");
-    for round in 1.. {
-        let is_over = tokio::time::timeout(KEEP_PERIOD, stop.cancelled()).await.is_ok();
-        own.note(&counting.keep().await);
-        if is_over || round % VIEWS_ROUNDS == 0 {
-            gateways.note(&views.run_once().await);
-        }
-        if is_over {
-            break;
+impl Again {
+    async fn run<E: Display, D: Future<Output = Result<(), E>>>(
+        self,
+        once: impl Fn(Arc<Counting>) -> D,
+    ) {
+        let outage = Outage::new(self.what);
+        loop {
+            let is_over = timeout(self.period, self.stop.cancelled()).await.is_ok();
+            outage.note(&once(self.counting.clone()).await);
+            if is_over {
+                return;
+            }
         }
     }
 }

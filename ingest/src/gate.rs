@@ -13,7 +13,7 @@ use common::{
 };
 
 use crate::{
-    limits::{Attempt, Limited, Limits},
+    limits::{Attempt, Limited, Limits, Reaction},
     moderation::rules::{Rulebook, unregistered},
     refusals::Refusals,
 };
@@ -60,19 +60,16 @@ impl Gate {
         admitted.map_err(Limited::into_problem)
     }
 
-    /// Lets somebody react `count` times at once, or says why not. `false`: that was done before under
-    /// the same key.
-    pub(crate) async fn admit_reactions(
+    /// Lets somebody react, or says why not. `false`: that was done before under the same key.
+    pub(crate) async fn admit_reaction(
         &self,
-        video: &VideoId,
         principal: &Principal,
-        key: Option<&IdempotencyKey>,
-        count: u32,
+        reaction: &Reaction,
     ) -> Result<bool, Problem> {
+        let video = &reaction.video;
         let looked_up = self.rulebook.look_up(&*self.rooms, video, principal).await;
         self.refusals.of(looked_up)?.check_author(principal, self.create)?;
-        let admitted = self.limits.admit_reactions(&principal.author.id, key, count).await;
-        admitted.map_err(Limited::into_problem)
+        self.limits.admit_reaction(reaction).await
     }
 
     async fn check_answered(&self, video: &VideoId, answered: CommentId) -> Result<(), Problem> {

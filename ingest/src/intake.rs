@@ -6,7 +6,7 @@ use common::{
     comment_store::{Claim, CommentStore, Pending, StoreError, Stored},
     event::EventId,
     ids::{CommentId, IdempotencyKey, VideoId},
-    problem::{Code, Problem},
+    problem::Problem,
     room_store::{Journal, RoomStore},
 };
 use tokio::sync::oneshot;
@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 use crate::{
     announce::{Announce, Announcement, Announcer},
     posted::{Posted, Produced},
-    refusals::Refusals,
+    refusals::{Refusals, key_reused},
     vigil::Deletions,
     window::Window,
 };
@@ -147,8 +147,7 @@ impl<A: Announce> Intake<A> {
             }
         };
         if claim.digest != ours.digest {
-            let why = "this Idempotency-Key was used for another request";
-            return Err(Problem::new(Code::KeyReused, why));
+            return Err(key_reused());
         }
         if claim.comment == ours.comment {
             return Ok(Claimed::of(fresh));

@@ -50,7 +50,6 @@ use moderation::{deletion, filling::Filler, rules::Rulebook};
 use places::Places;
 use reactions::Kinds;
 use refusals::Refusals;
-use views::Views;
 use window::Window;
 
 mod announce;
@@ -89,9 +88,16 @@ const POSTS_MAX: usize = 2048;
 /// most. One more is answered 503, so slow senders crowd out each other and not the posts under
 /// way.
 const BODIES_MAX: usize = 4096;
-/// Reads of history at once. Together with the posts they stay below what a store takes on at a
+/// Reads of history at once. Together with posts and reactions they stay below what a store takes on at a
 /// time, so that no flood of readers keeps comments from being stored.
 const READS_MAX: usize = 512;
+/// Reactions under way at once, and waited-for bodies of them: places of their own, so that no storm
+/// of them keeps comments from being stored. One takes a read of the store and a question to the
+/// limiter, some milliseconds.
+const REACTIONS_MAX: usize = 512;
+const REACTION_BODIES_MAX: usize = 1_024;
+/// Reactions that wait for a place.
+const REACTIONS_ROOM: usize = 2_048;
 /// Posts that wait for a place, and as many reads: about as many connections as a process has, so
 /// that clients which wait for each answer are all held back. Texts of 64 MiB at most.
 const ROOM: usize = 16_384;
@@ -145,6 +151,8 @@ pub struct Ingest {
     posts: Places,
     bodies: Places,
     reads: Places,
+    reactions: Places,
+    reaction_bodies: Places,
 }
 
 impl Ingest {
@@ -168,7 +176,6 @@ impl Ingest {
             window: Window::new(config.live.dedup_s, ambient::unix_ms),
             refusals: refusals.clone(),
         });
-        let views = Views::new(deps.tallies.clone(), deps.counters.clone());
         let counting = Counting::new(deps.tallies, deps.counters);
         let gate = Arc::new(Gate {
             comments: comments.clone(),
@@ -186,7 +193,7 @@ impl Ingest {
             gate,
             limits,
             counting: counting.clone(),
-            kinds: Kinds::new(&config.reactions.kinds),
+            kinds: Kinds::new(&config.reactions.kinds, config.limits.reactions_per_user_per_minute),
             passes: deps.passes,
             proxies: TrustedProxies::new(&config.trusted_proxies),
             viewers: config.auth.viewers,
@@ -196,26 +203,29 @@ impl Ingest {
             posts: Places::new("posts", POSTS_MAX, ROOM),
             bodies: Places::new("bodies", BODIES_MAX, 0),
             reads: Places::new("reads", READS_MAX, ROOM),
+            reactions: Places::new("reactions", REACTIONS_MAX, REACTIONS_ROOM),
+            reaction_bodies: Places::new("reaction_bodies", REACTION_BODIES_MAX, 0),
         });
         let filler = Filler { rooms, live: live_rooms };
         task::spawn("ingest.filling", fill(filler, stop.clone()));
         task::spawn("ingest.vigil", watch_over(intake.clone(), live_log, stop.clone()));
-        task::spawn("ingest.counting", counting::tell(counting.clone(), stop.clone()));
-        let keeping = counting::keep(counting, views, stop.clone());
-        let keeping = task::spawn("ingest.keeping", keeping);
+        let counting = counting.start(&stop);
         let drain = task::spawn("ingest.pending", async move {
             drain(intake, stop).await;
-            let _ = keeping.await; // one that panicked has ended as well
+            for task in counting {
+                let _ = task.await; // one that panicked has ended as well
+            }
         });
         Ok((ingest, drain))
     }
 
-    /// Keeps all that was counted; to be called when nothing more is served.
+    /// Keeps all that was counted, and tells it; to be called when nothing more is served. Store and
+    /// Redis keep their deadlines.
     ///
     /// # Errors
     /// When the store can't take it: it is lost with this process.
     pub async fn keep_counted(&self) -> Result<(), StoreError> {
-        self.counting.keep().await
+        self.counting.finish().await
     }
 
     /// What commenters and readers ask for.

@@ -14,7 +14,7 @@ use std::{
 
 use common::{
     config,
-    ids::{IdempotencyKey, UserId},
+    ids::UserId,
     limiter::{Ask, Bucket, Key, Limiter, LimiterError, Rate, Verdict},
     network::Network,
     outage::Outage,
@@ -22,9 +22,11 @@ use common::{
 };
 use tokio::time::{Instant, timeout};
 
-pub(crate) use attempt::{Attempt, Limit};
+pub(crate) use attempt::{Attempt, Limit, Reaction};
 
 use attempt::Rates;
+
+use crate::refusals::key_reused;
 
 /// Longest that a post waits for the shared limiter.
 const PATIENCE: Duration = Duration::from_millis(250);
@@ -73,7 +75,8 @@ impl Limits {
     pub(crate) async fn admit(&self, attempt: &Attempt<'_>) -> Result<(), Limited> {
         let (ask, limits) = attempt.ask(&self.rates);
         match self.verdict(&ask).await {
-            Verdict::Admitted | Verdict::Known => Ok(()),
+            // Whether its key had another comment is told by its claim.
+            Verdict::Admitted | Verdict::Known | Verdict::Reused => Ok(()),
             Verdict::Refused { nth, retry_after } => {
                 let limit = limits.get(nth).copied().unwrap_or(Limit::Author);
                 Err(Limited::at(limit, retry_after))
@@ -81,21 +84,19 @@ impl Limits {
         }
     }
 
-    /// Whether an author may react `count` times at once; if so each of them is charged. `false`: it
-    /// was admitted before under the same key, and is to be counted no more.
+    /// Whether somebody may react so; if so each press is charged. `false`: it was admitted before
+    /// under the same key, and is to be counted no more.
     ///
     /// # Errors
-    /// When the limit is reached: nothing is charged.
-    pub(crate) async fn admit_reactions(
-        &self,
-        author: &UserId,
-        key: Option<&IdempotencyKey>,
-        count: u32,
-    ) -> Result<bool, Limited> {
-        match self.verdict(&self.rates.ask_for_reactions(author, key, count)).await {
+    /// When the limit is reached, or another reaction was admitted under the key: nothing is charged.
+    pub(crate) async fn admit_reaction(&self, reaction: &Reaction) -> Result<bool, Problem> {
+        match self.verdict(&reaction.ask(&self.rates)).await {
             Verdict::Admitted => Ok(true),
             Verdict::Known => Ok(false),
-            Verdict::Refused { retry_after, .. } => Err(Limited::at(Limit::Reactions, retry_after)),
+            Verdict::Reused => Err(key_reused()),
+            Verdict::Refused { retry_after, .. } => {
+                Err(Limited::at(Limit::Reactions, retry_after).into_problem())
+            }
         }
     }
 
@@ -116,7 +117,7 @@ impl Limits {
         let rate = Rate::per(REPORTS_PER_MINUTE, Duration::from_secs(60));
         let own = rate.map(|rate| Bucket { key, rate }).into_iter().collect();
         match self.verdict(&Ask { author, token: None, own, shared: Vec::new() }).await {
-            Verdict::Admitted | Verdict::Known => Ok(()),
+            Verdict::Admitted | Verdict::Known | Verdict::Reused => Ok(()),
             Verdict::Refused { retry_after, .. } => {
                 let why = "you have reported too many comments";
                 Err(Problem::limited(why, whole_seconds(retry_after)))
@@ -128,11 +129,19 @@ impl Limits {
         if !self.is_away()
             && let Some(verdict) = self.shared_verdict(ask).await
         {
-            return verdict;
+            let is_new = verdict == Verdict::Admitted && ask.token.is_some();
+            return if is_new { self.known_here(ask).await } else { verdict };
         }
         metrics::counter!("chorus_ingest_limited_locally_total").increment(1);
         // One in the same process has no reason to fail.
         self.local.admit(ask).await.unwrap_or(Verdict::Admitted)
+    }
+
+    /// What this process knows of a request that all nodes' limiter has just admitted: it may have let
+    /// it in by itself while that was away. From now on it knows it, for when that is away again.
+    async fn known_here(&self, ask: &Ask) -> Verdict {
+        let bare = Ask { own: Vec::new(), shared: Vec::new(), ..ask.clone() };
+        self.local.admit(&bare).await.unwrap_or(Verdict::Admitted)
     }
 
     async fn shared_verdict(&self, ask: &Ask) -> Option<Verdict> {

@@ -27,6 +27,11 @@ impl Refusals {
     }
 }
 
+/// What a key is answered that another request of the same author had.
+pub(crate) fn key_reused() -> Problem {
+    Problem::new(Code::KeyReused, "this Idempotency-Key was used for another request")
+}
+
 fn refusal(error: StoreError) -> Problem {
     match error {
         StoreError::Unavailable(why) => {

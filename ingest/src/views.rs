@@ -1,67 +1,32 @@
-//! Keeps what gateways have counted, which have no store: every node keeps what it hears of, so that
-//! one is enough.
+//! Keeps what gateways have counted, which have no store. Each row is given to one of the nodes.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
-use common::{
-    counter_store::CounterStore,
-    ids::VideoId,
-    live_log::BUCKETS,
-    tallies::Tallies,
-    totals::{Counter, Row, Source},
-};
+use common::{counter_store::CounterStore, tallies::Tallies};
 
 use crate::moderation::filling::NotFilled;
 
-/// Looks overlap by this much: a change becomes visible a little after its time stamp.
-const OVERLAP_MS: u64 = 1_000;
-/// Videos whose rows are read at once.
-const VIDEOS_MAX: usize = 1_024;
-/// Rows that are remembered as kept; when there are more, some are kept again.
-const REMEMBERED_MAX: usize = 65_536;
+/// Rows of one look, and of them kept at once. What there is more has its turn with the next look.
+const ROWS_MAX: usize = 16_384;
+const KEPT_AT_ONCE: usize = 1_024;
 
-/// Looks at what changed, and keeps it.
+/// Looks at what was handed over, and keeps it.
 pub(crate) struct Views {
-    tallies: Arc<dyn Tallies>,
-    store: Arc<dyn CounterStore>,
-    since_ms: u64,
-    /// How much was kept of each row.
-    kept: HashMap<(VideoId, Source), u64>,
+    pub(crate) tallies: Arc<dyn Tallies>,
+    pub(crate) store: Arc<dyn CounterStore>,
 }
 
 impl Views {
-    pub(crate) fn new(tallies: Arc<dyn Tallies>, store: Arc<dyn CounterStore>) -> Self {
-        Self { tallies, store, since_ms: 0, kept: HashMap::new() }
-    }
-
-    /// One look. What fails is looked at again by the next one.
-    pub(crate) async fn run_once(&mut self) -> Result<(), NotFilled> {
-        let buckets: Vec<u16> = (0..BUCKETS).collect();
-        let changes = self.tallies.changed(&buckets, self.since_ms).await?;
-        let videos: Vec<VideoId> = changes.tallies.into_iter().map(|(video, _)| video).collect();
-        for some in videos.chunks(VIDEOS_MAX) {
-            let rows = self.tallies.rows(some).await?;
-            self.keep(rows).await?;
+    /// One look. From the first that can't be kept all are handed over again, to whoever looks next: a
+    /// store that is away is not waited for once more, nor are they held back as long.
+    pub(crate) async fn keep(&self) -> Result<(), NotFilled> {
+        let rows = self.tallies.unkept(ROWS_MAX).await?;
+        for (nth, some) in rows.chunks(KEPT_AT_ONCE).enumerate() {
+            if let Err(error) = self.store.keep(some).await {
+                self.tallies.hand_over(&rows[nth * KEPT_AT_ONCE..]).await?;
+                return Err(error.into());
+            }
         }
-        self.since_ms = changes.now_ms.saturating_sub(OVERLAP_MS);
-        Ok(())
-    }
-
-    async fn keep(&mut self, mut rows: Vec<Row>) -> Result<(), NotFilled> {
-        let name = |row: &Row| (row.video.clone(), row.source.clone());
-        // Others are kept by who counts them.
-        rows.retain(|row| {
-            row.totals.get(&Counter::VIEWS) > 0
-                && self.kept.get(&name(row)) != Some(&row.totals.weight())
-        });
-        if rows.is_empty() {
-            return Ok(());
-        }
-        self.store.keep(&rows).await?;
-        if self.kept.len() + rows.len() > REMEMBERED_MAX {
-            self.kept.clear();
-        }
-        self.kept.extend(rows.iter().map(|row| (name(row), row.totals.weight())));
         Ok(())
     }
 }

@@ -27,6 +27,7 @@ use common::{
     link::Incarnation,
     live_log::{BUCKETS, Retention, bucket_of},
     position::Origin,
+    totals::Source,
 };
 use tokio::{sync::OnceCell, time};
 
@@ -57,6 +58,8 @@ pub struct MemoryStore {
     /// Locked after `gateways`, before `wanted_totals`.
     numbers: Mutex<BTreeMap<VideoId, Numbers>>,
     wanted_totals: Mutex<BTreeSet<VideoId>>,
+    /// Rows that were handed over, to be kept.
+    unkept: Mutex<BTreeSet<(VideoId, Source)>>,
 }
 
 struct Slot {
@@ -88,6 +91,7 @@ impl MemoryStore {
             wanted: Mutex::default(),
             numbers: Mutex::default(),
             wanted_totals: Mutex::default(),
+            unkept: Mutex::default(),
         }
     }
 
@@ -145,6 +149,12 @@ impl MemoryStore {
         let kept_min = if self.history.is_some() { HISTORY_LEN } else { 0 };
         log.trim(&self.retention, kept_min, now_ms);
     }
+}
+
+/// Takes at most so many out.
+fn pop<T: Ord>(set: &Mutex<BTreeSet<T>>, limit: usize) -> BTreeSet<T> {
+    let mut set = lock(set);
+    std::iter::from_fn(|| set.pop_first()).take(limit).collect()
 }
 
 /// A panic while the lock was held can't leave these half changed: nothing panics in between.

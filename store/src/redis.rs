@@ -9,16 +9,17 @@
 //! | `{ch:B}:room:VIDEO` | hash | slot → event that set it last |
 //! | `{ch:B}:wanted` | set | videos whose rooms are to be filled |
 //! | `{ch:B}:subs:VIDEO` | set | incarnations of gateways with viewers of the video |
-//! | `{ch:B}:tally:VIDEO` | hash | what each source has counted, their sums, the run that filled it |
+//! | `{ch:B}:tally:VIDEO` | hash | what each source has counted, their sums, the run that filled it and when |
 //! | `{ch:B}:viewers:VIDEO` | hash | incarnation of a gateway → how many viewers it has |
 //! | `{ch:B}:tallied` | zset | videos whose numbers changed in the last minute, by time |
 //! | `{ch:B}:untallied` | set | videos whose totals are to be filled |
+//! | `{ch:B}:unkept` | hash | video and source → what it has counted, which somebody is to keep |
 //! | `{ch:B}:changed` | zset | videos appended to in the last minute, by time |
 //! | `{ch:gw}:all` | set | registered incarnations |
 //! | `{ch:gw}:lease:INC` | string | run of the server and address; expires unless renewed |
 //! | `{ch:gw}:videos:INC` | set | videos it subscribed to, so that they can be found when it died |
 //! | `{ch:u:A}:bucket:K` | string | when an author's bucket is full again |
-//! | `{ch:u:A}:token:K` | string | that a request was admitted, or when it was charged |
+//! | `{ch:u:A}:token:K` | string | which request was admitted, or when it was charged |
 //! | `{ch:b:K}` | string | when a bucket that authors share is full again |
 //!
 //! `B` is the video's bucket, 0 to 255; `A` and `K` are hashes. A script touches keys of one hash tag

@@ -199,6 +199,8 @@ async fn a_key_counts_once_and_each_press_is_limited() {
     assert!(limited.header("retry-after").parse::<u64>().unwrap() >= 1);
     let repeated = [USER[0], ("idempotency-key", "k")];
     assert_eq!(client.react("v", "boo", 50, &repeated).await.status, ACCEPTED, "it is known");
+    let reused = client.react("v", "boo", 49, &repeated).await;
+    assert_eq!(reused.status.as_u16(), 422, "it is another request");
     let other = [("x-chorus-user", "u2")];
     assert_eq!(client.react("v", "boo", 1, &other).await.status, ACCEPTED);
     assert_eq!(client.react("v", "like", 1, &other).await.status.as_u16(), 422);

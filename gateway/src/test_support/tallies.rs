@@ -77,7 +77,11 @@ impl Numbers {
 
 #[async_trait]
 impl Tallies for Numbers {
-    async fn report(&self, rows: &[Row]) -> Result<(), LiveLogError> {
+    async fn report(&self, _: &[Row]) -> Result<(), LiveLogError> {
+        panic!("who has a store tells")
+    }
+
+    async fn hand_over(&self, rows: &[Row]) -> Result<(), LiveLogError> {
         self.check()?;
         self.reported.lock().unwrap().extend_from_slice(rows);
         Ok(())
@@ -118,7 +122,7 @@ impl Tallies for Numbers {
         panic!("ingest asks")
     }
 
-    async fn rows(&self, _: &[VideoId]) -> Result<Vec<Row>, LiveLogError> {
+    async fn unkept(&self, _: usize) -> Result<Vec<Row>, LiveLogError> {
         panic!("ingest asks")
     }
 }

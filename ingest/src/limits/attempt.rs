@@ -6,8 +6,9 @@ use common::{
     comment::Text,
     config,
     ids::{IdempotencyKey, UserId, VideoId},
-    limiter::{Ask, Bucket, Key, Rate},
+    limiter::{Ask, Bucket, Key, Rate, Token},
     network::Network,
+    totals::Counter,
 };
 
 use crate::plain_text::plain;
@@ -75,23 +76,6 @@ impl Rates {
             reactions: Rate::per(config.reactions_per_user_per_minute, minute),
         }
     }
-
-    /// The question to a limiter whether an author may react `count` times at once.
-    pub(super) fn ask_for_reactions(
-        &self,
-        author: &UserId,
-        key: Option<&IdempotencyKey>,
-        count: u32,
-    ) -> Ask {
-        let taken = self.reactions.map(|rate| rate.times(count));
-        let own = taken.map(|rate| bucket(Limit::Reactions, rate, &[author.as_str()]).1);
-        Ask {
-            author: author.clone(),
-            token: key.map(|key| Key::of("reaction", &[author.as_str(), key.as_str()])),
-            own: own.into_iter().collect(),
-            shared: Vec::new(),
-        }
-    }
 }
 
 /// A comment that somebody wants to post.
@@ -134,11 +118,48 @@ impl Attempt<'_> {
         let limits = own.iter().chain(&shared).flatten().map(|(limit, _)| *limit).collect();
         let ask = Ask {
             author: self.author.clone(),
-            token: self.key.map(|key| Key::of("token", &[author, key.as_str()])),
+            token: self.key.map(|key| Token {
+                key: Key::of("token", &[author, key.as_str()]),
+                request: Key::of("comment", &[video, self.text.as_str()]),
+            }),
             own: own.into_iter().flatten().map(|(_, bucket)| bucket).collect(),
             shared: shared.into_iter().flatten().map(|(_, bucket)| bucket).collect(),
         };
         (ask, limits)
+    }
+}
+
+/// Some presses of one kind.
+pub(crate) struct Reaction {
+    /// Where.
+    pub(crate) video: VideoId,
+    /// Who.
+    pub(crate) author: UserId,
+    /// Under which Idempotency-Key: what is repeated is counted once.
+    pub(crate) key: Option<IdempotencyKey>,
+    /// What was pressed.
+    pub(crate) kind: Counter,
+    /// How often.
+    pub(crate) count: u32,
+}
+
+impl Reaction {
+    /// The question to a limiter: each press is taken from one bucket.
+    pub(super) fn ask(&self, rates: &Rates) -> Ask {
+        let author = self.author.as_str();
+        let taken = rates.reactions.map(|rate| rate.times(self.count));
+        let own = taken.map(|rate| bucket(Limit::Reactions, rate, &[author]).1);
+        let (kind, count) = (self.kind.as_reaction().unwrap_or_default(), self.count.to_string());
+        let token = |key: &IdempotencyKey| Token {
+            key: Key::of("reaction", &[author, key.as_str()]),
+            request: Key::of("reaction", &[self.video.as_str(), kind, &count]),
+        };
+        Ask {
+            author: self.author.clone(),
+            token: self.key.as_ref().map(token),
+            own: own.into_iter().collect(),
+            shared: Vec::new(),
+        }
     }
 }
 
@@ -192,6 +213,10 @@ mod tests {
         attempt.ask(&Rates::new(config))
     }
 
+    fn token_key(ask: &Ask) -> Option<Key> {
+        ask.token.map(|token| token.key)
+    }
+
     #[test]
     fn every_limit_is_a_bucket() {
         let (ask, limits) = ask_at(&RATES, &GIVEN, 10, 60);
@@ -203,20 +228,31 @@ mod tests {
         };
         assert_eq!(rates(&ask.own), [(2_000_000, 58_000_000), (10_000_000, 0), (60_000_000, 0)]);
         assert_eq!(rates(&ask.shared), [(200_000, 800_000), (600_000, 59_400_000)]);
-        let keys: std::collections::HashSet<_> =
-            ask.own.iter().chain(&ask.shared).map(|bucket| bucket.key).chain(ask.token).collect();
+        let keys: std::collections::HashSet<_> = ask
+            .own
+            .iter()
+            .chain(&ask.shared)
+            .map(|bucket| bucket.key)
+            .chain(token_key(&ask))
+            .collect();
         assert_eq!(keys.len(), 6);
     }
 
     #[test]
     fn each_press_is_charged_and_a_key_is_not_that_of_a_comment() {
-        let (author, key) = ("u1".parse().unwrap(), "k".parse().unwrap());
-        let ask = |config, count| Rates::new(config).ask_for_reactions(&author, Some(&key), count);
+        let ask = |config, count| {
+            let (author, video, key) = ("u1".parse(), "v1".parse(), "k".parse().ok());
+            let kind = Counter::of_reaction("like").unwrap();
+            let (author, video) = (author.unwrap(), video.unwrap());
+            Reaction { video, author, key, kind, count }.ask(&Rates::new(config))
+        };
         let [ten] = ask(&RATES, 10).own[..] else { panic!("one bucket") };
         assert_eq!((ten.rate.interval_us(), ten.rate.slack_us()), (1_000_000, 59_000_000));
         assert_eq!(ten.key, ask(&RATES, 1).own[0].key);
         let comment = super::tests::ask(&GIVEN);
-        assert_ne!(ask(&RATES, 1).token, comment.token);
+        assert_ne!(token_key(&ask(&RATES, 1)), token_key(&comment));
+        assert_eq!(token_key(&ask(&RATES, 1)), token_key(&ask(&RATES, 2)));
+        assert_ne!(ask(&RATES, 1).token, ask(&RATES, 2).token, "another request");
         let none = config::Limits { reactions_per_user_per_minute: 0, ..RATES };
         assert!(ask(&none, 1).own.is_empty() && ask(&none, 1).token.is_some());
     }
@@ -249,7 +285,7 @@ mod tests {
             (Given { address: "2001:db8:0:1::1", ..GIVEN }, true, [true; 3], [true, false]),
         ] {
             let other = ask(&given);
-            assert_eq!(other.token == first.token, token);
+            assert_eq!(token_key(&other) == token_key(&first), token);
             assert_eq!([0, 1, 2].map(|nth| other.own[nth] == first.own[nth]), own);
             assert_eq!([0, 1].map(|nth| other.shared[nth] == first.shared[nth]), shared);
         }

@@ -117,6 +117,21 @@ async fn slow_bodies_crowd_out_each_other() {
     assert_eq!(rig.post("hi", "k").await.0, StatusCode::CREATED);
 }
 
+/// Reactions as well, however many come.
+#[tokio::test(start_paused = true)]
+async fn reactions_crowd_out_each_other() {
+    let rig = rig();
+    let endless = || {
+        let (mut parts, body) = endless().into_parts();
+        parts.uri = "/v1/videos/v/reactions".parse().unwrap();
+        Request::from_parts(parts, body)
+    };
+    let mut slow = Box::pin(join_all((0..BODIES).map(|_| rig.send(endless()))));
+    begin(&mut slow).await;
+    assert!(is_refused_within(&rig, endless(), AT_ONCE).await);
+    assert_eq!(rig.post("hi", "k").await.0, StatusCode::CREATED);
+}
+
 /// However many read, comments are stored.
 #[tokio::test(start_paused = true)]
 async fn readers_keep_nobody_from_posting() {

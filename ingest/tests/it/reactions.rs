@@ -2,11 +2,18 @@
 
 use std::time::Duration;
 
-use axum::http::{Request, StatusCode};
+use axum::{
+    body::Body,
+    http::{Request, StatusCode},
+};
 use serde_json::{Value, json};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
+use tower::ServiceExt;
 
-use crate::rig::{Rig, rig};
+use crate::{
+    rig::{Rig, rig},
+    stand_ins::SLOW,
+};
 
 /// Longer than the pause between two times that numbers are told, and kept.
 const TOLD: Duration = Duration::from_millis(600);
@@ -18,6 +25,24 @@ const FORBIDDEN: StatusCode = StatusCode::FORBIDDEN;
 impl Rig {
     async fn react(&self, body: Value) -> StatusCode {
         self.ask(Request::post("/v1/videos/v/reactions"), body).await.0
+    }
+
+    async fn react_under(&self, key: &str, video: &str, body: Value) -> StatusCode {
+        let request = Request::post(format!("/v1/videos/{video}/reactions"));
+        self.ask(request.header("idempotency-key", key), body).await.0
+    }
+
+    /// Once to each of so many videos, `v0` and on.
+    async fn react_to(&self, videos: usize) {
+        // Made once: that takes longer than a request.
+        let routes = self.ingest.public();
+        for n in 0..videos {
+            let request = Request::post(format!("/v1/videos/v{n}/reactions"))
+                .header("x-chorus-user", "u")
+                .header("content-type", "application/json");
+            let request = request.body(Body::from(r#"{"kind":"like"}"#)).unwrap();
+            assert_eq!(routes.clone().oneshot(request).await.unwrap().status(), ACCEPTED);
+        }
     }
 
     async fn set_room(&self, path: &str, body: Value) {
@@ -60,6 +85,70 @@ async fn what_is_no_reaction_is_refused() {
     assert_eq!(rig.live.totals("v"), "");
 }
 
+/// Its key is known then, so that a retry counts nothing.
+#[tokio::test(start_paused = true)]
+async fn what_was_admitted_is_counted_also_when_the_client_has_left() {
+    let rig = rig();
+    rig.limiter.slow_down();
+    let like = || rig.react_under("k", "v", json!({"kind": "like"}));
+    assert!(timeout(SLOW / 2, like()).await.is_err(), "the client leaves");
+    sleep(SLOW + TOLD).await;
+    assert_eq!(rig.live.totals("v"), "r/like 1");
+    assert_eq!(like().await, ACCEPTED);
+    sleep(TOLD).await;
+    assert_eq!(rig.live.totals("v"), "r/like 1");
+}
+
+/// Either way: what one limiter lets in the other one is asked about, or told of.
+#[tokio::test(start_paused = true)]
+async fn a_key_counts_once_at_a_node_while_the_limiter_comes_and_goes() {
+    let rig = rig();
+    for (key, away_first) in [("k", true), ("l", false)] {
+        for is_away in [away_first, !away_first] {
+            rig.limiter.go_away(is_away);
+            assert_eq!(rig.react_under(key, "v", json!({"kind": "like"})).await, ACCEPTED);
+            // It is asked again after half a second.
+            sleep(TOLD).await;
+        }
+    }
+    assert_eq!(rig.live.totals("v"), "r/like 2");
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_reaction_under_a_key_is_refused() {
+    let rig = rig();
+    let like = || json!({"kind": "like", "count": 2});
+    assert_eq!(rig.react_under("k", "v", like()).await, ACCEPTED);
+    for (video, other) in [
+        ("v", json!({"kind": "wow", "count": 2})),
+        ("v", json!({"kind": "like"})),
+        ("other", like()),
+    ] {
+        let refused = rig.react_under("k", video, other).await;
+        assert_eq!(refused, StatusCode::UNPROCESSABLE_ENTITY);
+    }
+    assert_eq!(rig.react_under("k", "v", like()).await, ACCEPTED);
+    sleep(TOLD).await;
+    assert_eq!((rig.live.totals("v"), rig.live.totals("other")), ("r/like 2".into(), "".into()));
+}
+
+/// So that a retry counts it.
+#[tokio::test(start_paused = true)]
+async fn what_has_no_room_leaves_its_key_unknown() {
+    /// Videos that are counted at once.
+    const VIDEOS: usize = 65_536;
+    let rig = rig();
+    rig.counters.go_away(true);
+    rig.react_to(VIDEOS).await;
+    let like = || rig.react_under("k", "one-more", json!({"kind": "like"}));
+    assert_eq!(like().await, StatusCode::SERVICE_UNAVAILABLE);
+    rig.counters.go_away(false);
+    sleep(TOLD + KEPT + TOLD).await;
+    assert_eq!(like().await, ACCEPTED);
+    sleep(TOLD).await;
+    assert_eq!(rig.live.totals("one-more"), "r/like 1");
+}
+
 /// As with comments.
 #[tokio::test(start_paused = true)]
 async fn who_may_not_comment_may_not_react() {
@@ -92,6 +181,30 @@ async fn while_either_is_away_reactions_are_taken_and_nothing_is_lost() {
     rig.live.go_away(false);
     sleep(TOLD).await;
     assert_eq!(rig.live.totals("v"), "r/like 1");
+}
+
+/// Each has a task of its own.
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_what_others_want_goes_on_telling_and_keeping() {
+    let rig = rig();
+    rig.live.give_nothing();
+    sleep(6 * KEPT).await;
+    rig.react(json!({"kind": "like"})).await;
+    sleep(TOLD).await;
+    assert_eq!(rig.live.totals("v"), "r/like 1");
+    sleep(KEPT).await;
+    assert_eq!(rig.counters.totals("v"), "r/like 1");
+}
+
+/// Of those that are kept at once.
+#[tokio::test(start_paused = true)]
+async fn what_can_not_be_kept_keeps_only_its_own_out() {
+    const AT_ONCE: usize = 4_096;
+    let rig = rig();
+    rig.counters.refuse("v7");
+    rig.react_to(AT_ONCE + 1).await;
+    sleep(KEPT).await;
+    assert!(rig.counters.videos() > 0, "not even the others");
 }
 
 #[tokio::test(start_paused = true)]
@@ -162,7 +275,7 @@ async fn comments_are_counted_once_and_deleted_ones_are_not() {
     assert_eq!(comments().await, 1);
 }
 
-/// They have no store; each ingest node keeps what any gateway told.
+/// They have no store; ingest nodes keep what they hand over, and hand back what they can't.
 #[tokio::test(start_paused = true)]
 async fn what_gateways_count_is_kept() {
     let rig = rig();
@@ -177,15 +290,21 @@ async fn what_gateways_count_is_kept() {
     assert_eq!(rig.counters.totals("v"), "views 9");
 }
 
-/// What came while it ended, or a moment before, is kept as well.
+/// What came while it ended, or a moment before, is kept as well, and told: nobody would notice that
+/// the store has more.
 #[tokio::test(start_paused = true)]
-async fn an_end_keeps_what_was_counted_last() {
+async fn an_end_keeps_and_tells_what_was_counted_last() {
     let rig = rig();
+    rig.react(json!({"kind": "wow"})).await;
     rig.stop.cancel();
     sleep(KEPT).await;
+    let first = "r/wow 1".to_owned();
+    assert_eq!((rig.counters.totals("v"), rig.live.totals("v")), (first.clone(), first));
     rig.react(json!({"kind": "like"})).await;
+    rig.live.put("v", "a-gateway", "views 7");
     rig.ingest.keep_counted().await.unwrap();
-    assert_eq!(rig.counters.totals("v"), "r/like 1");
+    let all = "r/like 1 r/wow 1 views 7".to_owned();
+    assert_eq!((rig.counters.totals("v"), rig.live.totals("v")), (all.clone(), all));
     rig.counters.go_away(true);
     rig.react(json!({"kind": "like"})).await;
     assert!(rig.ingest.keep_counted().await.is_err());

@@ -28,6 +28,8 @@ pub(crate) struct Rig {
     pub(crate) live_rooms: Arc<LiveRoomBook>,
     pub(crate) live: Arc<Live>,
     pub(crate) counters: Arc<Counters>,
+    /// What all nodes share; there is another of this one's own.
+    pub(crate) limiter: Arc<Unlimited>,
     pub(crate) log: Arc<Log>,
     pub(crate) dispatchers: [Arc<Dispatcher>; 2],
     pub(crate) drain: tokio::task::JoinHandle<()>,
@@ -45,7 +47,7 @@ pub(crate) fn rig() -> Rig {
     let named = named.map(|(name, dispatcher)| (name.to_owned(), dispatcher as _));
     let live_rooms = Arc::new(LiveRoomBook::default());
     let (live, counters) = (Arc::new(Live::default()), Arc::new(Counters::default()));
-    let config = config();
+    let (config, limiter) = (config(), Arc::new(Unlimited::default()));
     let deps = Deps {
         authenticator: Authenticator::development(),
         passes: Arc::new(Passes::new(&config)),
@@ -54,14 +56,14 @@ pub(crate) fn rig() -> Rig {
         counters: counters.clone(),
         tallies: live.clone(),
         live_rooms: live_rooms.clone(),
-        limiter: Arc::new(Unlimited),
-        local_limiter: Arc::new(Unlimited),
+        limiter: limiter.clone(),
+        local_limiter: Arc::new(Unlimited::default()),
         live_log: log.clone(),
         dispatchers: Dispatchers::fixed(named),
     };
     let stop = CancellationToken::new();
     let (ingest, drain) = Ingest::start(&config, deps, stop.clone()).unwrap();
-    Rig { ingest, store, live_rooms, live, counters, log, dispatchers, drain, stop }
+    Rig { ingest, store, live_rooms, live, counters, limiter, log, dispatchers, drain, stop }
 }
 
 impl Rig {

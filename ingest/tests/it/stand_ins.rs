@@ -9,7 +9,7 @@ mod rooms;
 mod store;
 
 pub(crate) use dispatcher::{Dispatcher, Mood};
-pub(crate) use limiter::Unlimited;
+pub(crate) use limiter::{SLOW, Unlimited};
 pub(crate) use live_rooms::LiveRoomBook;
 pub(crate) use log::Log;
 pub(crate) use numbers::{Counters, Live};

@@ -7,7 +7,7 @@ use common::{
     event::Event, ids::VideoId, live_log::LiveLogError, live_rooms::LiveRooms, room_store::SlotName,
 };
 
-use super::{MemoryStore, Video, lock};
+use super::{MemoryStore, Video, lock, pop};
 
 /// What set each slot of a video's room.
 #[derive(Default)]
@@ -53,9 +53,6 @@ impl LiveRooms for MemoryStore {
     }
 
     async fn wanted(&self, limit: usize) -> Result<Vec<VideoId>, LiveLogError> {
-        let mut wanted = lock(&self.wanted);
-        let some: Vec<_> = wanted.iter().take(limit).cloned().collect();
-        some.iter().for_each(|video| _ = wanted.remove(video));
-        Ok(some)
+        Ok(pop(&self.wanted, limit).into_iter().collect())
     }
 }

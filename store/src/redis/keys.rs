@@ -50,6 +50,11 @@ pub(super) fn untallied(bucket: u16) -> String {
     format!("{{ch:{bucket}}}:untallied")
 }
 
+/// Rows of a bucket that somebody is to keep.
+pub(super) fn unkept(bucket: u16) -> String {
+    format!("{{ch:{bucket}}}:unkept")
+}
+
 /// The index of a bucket's changes.
 pub(super) fn changed(bucket: u16) -> String {
     format!("{{ch:{bucket}}}:changed")

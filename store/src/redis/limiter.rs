@@ -9,7 +9,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use common::{
-    limiter::{Ask, Bucket, Limiter, LimiterError, TOKEN_KEPT, Verdict},
+    limiter::{Ask, Bucket, Limiter, LimiterError, TOKEN_KEPT, Token, Verdict},
     task,
 };
 use redis::{Cmd, Pipeline};
@@ -21,8 +21,6 @@ use super::{
     reply, script,
 };
 
-/// A token's mark, once it is admitted.
-const ADMITTED: &str = "admitted";
 /// For how long the mark of an ask that isn't decided is kept, in case its process died: longer than
 /// the calls of one take that is alive.
 const UNDECIDED_KEPT: Duration = Duration::from_secs(2);
@@ -54,6 +52,8 @@ enum Charge {
     Refused { nth: usize, retry_after: Duration },
     /// The token was admitted before.
     Known,
+    /// Another one was, under its key.
+    Reused,
     /// The token's ask is under way.
     Undecided,
 }
@@ -62,6 +62,7 @@ async fn admit(link: &Link, ask: &Ask) -> Result<Verdict, LimiterError> {
     let own_us = match charge_own(link, ask).await? {
         Charge::Charged { at_us } => at_us,
         Charge::Known => return Ok(Verdict::Known),
+        Charge::Reused => return Ok(Verdict::Reused),
         Charge::Undecided => return Err(LimiterError::Undecided),
         Charge::Refused { nth, retry_after } => return Ok(Verdict::Refused { nth, retry_after }),
     };
@@ -86,10 +87,11 @@ async fn charge_own(link: &Link, ask: &Ask) -> Result<Charge, LimiterError> {
     if ask.own.is_empty() && ask.token.is_none() {
         return Ok(Charge::Charged { at_us: 0 });
     }
-    let mark = if ask.shared.is_empty() { (ADMITTED, TOKEN_KEPT) } else { ("", UNDECIDED_KEPT) };
+    let is_decided = ask.shared.is_empty();
+    let kept = if is_decided { TOKEN_KEPT } else { UNDECIDED_KEPT };
     let until = Instant::now() + UNDECIDED_WAIT_MAX;
     loop {
-        let command = charge(&own_keys(ask), mark, &ask.own);
+        let command = charge(&own_keys(ask), &(mark(ask.token), is_decided, kept), &ask.own);
         match charged(link.call_one(command).await)? {
             Charge::Undecided if Instant::now() < until => sleep(UNDECIDED_PAUSE).await,
             decided => return Ok(decided),
@@ -99,10 +101,11 @@ async fn charge_own(link: &Link, ask: &Ask) -> Result<Charge, LimiterError> {
 
 /// Charges each shared bucket by itself.
 async fn charge_shared(link: &Link, ask: &Ask) -> Vec<Result<Charge, LimiterError>> {
-    let mut commands = Pipeline::with_capacity(ask.shared.len());
+    let (mut commands, unmarked) =
+        (Pipeline::with_capacity(ask.shared.len()), (mark(None), false, Duration::ZERO));
     for bucket in &ask.shared {
         let key = keys::shared_bucket(&bucket.key);
-        commands.add_command(charge(&[key], ("", Duration::ZERO), std::slice::from_ref(bucket)));
+        commands.add_command(charge(&[key], &unmarked, std::slice::from_ref(bucket)));
     }
     link.call(commands).await.into_iter().map(charged).collect()
 }
@@ -120,7 +123,7 @@ fn longest_wait(charges: &[Result<Charge, LimiterError>]) -> Option<(usize, Dura
 async fn mark_admitted(link: &Link, ask: &Ask) -> Result<(), LimiterError> {
     let Some(token) = &ask.token else { return Ok(()) };
     let mut command = redis::cmd("SET");
-    command.arg(keys::token(&ask.author, token)).arg(ADMITTED);
+    command.arg(keys::token(&ask.author, &token.key)).arg(mark(ask.token));
     command.arg("PX").arg(TOKEN_KEPT.as_millis());
     let answer = link.call_one(command).await;
     answer.and_then(reply::parse).map_err(LimiterError::Unavailable)
@@ -144,12 +147,21 @@ async fn give_back(link: &Link, ask: &Ask, own_us: u64, shared: &[Result<Charge,
 
 fn own_keys(ask: &Ask) -> Vec<String> {
     let buckets = ask.own.iter().map(|bucket| keys::own_bucket(&ask.author, &bucket.key));
-    buckets.chain(ask.token.iter().map(|token| keys::token(&ask.author, token))).collect()
+    buckets.chain(ask.token.iter().map(|token| keys::token(&ask.author, &token.key))).collect()
 }
 
-fn charge(keys: &[String], (mark, kept): (&str, Duration), buckets: &[Bucket]) -> Cmd {
+/// A token's mark, once it is admitted.
+fn mark(token: Option<Token>) -> String {
+    token.map(|token| format!("admitted {}", token.request)).unwrap_or_default()
+}
+
+fn charge(
+    keys: &[String],
+    (mark, is_decided, kept): &(String, bool, Duration),
+    buckets: &[Bucket],
+) -> Cmd {
     let mut command = script::CHARGE.call(keys);
-    command.arg(mark).arg(kept.as_millis());
+    command.arg(mark).arg(u8::from(*is_decided)).arg(kept.as_millis());
     for Bucket { rate, .. } in buckets {
         command.arg(rate.interval_us()).arg(rate.slack_us());
     }
@@ -175,6 +187,7 @@ fn charged(answer: Answer) -> Result<Charge, LimiterError> {
             Ok(Charge::Refused { nth, retry_after: Duration::from_micros(b) })
         }
         "known" => Ok(Charge::Known),
+        "reused" => Ok(Charge::Reused),
         "undecided" => Ok(Charge::Undecided),
         _ => Err(format!("an answer that isn't ours: {what}")),
     };

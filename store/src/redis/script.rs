@@ -58,6 +58,9 @@ pub(super) static REPORT: LazyLock<Script> = LazyLock::new(|| {
     ))
 });
 
+pub(super) static UNKEPT: LazyLock<Script> =
+    LazyLock::new(|| Script::new(include_str!("unkept.lua")));
+
 pub(super) static WATCHED: LazyLock<Script> = LazyLock::new(|| {
     Script::new(concat!(
         include_str!("prelude.lua"),
@@ -101,7 +104,7 @@ pub(super) async fn load_all(
     connection: &mut impl redis::aio::ConnectionLike,
 ) -> redis::RedisResult<()> {
     let of_log = [&APPEND, &READ, &HEADS, &ROOMS, &FILL];
-    let of_tallies = [&REPORT, &WATCHED, &TALLIES];
+    let of_tallies = [&REPORT, &UNKEPT, &WATCHED, &TALLIES];
     let others = [&REGISTER, &RENEW, &SUBSCRIBE, &CHARGE, &REFUND];
     for script in of_log.into_iter().chain(of_tallies).chain(others) {
         script.0.load_async(connection).await?;

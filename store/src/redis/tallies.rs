@@ -8,7 +8,7 @@ use common::{
     link::Incarnation,
     live_log::{BUCKETS, LiveLogError, bucket_of},
     tallies::{Tallies, Tally, TallyChanges},
-    totals::{Row, Source, Totals},
+    totals::{Row, Totals},
 };
 use redis::{Cmd, Pipeline, Value};
 
@@ -26,14 +26,40 @@ const TALLIES_PER_CALL: usize = 64;
 const CALLS_PER_TRIP: usize = 512;
 /// Leases asked for by one command.
 const LEASES_PER_CALL: usize = 256;
-/// Begins the field of a source.
-const SOURCE: &str = "s:";
+/// Rows of one script call: others wait for it.
+const ROWS_PER_CALL: usize = 500;
+
+/// What rows are, as `report.lua` is told.
+#[derive(Debug, Clone, Copy)]
+enum Rows {
+    /// Some, of sources that keep them.
+    Told,
+    /// Some that others are to keep.
+    Unkept,
+    /// The last of all that there are.
+    Filled,
+}
 
 #[async_trait]
 impl Tallies for RedisStore {
     async fn report(&self, rows: &[Row]) -> Result<(), LiveLogError> {
-        let commands = rows.iter().map(|row| report_command(&row.video, false, [row]));
-        self.tell(commands.collect()).await
+        self.tell(rows.iter().map(|row| report_command(&row.video, Rows::Told, [row]))).await
+    }
+
+    async fn hand_over(&self, rows: &[Row]) -> Result<(), LiveLogError> {
+        self.tell(rows.iter().map(|row| report_command(&row.video, Rows::Unkept, [row]))).await
+    }
+
+    /// What a server has given out and did not arrive is handed over again with the next of that
+    /// source.
+    async fn unkept(&self, limit: usize) -> Result<Vec<Row>, LiveLogError> {
+        let each = limit.div_ceil(BUCKETS.into());
+        let command = |bucket| {
+            let mut command = script::UNKEPT.call(&[keys::unkept(bucket)]);
+            command.arg(each);
+            command
+        };
+        self.of_each_bucket(command, rows_in).await
     }
 
     async fn watched(
@@ -41,8 +67,7 @@ impl Tallies for RedisStore {
         by: &Incarnation,
         viewers: &[(VideoId, u64)],
     ) -> Result<(), LiveLogError> {
-        let commands = viewers.iter().map(|(video, count)| watched_command(by, video, *count));
-        self.tell(commands.collect()).await
+        self.tell(viewers.iter().map(|(video, count)| watched_command(by, video, *count))).await
     }
 
     async fn tallies(&self, videos: &[VideoId]) -> Result<Vec<Tally>, LiveLogError> {
@@ -53,55 +78,63 @@ impl Tallies for RedisStore {
         self.read_changed(buckets, since_ms).await.map_err(LiveLogError::Unavailable)
     }
 
+    /// It counts as filled once the last of them is there. A run of the server that ends halfway is
+    /// another one then, in which the first are missing until the next fill.
     async fn fill(&self, video: &VideoId, rows: &[Row]) -> Result<(), LiveLogError> {
-        self.tell(vec![report_command(video, true, rows)]).await
+        let last = rows.len().saturating_sub(1) / ROWS_PER_CALL * ROWS_PER_CALL;
+        let (first, last) = rows.split_at(last);
+        let some = first.chunks(ROWS_PER_CALL);
+        self.tell(some.map(|rows| report_command(video, Rows::Told, rows))).await?;
+        self.tell([report_command(video, Rows::Filled, last)].into_iter()).await
     }
 
     /// What a server that is away names is wanted again later: gateways ask until they know.
     async fn wanted(&self, limit: usize) -> Result<Vec<VideoId>, LiveLogError> {
-        let mut commands = Pipeline::with_capacity(BUCKETS.into());
         let each = limit.div_ceil(BUCKETS.into());
-        for bucket in 0..BUCKETS {
-            commands.cmd("SPOP").arg(keys::untallied(bucket)).arg(each);
-        }
-        let mut wanted = Vec::new();
-        for answer in self.link.call(commands).await {
-            wanted.extend(answer.and_then(reply::videos).map_err(LiveLogError::Unavailable)?);
-        }
-        Ok(wanted)
-    }
-
-    async fn rows(&self, videos: &[VideoId]) -> Result<Vec<Row>, LiveLogError> {
-        let mut rows = Vec::new();
-        for trip in videos.chunks(CALLS_PER_TRIP) {
-            let mut commands = Pipeline::with_capacity(trip.len());
-            for video in trip {
-                commands.cmd("HGETALL").arg(keys::tally(video));
-            }
-            for (video, answer) in trip.iter().zip(self.link.call(commands).await) {
-                let of_video = answer.and_then(|answer| rows_of(video, answer));
-                rows.extend(of_video.map_err(LiveLogError::Unavailable)?);
-            }
-        }
-        Ok(rows)
+        let command = |bucket| {
+            let mut command = redis::cmd("SPOP");
+            command.arg(keys::untallied(bucket)).arg(each);
+            command
+        };
+        self.of_each_bucket(command, reply::videos).await
     }
 }
 
 impl RedisStore {
     /// Commands whose answers say nothing but that they were done. All are tried; one that fails
     /// fails the call.
-    async fn tell(&self, commands: Vec<Cmd>) -> Result<(), LiveLogError> {
+    async fn tell(
+        &self,
+        mut commands: impl Iterator<Item = Cmd> + Send,
+    ) -> Result<(), LiveLogError> {
         let mut told = Ok(());
-        for trip in commands.chunks(CALLS_PER_TRIP) {
-            let mut pipeline = Pipeline::with_capacity(trip.len());
-            for command in trip {
-                pipeline.add_command(command.clone());
+        loop {
+            let mut trip = Pipeline::with_capacity(CALLS_PER_TRIP);
+            for command in commands.by_ref().take(CALLS_PER_TRIP) {
+                trip.add_command(command);
+            }
+            if trip.is_empty() {
+                return told.map_err(LiveLogError::Unavailable);
             }
             let done = |answer: Answer| answer.and_then(parse::<u8>).map(drop);
-            let answers = self.link.call(pipeline).await.into_iter().map(done);
+            let answers = self.link.call(trip).await.into_iter().map(done);
             told = answers.fold(told, Result::and);
         }
-        told.map_err(LiveLogError::Unavailable)
+    }
+
+    /// Takes something from every bucket. It is theirs no longer, so what some of them gave is not
+    /// dropped because others could not be asked; when none could, the call fails.
+    async fn of_each_bucket<T>(
+        &self,
+        command: impl Fn(u16) -> Cmd + Send,
+        read: impl Fn(Value) -> Result<Vec<T>, String> + Send,
+    ) -> Result<Vec<T>, LiveLogError> {
+        let mut commands = Pipeline::with_capacity(BUCKETS.into());
+        for bucket in 0..BUCKETS {
+            commands.add_command(command(bucket));
+        }
+        let answers = self.link.call(commands).await.into_iter();
+        all_or_some(answers.map(|answer| answer.and_then(&read)))
     }
 
     /// The index names the videos; a second trip asks for their numbers, if any, and a third whose
@@ -189,25 +222,43 @@ fn found_in(answer: Value, count: usize) -> Result<Vec<Found>, String> {
     answers.chunks_exact(2).map(found).collect()
 }
 
-/// The rows in a video's tally.
-fn rows_of(video: &VideoId, answer: Value) -> Result<Vec<Row>, String> {
-    let fields: BTreeMap<String, String> = parse(answer)?;
-    let row = |(field, totals): (&String, &String)| {
-        let source = field.strip_prefix(SOURCE)?.parse::<Source>();
-        let row = source
-            .and_then(|source| Ok(Row { video: video.clone(), source, totals: totals.parse()? }));
-        Some(row.map_err(|error| error.to_string()))
+/// `unkept.lua`'s answer.
+fn rows_in(answer: Value) -> Result<Vec<Row>, String> {
+    let fields: Vec<String> = parse(answer)?;
+    let row = |pair: &[String]| {
+        let (video, source) = pair[0].split_once(' ')?;
+        let (video, source) = (video.parse().ok()?, source.parse().ok()?);
+        Some(Row { video, source, totals: pair[1].parse().ok()? })
     };
-    fields.iter().filter_map(row).collect()
+    Ok(fields.chunks_exact(2).filter_map(row).collect())
 }
 
-fn report_command<'r>(
-    video: &VideoId,
-    is_filled: bool,
-    rows: impl IntoIterator<Item = &'r Row>,
-) -> Cmd {
-    let mut command = script::REPORT.call(&[keys::tally(video), keys::tallied(bucket_of(video))]);
-    command.arg(video.as_str()).arg(u8::from(is_filled));
+/// What those gave that could be asked, if any could.
+fn all_or_some<T>(
+    given: impl Iterator<Item = Result<Vec<T>, String>>,
+) -> Result<Vec<T>, LiveLogError> {
+    let (mut all, mut failed, mut is_any) = (Vec::new(), None, false);
+    for given in given {
+        match given {
+            Ok(some) => {
+                is_any = true;
+                all.extend(some);
+            }
+            Err(why) => failed = Some(why),
+        }
+    }
+    failed.filter(|_| !is_any).map_or(Ok(all), |why| Err(LiveLogError::Unavailable(why)))
+}
+
+fn report_command<'r>(video: &VideoId, what: Rows, rows: impl IntoIterator<Item = &'r Row>) -> Cmd {
+    let bucket = bucket_of(video);
+    let keys = [keys::tally(video), keys::tallied(bucket), keys::unkept(bucket)];
+    let mut command = script::REPORT.call(&keys);
+    command.arg(video.as_str()).arg(match what {
+        Rows::Told => "told",
+        Rows::Unkept => "unkept",
+        Rows::Filled => "filled",
+    });
     for Row { source, totals, .. } in rows {
         command.arg(source.as_str()).arg(totals.to_string());
     }

@@ -8,7 +8,7 @@ use std::{
 
 use common::{
     ids::UserId,
-    limiter::{Ask, Bucket, Key, Limiter, LimiterError, Rate, Verdict},
+    limiter::{Ask, Bucket, Key, Limiter, LimiterError, Rate, Token, Verdict},
     live_log::Retention,
     task,
 };
@@ -26,6 +26,7 @@ suite! {
     the_longest_wait_is_told,
     who_may_not_for_one_reason_is_charged_for_none,
     a_token_is_charged_once,
+    another_request_under_a_tokens_key_is_told,
     a_refused_token_leaves_no_trace,
     a_token_admits_whatever_the_buckets_are,
     one_token_fifty_times_at_once,
@@ -72,8 +73,9 @@ fn named(parts: &[&str], count: u64, period: Duration) -> Bucket {
     Bucket { key: Key::of("test", parts), rate: Rate::per(count, period).unwrap() }
 }
 
-fn token() -> Option<Key> {
-    Some(Key::of("token", &[&Uuid::now_v7().to_string()]))
+fn token() -> Option<Token> {
+    let [key, request] = [(); 2].map(|()| Key::of("token", &[&Uuid::now_v7().to_string()]));
+    Some(Token { key, request })
 }
 
 /// Of a new author.
@@ -221,6 +223,23 @@ async fn a_token_is_charged_once(open: impl AsyncFn(Retention) -> Connections) {
         assert_eq!(admitted(&connections, &without).await, 1);
         assert!(admits(&connections, &first).await && admits(&connections, &second).await);
         assert_eq!(refused(&connections, &Ask { token: token(), ..first }).await.0, 0);
+    }
+}
+
+async fn another_request_under_a_tokens_key_is_told(open: impl AsyncFn(Retention) -> Connections) {
+    let connections = open(AMPLE).await;
+    for shared in [vec![], vec![bucket(9, HOUR)]] {
+        let first = Ask { token: token(), ..ask(&[bucket(2, HOUR)], &shared) };
+        assert_eq!(connections[0].admit(&first).await, Ok(Verdict::Admitted));
+        let request = Key::of("request", &["another"]);
+        let token = first.token.map(|token| Token { request, ..token });
+        let other = Ask { token, ..first.clone() };
+        for connection in &connections {
+            assert_eq!(connection.admit(&other).await, Ok(Verdict::Reused));
+            assert_eq!(connection.admit(&first).await, Ok(Verdict::Known));
+        }
+        let without = Ask { token: None, ..first };
+        assert_eq!(admitted(&connections, &without).await, 1, "nothing was charged");
     }
 }
 

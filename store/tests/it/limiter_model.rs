@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use async_trait::async_trait;
-use common::limiter::{Ask, Bucket, Key, Limiter, LimiterError, Rate, TOKEN_KEPT, Verdict};
+use common::limiter::{Ask, Bucket, Key, Limiter, LimiterError, Rate, TOKEN_KEPT, Token, Verdict};
 use proptest::{prelude::*, test_runner::TestCaseError};
 use store::memory::MemoryLimiter;
 use tokio::time::advance;
@@ -105,7 +105,10 @@ async fn run(ops: &[Op], limiter: &dyn Limiter) -> Result<(), TestCaseError> {
                 let (own, shared) = buckets.split_at(buckets.partition_point(|n| *n < OWN));
                 let ask = Ask {
                     author: "u1".parse().unwrap(),
-                    token: token.map(|token| Key::of("token", &[&token.to_string()])),
+                    token: token.map(|token| {
+                        let key = Key::of("token", &[&token.to_string()]);
+                        Token { key, request: key }
+                    }),
                     own: own.iter().map(bucket).collect(),
                     shared: shared.iter().map(bucket).collect(),
                 };

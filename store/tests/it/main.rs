@@ -35,6 +35,8 @@ mod memory;
 
 mod memory_model;
 
+mod memory_tallies;
+
 mod redis_cluster;
 
 mod redis_faults;
@@ -44,6 +46,8 @@ mod redis_limiter;
 mod redis_sentinel;
 
 mod redis_server;
+
+mod redis_tallies;
 
 mod redis_tls;
 

@@ -31,7 +31,8 @@ suite! {
     a_gateway_that_is_removed_takes_its_viewers_along,
     changes_are_told_with_their_numbers,
     what_changes_nothing_is_no_change,
-    rows_are_given_as_they_were_told,
+    what_is_handed_over_is_given_once,
+    a_fill_has_as_many_sources_as_there_are,
     many_videos_are_asked_for_at_once,
     videos_that_are_wanted_are_named_once,
 }
@@ -186,14 +187,41 @@ async fn what_changes_nothing_is_no_change(open: impl AsyncFn(Retention) -> Stor
     assert_eq!(changed(&store, &[&video], since_ms).await, []);
 }
 
-async fn rows_are_given_as_they_were_told(open: impl AsyncFn(Retention) -> Store) {
-    let (store, video, other) = (open(AMPLE).await, video(), live::video());
-    let [a, b] = [Source::fresh(), Source::fresh()];
-    let told = [row(&video, &a, "r/like 2 views 3"), row(&other, &b, "views 1")];
-    store.report(&told).await.unwrap();
-    store.report(&[row(&video, &a, "r/like 1")]).await.unwrap();
-    store.fill(&other, &[]).await.unwrap();
-    assert_eq!(store.rows(&[video, live::video(), other]).await.unwrap(), told);
+async fn what_is_handed_over_is_given_once(open: impl AsyncFn(Retention) -> Store) {
+    let (store, video, name) = (open(AMPLE).await, video(), Source::fresh());
+    let [a, b] = [name.numbered(1), name.numbered(2)];
+    let given = async || {
+        let mut rows = store.unkept(100_000).await.unwrap();
+        rows.retain(|row| row.video == video);
+        rows.sort_by(|one, other| one.source.cmp(&other.source));
+        rows
+    };
+    store.report(&[row(&video, &a, "r/like 2")]).await.unwrap();
+    assert_eq!(given().await, [], "its source keeps it");
+    let told = [row(&video, &a, "r/like 2 views 3"), row(&video, &b, "views 1")];
+    for _ in 0..2 {
+        // Once more: it could not be kept.
+        store.hand_over(&told).await.unwrap();
+        assert_eq!(given().await, told);
+        assert_eq!(given().await, [], "once");
+    }
+    store.hand_over(&[row(&video, &a, "views 2")]).await.unwrap();
+    assert_eq!(given().await, told[..1], "the most of it");
+    store.fill(&video, &told).await.unwrap();
+    assert_eq!(given().await, [], "the store had it");
+    assert_eq!(tally(&store, &video).await.totals, totals("r/like 2 views 4"));
+}
+
+async fn a_fill_has_as_many_sources_as_there_are(open: impl AsyncFn(Retention) -> Store) {
+    let store = open(AMPLE).await;
+    for sources in [499, 500, 501, 1_234] {
+        let video = video();
+        let name = Source::fresh();
+        let rows = (0..sources).map(|n| row(&video, &name.numbered(n), "r/like 1"));
+        store.fill(&video, &rows.collect::<Vec<_>>()).await.unwrap();
+        let all = totals(&format!("r/like {sources}"));
+        assert_eq!(tally(&store, &video).await.totals, all);
+    }
 }
 
 async fn many_videos_are_asked_for_at_once(open: impl AsyncFn(Retention) -> Store) {

@@ -10,6 +10,7 @@ use common::{
     comment::{Author, Comment, Text},
     event::{EventId, Kind},
     ids::CommentId,
+    problem::Code,
 };
 use proptest::{prelude::*, test_runner::TestCaseError};
 use serde_json::value::RawValue;

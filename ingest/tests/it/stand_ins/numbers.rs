@@ -1,8 +1,11 @@
 //! Numbers as gateways would know them, and where they are kept; each fails on demand.
 
-use std::sync::{
-    Mutex,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    future::pending,
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use async_trait::async_trait;
@@ -22,10 +25,27 @@ pub(crate) struct Live {
     rows: Mutex<Vec<Row>>,
     filled: Mutex<Vec<VideoId>>,
     wanted: Mutex<Vec<VideoId>>,
+    unkept: Mutex<Vec<Row>>,
     is_away: AtomicBool,
+    gives_nothing: AtomicBool,
 }
 
 impl Live {
+    /// From now on nobody is told what is wanted, or to be kept.
+    pub(crate) fn give_nothing(&self) {
+        self.gives_nothing.store(true, Ordering::SeqCst);
+    }
+
+    async fn give<T>(&self, all: &Mutex<Vec<T>>, limit: usize) -> Result<Vec<T>, LiveLogError> {
+        self.check()?;
+        if self.gives_nothing.load(Ordering::SeqCst) {
+            pending::<()>().await;
+        }
+        let mut all = all.lock().unwrap();
+        let some = limit.min(all.len());
+        Ok(all.drain(..some).collect())
+    }
+
     pub(crate) fn go_away(&self, is_away: bool) {
         self.is_away.store(is_away, Ordering::SeqCst);
     }
@@ -37,7 +57,9 @@ impl Live {
     /// Has a gateway tell something.
     pub(crate) fn put(&self, video: &str, source: &str, totals: &str) {
         let (video, source) = (video.parse().unwrap(), source.parse().unwrap());
-        self.rows.lock().unwrap().push(Row { video, source, totals: totals.parse().unwrap() });
+        let row = Row { video, source, totals: totals.parse().unwrap() };
+        self.rows.lock().unwrap().push(row.clone());
+        self.unkept.lock().unwrap().push(row);
     }
 
     /// Everything is lost.
@@ -78,6 +100,16 @@ impl Tallies for Live {
         Ok(())
     }
 
+    async fn hand_over(&self, rows: &[Row]) -> Result<(), LiveLogError> {
+        self.report(rows).await?;
+        self.unkept.lock().unwrap().extend_from_slice(rows);
+        Ok(())
+    }
+
+    async fn unkept(&self, limit: usize) -> Result<Vec<Row>, LiveLogError> {
+        self.give(&self.unkept, limit).await
+    }
+
     async fn watched(&self, _: &Incarnation, _: &[(VideoId, u64)]) -> Result<(), LiveLogError> {
         panic!("gateways tell")
     }
@@ -93,11 +125,7 @@ impl Tallies for Live {
     }
 
     async fn changed(&self, _: &[u16], _: u64) -> Result<TallyChanges, LiveLogError> {
-        self.check()?;
-        let rows = self.rows.lock().unwrap();
-        let unknown = || Tally { totals: None, viewers: 0 };
-        let tallies = rows.iter().map(|row| (row.video.clone(), unknown())).collect();
-        Ok(TallyChanges { run: "run".into(), now_ms: 0, tallies })
+        panic!("gateways ask")
     }
 
     async fn fill(&self, video: &VideoId, rows: &[Row]) -> Result<(), LiveLogError> {
@@ -107,16 +135,7 @@ impl Tallies for Live {
     }
 
     async fn wanted(&self, limit: usize) -> Result<Vec<VideoId>, LiveLogError> {
-        self.check()?;
-        let mut wanted = self.wanted.lock().unwrap();
-        let some = limit.min(wanted.len());
-        Ok(wanted.drain(..some).collect())
-    }
-
-    async fn rows(&self, videos: &[VideoId]) -> Result<Vec<Row>, LiveLogError> {
-        self.check()?;
-        let rows = self.rows.lock().unwrap();
-        Ok(rows.iter().filter(|row| videos.contains(&row.video)).cloned().collect())
+        self.give(&self.wanted, limit).await
     }
 }
 
@@ -125,9 +144,20 @@ impl Tallies for Live {
 pub(crate) struct Counters {
     rows: Mutex<Vec<Row>>,
     is_away: AtomicBool,
+    refused: Mutex<Option<VideoId>>,
 }
 
 impl Counters {
+    /// Takes nothing from now on that has this video in it.
+    pub(crate) fn refuse(&self, video: &str) {
+        *self.refused.lock().unwrap() = Some(video.parse().unwrap());
+    }
+
+    /// Of how many videos something was kept, if nothing was twice.
+    pub(crate) fn videos(&self) -> usize {
+        self.rows.lock().unwrap().len()
+    }
+
     pub(crate) fn go_away(&self, is_away: bool) {
         self.is_away.store(is_away, Ordering::SeqCst);
     }
@@ -155,6 +185,10 @@ impl Counters {
 impl CounterStore for Counters {
     async fn keep(&self, rows: &[Row]) -> Result<(), StoreError> {
         self.check()?;
+        let refused = self.refused.lock().unwrap().clone();
+        if rows.iter().any(|row| Some(&row.video) == refused.as_ref()) {
+            return Err(StoreError::Unavailable("one of them".into()));
+        }
         self.rows.lock().unwrap().extend_from_slice(rows);
         Ok(())
     }
