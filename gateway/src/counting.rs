@@ -112,6 +112,7 @@ impl Counting {
         if self.last.is_interrupted(&run, now_ms) {
             // Whoever answers now may know nothing of what was told.
             self.told.clear();
+            self.views.tell_all_again();
         }
         let mut due: BTreeSet<VideoId> = std::mem::take(&mut self.untold);
         due.extend(self.last.due(videos, &run, now_ms));

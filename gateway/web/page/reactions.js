@@ -12,8 +12,8 @@ const RISE_PX_MAX = 380;
 const FLOATS_PER_UPDATE = 5;
 /** Presses of so long go together. */
 const GATHER_MS = 300;
-/** What one request may hold. */
-const PRESSES_MAX = 50;
+/** More in that time is no finger's, and more than some servers take at once. */
+const PRESSES_MAX = 10;
 const count = new Intl.NumberFormat(undefined, { notation: 'compact', maximumFractionDigits: 1 });
 
 export class Reactions {

@@ -13,10 +13,9 @@ use common::{
     ids::{CommentId, IdempotencyKey, UserId, VideoId},
 };
 use futures_util::future::join_all;
-use store::embedded::EmbeddedStore;
 use uuid::Uuid;
 
-use crate::cql_server;
+use crate::kept::kept_suite;
 
 mod deletions;
 
@@ -25,35 +24,7 @@ use deletions::*;
 
 type Store = Arc<dyn CommentStore>;
 
-macro_rules! suite {
-    ($($case:ident)*) => {
-        mod embedded {
-            $(
-                #[tokio::test]
-                async fn $case() {
-                    let home = tempfile::tempdir().unwrap();
-                    super::$case(super::embedded(home.path())).await;
-                }
-            )*
-        }
-
-        /// One test, for the sake of one keyspace: making one takes longer than all the cases.
-        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-        #[ignore = "needs Cassandra or ScyllaDB: run deploy/dev/test"]
-        async fn cql() {
-            cql_server::with_keyspace(async |keyspace| {
-                let store: Store = Arc::new(keyspace.connect().await.unwrap());
-                $(
-                    keyspace.case(stringify!($case));
-                    $case(Arc::clone(&store)).await;
-                )*
-            })
-            .await;
-        }
-    };
-}
-
-suite! {
+kept_suite! {
     what_was_put_comes_back
     what_was_not_put_is_not_there
     putting_again_changes_nothing
@@ -77,10 +48,6 @@ suite! {
     pending_records_wait_oldest_first
     settled_marks_are_of_one_comment
     answers_ping
-}
-
-fn embedded(path: &std::path::Path) -> Store {
-    Arc::new(EmbeddedStore::open(path).unwrap())
 }
 
 pub(crate) fn video() -> VideoId {

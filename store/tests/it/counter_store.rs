@@ -12,47 +12,15 @@ use common::{
 use futures_util::future::join_all;
 use store::embedded::EmbeddedStore;
 
-use crate::{comment_store::video, cql_server, tallies::row};
+use crate::{comment_store::video, kept::kept_suite, tallies::row};
 
 type Store = Arc<dyn CounterStore>;
 
-macro_rules! suite {
-    ($($case:ident)*) => {
-        mod embedded {
-            $(
-                #[tokio::test]
-                async fn $case() {
-                    let home = tempfile::tempdir().unwrap();
-                    super::$case(super::embedded(home.path())).await;
-                }
-            )*
-        }
-
-        /// One test, for the sake of one keyspace: making one takes longer than all the cases.
-        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-        #[ignore = "needs Cassandra or ScyllaDB: run deploy/dev/test"]
-        async fn cql() {
-            cql_server::with_keyspace(async |keyspace| {
-                let store: Store = Arc::new(keyspace.connect().await.unwrap());
-                $(
-                    keyspace.case(stringify!($case));
-                    $case(Arc::clone(&store)).await;
-                )*
-            })
-            .await;
-        }
-    };
-}
-
-suite! {
+kept_suite! {
     what_was_kept_comes_back
     the_row_with_most_stays_whatever_the_order
     of_rows_kept_at_once_the_one_with_most_stays
     many_rows_are_kept_at_once
-}
-
-fn embedded(path: &std::path::Path) -> Store {
-    Arc::new(EmbeddedStore::open(path).unwrap())
 }
 
 async fn rows(store: &Store, video: &VideoId) -> Vec<Row> {
@@ -118,6 +86,6 @@ async fn what_was_kept_is_on_the_disk() {
     let store = EmbeddedStore::open(home.path()).unwrap();
     store.keep(std::slice::from_ref(&kept)).await.unwrap();
     drop(store);
-    let store = embedded(home.path());
+    let store: Store = Arc::new(EmbeddedStore::open(home.path()).unwrap());
     assert_eq!(rows(&store, &kept.video).await, [kept]);
 }

@@ -22,6 +22,8 @@ mod embedded_store;
 
 mod endpoint_store;
 
+mod kept;
+
 mod limiter;
 
 mod limiter_model;

@@ -9,42 +9,13 @@ use common::{
     room_store::{Journal, Note, RoomStore, Slot, SlotKind, SlotName, VALUE_LEN_MAX},
 };
 use futures_util::future::join_all;
-use store::embedded::EmbeddedStore;
 use uuid::Builder;
 
-use crate::{comment_store::video, cql_server};
+use crate::{comment_store::video, kept::kept_suite};
 
 type Store = Arc<dyn RoomStore>;
 
-macro_rules! suite {
-    ($($case:ident)*) => {
-        mod embedded {
-            $(
-                #[tokio::test]
-                async fn $case() {
-                    let home = tempfile::tempdir().unwrap();
-                    super::$case(super::embedded(home.path())).await;
-                }
-            )*
-        }
-
-        /// One test, for the sake of one keyspace: making one takes longer than all the cases.
-        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-        #[ignore = "needs Cassandra or ScyllaDB: run deploy/dev/test"]
-        async fn cql() {
-            cql_server::with_keyspace(async |keyspace| {
-                let store: Store = Arc::new(keyspace.connect().await.unwrap());
-                $(
-                    keyspace.case(stringify!($case));
-                    $case(Arc::clone(&store)).await;
-                )*
-            })
-            .await;
-        }
-    };
-}
-
-suite! {
+kept_suite! {
     what_was_set_comes_back
     only_slots_that_were_set_come
     the_latest_version_stays_whatever_the_order
@@ -55,10 +26,6 @@ suite! {
     notes_page_newest_first
     journals_stay_apart
     a_note_is_noted_once
-}
-
-fn embedded(path: &std::path::Path) -> Store {
-    Arc::new(EmbeddedStore::open(path).unwrap())
 }
 
 /// An action of that millisecond; `nth` orders those of one.
