@@ -43,10 +43,12 @@ impl Servers {
             servers[0].run::<()>(&["CLUSTER", "MEET", "127.0.0.1", &port, &bus]).await;
         }
         for server in &servers {
+            // (Its state is ok before it has heard of any slots but its own.)
             let known = format!("cluster_known_nodes:{}\r\n", servers.len());
+            let signs = ["cluster_state:ok", "cluster_slots_ok:16384", &known];
             eventually("a cluster", async || {
                 let info: String = server.run(&["CLUSTER", "INFO"]).await;
-                info.contains("cluster_state:ok") && info.contains(&known)
+                signs.iter().all(|sign| info.contains(sign))
             })
             .await;
         }
