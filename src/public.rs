@@ -53,7 +53,12 @@ fn cors(allowed: Cors) -> CorsLayer {
             header(problem::REQUEST_ID),
             header(common::auth::DEVELOPMENT_USER),
         ])
-        .expose_headers([header::LOCATION, header::RETRY_AFTER, header(problem::REQUEST_ID)])
+        .expose_headers([
+            header::LOCATION,
+            header::RETRY_AFTER,
+            header(problem::REQUEST_ID),
+            header(gateway::END_REASON),
+        ])
         .max_age(PREFLIGHT_MAX_AGE)
 }
 

@@ -26,8 +26,11 @@ pub(crate) struct Ended {
     reason: End,
 }
 
+/// Says with 204 why: an answer without events.
+pub const REASON: &str = "chorus-end";
+
 impl End {
-    fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Ended => "ended",
             Self::Banned => "banned",

@@ -129,22 +129,25 @@ pub(crate) enum Served {}
 impl IntoResponses for Served {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
         let gone = "The video has ended, or the viewer is banned from it: don't come back.";
+        let why = "`ended` or `banned`.";
+        let gone = ResponseBuilder::new().description(gone).header("Chorus-End", header(why));
         BTreeMap::from([
             ("200".to_owned(), stream().into()),
-            ("204".to_owned(), Response::new(gone).into()),
+            ("204".to_owned(), gone.build().into()),
         ])
     }
+}
+
+fn header(about: &str) -> Header {
+    let mut header = Header::default();
+    header.description = Some(about.into());
+    header
 }
 
 fn stream() -> Response {
     const EXAMPLE: &str = include_str!("events/example.txt");
     let mut body = Content::new(Some(Ref::from_schema_name(EVENT)));
     body.example = Some(EXAMPLE.into());
-    let header = |about: &str| {
-        let mut header = Header::default();
-        header.description = Some(about.into());
-        header
-    };
     ResponseBuilder::new()
         .description(format!("{}{}", include_str!("events/stream.md"), table()))
         .content("text/event-stream", body)

@@ -13,8 +13,9 @@ use std::{
 use common::{event::EventId, ids::VideoId};
 use tokio::time::Instant;
 
-/// How long it is known: longer than anybody tries to announce a comment.
-const KEPT: Duration = Duration::from_secs(600);
+/// How long it is known: longer than anybody tries to announce a comment (`live.dedup_s`, an hour at
+/// most).
+const KEPT: Duration = Duration::from_secs(3_700);
 /// Of more the oldest are let go of: some 2 MB.
 const KEPT_MAX: usize = 16_384;
 

@@ -42,6 +42,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use changes::Watcher;
 use counting::{Counting, VIEWED_MAX};
 pub use deliver::OwnFirst;
+pub use ending::REASON as END_REASON;
 use entrance::Entrance;
 use frame::Encoder;
 use gone::Gone;

@@ -30,7 +30,7 @@ use tokio::time::timeout;
 use utoipa::IntoParams;
 
 use crate::{
-    Gateway,
+    Gateway, ending,
     entrance::{Admitted, Shown},
     events::Served,
     frame,
@@ -202,7 +202,9 @@ pub(crate) async fn stream(
             if may_take_over { closing(version, response) } else { response }
         }
         // Tells an EventSource not to come back.
-        Err(NotServed::Ever(KeptOut::End(_))) => StatusCode::NO_CONTENT.into_response(),
+        Err(NotServed::Ever(KeptOut::End(end))) => {
+            (StatusCode::NO_CONTENT, [(ending::REASON, end.as_str())]).into_response()
+        }
         Err(NotServed::Ever(KeptOut::Unregistered)) => {
             return Err(Problem::new(Code::NotFound, "there is no such video"));
         }

@@ -10,7 +10,7 @@ use tempfile::tempdir;
 use crate::{
     client::Client,
     process::{self, stderr},
-    roles::needed,
+    redis_server::RedisServer,
     tokens::Issuer,
 };
 use offer::Doors;
@@ -22,8 +22,23 @@ mod talker;
 /// Secrets of the configuration; no other text has them by chance.
 const HS256: &str = "hs256-hush-5f1e9c";
 const INTERNAL: &str = "internal-hush-77ab20";
+const PREVIOUS: &str = "previous-hush-c03d11";
+const STORE: &str = "store-hush-9e41aa";
+const REDIS: &str = "redis-hush-24b7f0";
 /// What a set of keys should not have, but may.
 const PRIVATE: &str = "cHJpdmF0ZS1odXNo";
+
+/// Flags of every process.
+const SECRETS: [&str; 8] = [
+    "--auth.hs256_secret",
+    HS256,
+    "--internal.secret",
+    INTERNAL,
+    "--internal.secret_previous",
+    PREVIOUS,
+    "--store.password",
+    STORE,
+];
 
 const ANY_PORTS: [&str; 4] = ["--listen", "127.0.0.1:0", "--internal_listen", "127.0.0.1:0"];
 
@@ -64,7 +79,7 @@ async fn show_all(doors: Doors, internal: &[std::net::SocketAddr], issuer: &Issu
     for door in internal {
         secrets.push(offer::show_internal(*door).await);
     }
-    secrets.extend([HS256, INTERNAL, PRIVATE].map(str::to_owned));
+    secrets.extend([HS256, INTERNAL, PREVIOUS, STORE, REDIS, PRIVATE].map(str::to_owned));
     with_signatures(secrets)
 }
 
@@ -82,8 +97,7 @@ fn assert_silent(said: &str, secrets: &[String]) {
 async fn one_process_tells_no_secret() {
     let (folder, issuer) = (tempdir().unwrap(), Issuer::new());
     let jwks = keys_file(folder.path(), &issuer);
-    let secrets = ["--auth.hs256_secret", HS256, "--internal.secret", INTERNAL];
-    let args = [&["all"][..], &ANY_PORTS, &secrets, &["--auth.jwks", &jwks]].concat();
+    let args = [&["all"][..], &ANY_PORTS, &SECRETS, &["--auth.jwks", &jwks]].concat();
     let mut all = Talker::start(&args);
     let (public, internal) = (all.address("public").await, all.address("internal").await);
     let doors = Doors { ingest: public, gateway: public };
@@ -96,11 +110,11 @@ async fn one_process_tells_no_secret() {
 async fn roles_apart_tell_no_secret() {
     let (folder, issuer) = (tempdir().unwrap(), Issuer::new());
     let jwks = keys_file(folder.path(), &issuer);
-    let redis = needed("CHORUS_TEST_REDIS");
-    let live = ["--live.kind", "redis", "--live.url", &redis, "--auth.jwks", &jwks];
-    let secrets = ["--auth.hs256_secret", HS256, "--internal.secret", INTERNAL];
+    let redis = RedisServer::start(&["--requirepass", REDIS]).await;
+    let url = format!("redis://:{REDIS}@127.0.0.1:{}", redis.port());
+    let live = ["--live.kind", "redis", "--live.url", &url, "--auth.jwks", &jwks];
     let start = |role: &str, more: &[&str]| {
-        Talker::start(&[&[role][..], &ANY_PORTS[2..], &live, &secrets, more].concat())
+        Talker::start(&[&[role][..], &ANY_PORTS[2..], &live, &SECRETS, more].concat())
     };
     let mut dispatcher = start("dispatcher", &[]);
     let dispatchers = format!("http://{}", dispatcher.address("internal").await);

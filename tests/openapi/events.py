@@ -17,11 +17,15 @@ def validate(document, schema, value):
     Draft202012Validator({**document, **schema}).validate(value)
 
 
+def is_of(kind, name):
+    return Draft202012Validator(kind["properties"]["event"]).is_valid(name)
+
+
 def check(document, block):
     validate(document, {"$ref": SCHEMAS + "StreamEvent"}, block)
     # `contentSchema` says what a string is once it is decoded, and by the rules asserts nothing.
     kinds = document["components"]["schemas"]["StreamEvent"]["oneOf"]
-    kind = next(kind for kind in kinds if kind["title"] == block["event"])
+    kind = next(kind for kind in kinds if is_of(kind, block["event"]))
     validate(document, kind["properties"]["data"]["contentSchema"], json.loads(block["data"]))
     if "id" in block and "id" not in kind["properties"]:
         raise ValidationError(f"{block['event']} is described without id")

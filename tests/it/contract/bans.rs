@@ -39,7 +39,7 @@ fn bans() -> Table {
                 .ask(Method::PUT, "bans/{@bob}")
                 .gets_json(200, ban.clone())
                 .seen_by("bob", [end("banned")]),
-            viewer("coming back", "bob").gets_nothing(),
+            viewer("coming back", "bob").gets_nothing().header("chorus-end", "banned"),
             viewer("a video alone", "bob")
                 .get("/v1/videos/other/stream?recent=0")
                 .shows([resume("new")]),
@@ -138,6 +138,8 @@ fn hidden() -> Table {
         Row::new("one as well").get("comments/{a}").gets(404),
         Row::new("a page as well").get("comments?limit=1").gets_json(200,
             json!({"comments": [comment("b", "ann", "2")], "next": null, "cursor": "{_}"})),
+        Row::new("the export has all").by(MO).get("comments?format=ndjson").gets_lines(
+            [comment("a", "bob", "1"), comment("b", "ann", "2"), comment("c", "bob", "3")]),
         Row::new("lifted").by(MO).delete("bans/{@bob}").gets_nothing(),
         Row::new("shown again").get("comments/{a}").gets_json(200, comment("a", "bob", "1")),
     ])

@@ -90,7 +90,7 @@ fn pages() -> Table {
             "authorization,content-type,idempotency-key,last-event-id,x-request-id,x-chorus-user",
         )
     };
-    let exposed = "location,retry-after,x-request-id";
+    let exposed = "location,retry-after,x-request-id,chorus-end";
     let list = |rule: &str| Row::new(rule).get("comments");
     let refused = |rule: &str| Row::new(rule).get("/v1/nothing").gets(404);
     let stream = |rule: &str| Row::new(rule).stream("?recent=0").shows([resume("new")]);

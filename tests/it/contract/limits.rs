@@ -10,22 +10,33 @@ use super::{
     ROUNDS_MAX,
     table::In,
     who::Who,
-    world::{PER_MINUTE, PER_SECOND, World},
+    world::{PER_ADDRESS, PER_MINUTE, PER_SECOND, World},
 };
 use crate::client::Answer;
 
 /// One for each round.
 const AUTHORS: [&str; ROUNDS_MAX] = ["l0", "l1", "l2", "l3", "l4"];
-/// Comments posted at once: more than either limit allows.
+/// Comments posted at once: more than any limit allows.
 const POSTS: u32 = PER_MINUTE + 15;
 
 /// The nth post, to the nodes by turns.
 async fn post(world: &World, nth: u32, who: &Who, video: &str, key: Option<&str>) -> Answer {
-    let authorization = who.authorization(world.house(In::Open), &world.name).unwrap();
+    post_at(world, In::Open, nth, who, video, key.map(|key| ("idempotency-key", key))).await
+}
+
+async fn post_at(
+    world: &World,
+    which: In,
+    nth: u32,
+    who: &Who,
+    video: &str,
+    header: Option<(&str, &str)>,
+) -> Answer {
+    let house = world.house(which);
+    let authorization = who.authorization(house, &world.name).unwrap();
     let mut headers = vec![("authorization", authorization.as_str())];
-    headers.extend(key.map(|key| ("idempotency-key", key)));
-    let node = &world.house(In::Open).ingests[nth as usize % 2];
-    node.comment_with(video, &nth.to_string(), &headers).await
+    headers.extend(header);
+    house.ingests[nth as usize % 2].comment_with(video, &nth.to_string(), &headers).await
 }
 
 /// Seconds of `Retry-After`, of those that were refused; how many were taken.
@@ -55,8 +66,10 @@ fn right(what: &str, is_right: bool) -> Result<(), String> {
     if is_right { Ok(()) } else { Err(what.to_owned()) }
 }
 
-/// One author in so many videos that none of them is too busy, and many authors of one video.
+/// One author in so many videos that none of them is too busy, many authors of one video, and many of
+/// many from one address.
 pub(super) async fn hold(world: &World) {
+    together(world, async |nth| of_an_address(world, nth).await).await;
     together(world, async |nth| of_an_author(world, nth).await).await;
     together(world, async |nth| of_a_video(world, nth).await).await;
 }
@@ -114,6 +127,26 @@ async fn of_a_video(world: &World, nth: usize) -> Result<(), String> {
     sleep(Duration::from_secs(1)).await;
     let later = post(world, 0, &authors[0], video, None).await;
     right(&format!("after Retry-After: {later:?}"), later.status == StatusCode::CREATED)
+}
+
+/// `comments_per_address_per_minute`, by all nodes.
+async fn of_an_address(world: &World, nth: usize) -> Result<(), String> {
+    let address = |last: usize| format!("203.0.113.{last}");
+    let video = |n: u32| format!("from{nth}-{}-{}", n % 9, world.name);
+    let authors = ["a0", "a1", "a2", "a3", "a4", "a5", "a6"].map(Who::from);
+    let post = async |n: u32, from: usize| {
+        let (who, from) = (&authors[n as usize % authors.len()], address(from));
+        let header = Some(("x-forwarded-for", from.as_str()));
+        post_at(world, In::Addressed, n, who, &video(n), header).await
+    };
+    let began = Instant::now();
+    let (taken, waits_s) = counted(&join_all((0..POSTS).map(|n| post(n, nth))).await);
+    exact(taken, PER_ADDRESS, Duration::from_secs(60), began.elapsed())?;
+    let each_s = u64::from(60 / PER_ADDRESS);
+    let are_right = waits_s.iter().all(|wait_s| (1..=each_s).contains(wait_s));
+    right(&format!("Retry-After: {waits_s:?}"), are_right)?;
+    let other = post(0, nth + 100).await;
+    right(&format!("another address: {other:?}"), other.status == StatusCode::CREATED)
 }
 
 #[test]

@@ -50,12 +50,16 @@ fn banned() -> Table {
         says("a", "bob", "hi").seen_by("bob", [event("comment", comment("a", "bob", "hi"))]),
     ];
     let meanwhile = vec![
-        Row::new("a ban that hides")
+        Row::new("a ban")
+            .by(MO)
+            .put("bans/{@bob}", json!({}))
+            .gets(200)
+            .seen_by("bob", [end("banned")]),
+        Row::new("one that hides")
             .by(MO)
             .put("bans/{@bob}", json!({"hide_comments": true}))
             .gets_json(200, ban.clone())
-            .seen([snapshot("hide", json!({"author": "{@bob}"}))])
-            .seen_by("bob", [end("banned")]),
+            .seen([snapshot("hide", json!({"author": "{@bob}"}))]),
         Row::new("a post").by("bob").says("ho").gets(403),
         Row::new("at the other node").by("bob").says("ho").gets(403),
         Row::new("history hides").get("comments/{a}").gets(404),

@@ -18,6 +18,7 @@ pub(super) fn tables() -> Vec<Table> {
         passes("passes").unwatched(),
         passes("strictpasses").within(In::Strict),
         banned(),
+        late(),
         development(),
     ]
 }
@@ -69,6 +70,19 @@ fn passes(name: &str) -> Table {
                     .delete("comments/0190163d-8694-739b-aea5-966c26f8ad91"),
             )
             .gets(401),
+            with_cookie(Row::new("no write: a ban").put("bans/bob", json!({}))).gets(401),
+            with_cookie(Row::new("no write: a pin").put("pin", json!({"comment": "{_}"})))
+                .gets(401),
+            with_cookie(Row::new("no write: the video").put("", json!({"state": "ended"})))
+                .gets(401),
+            with_cookie(
+                Row::new("no write: a reaction").post("reactions", json!({"kind": "like"})),
+            )
+            .gets(401),
+            with_cookie(
+                Row::new("no write: an event").post("events", json!({"type": "odds", "data": 1})),
+            )
+            .gets(401),
             asks("another ticket", "viewer vic").gets_json(201, issued("other")),
             Row::new("a ticket is no token")
                 .with("authorization", "Bearer {other}")
@@ -114,6 +128,15 @@ fn banned() -> Table {
                 .gets_nothing(),
         ],
     )
+}
+
+fn late() -> Table {
+    let issued = json!({"ticket": "{ticket}", "expires_in": 30});
+    let rows = vec![
+        asks("a ticket", "viewer vic").gets_json(201, issued),
+        Row::new("half a minute later").after_s("30").stream("?ticket={ticket}").gets(401),
+    ];
+    Table::new(SECTION, "latepass", rows).unwatched()
 }
 
 /// Nobody has a token, so the cookie lasts for a day.

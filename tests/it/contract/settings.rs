@@ -144,9 +144,12 @@ fn unique() -> Table {
             put(json!({"unique_s": 2}))
                 .gets(200)
                 .seen([event("settings", shown(0, "everyone", 2))]),
-            taken(row("a first", "Hello"), "a", "ann", "Hello"),
+            taken(row("a first", "Hello").key("k"), "a", "ann", "Hello"),
             row("the same", "Hello").gets(429).header("retry-after", "{wait#int 1-2}"),
             row("the same when normalised", "ＨＥＬＬＯ").gets(429),
+            row("a known key skips it", "Hello")
+                .key("k")
+                .gets_json(201, comment("a", "ann", "Hello")),
             says("b", "ann", "hello there"),
             says("c", "bob", "Hello"),
             taken(row("after Retry-After", "Hello").after_s("{wait}"), "d", "ann", "Hello"),

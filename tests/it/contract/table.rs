@@ -7,6 +7,8 @@ use super::{parts::Part, row::Row};
 pub(crate) enum In {
     /// As most are run.
     Open,
+    /// With a limit per address; proxies are believed whom they forward for.
+    Addressed,
     /// `auth.viewers = "required"`, `videos.create = "registered"`, an audience and an issuer.
     Strict,
     /// Without any way to check a token; only `chorus all` may.

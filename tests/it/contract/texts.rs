@@ -19,6 +19,8 @@ fn texts() -> Table {
     let composed = "é".repeat(500);
     let spaced = format!(" \n{}\n ", "x".repeat(500));
     let longest = "x".repeat(500);
+    let piled = format!("qé{}", "\u{301}".repeat(2_046));
+    let piled_too_high = format!("q{}", "\u{301}".repeat(2_048));
     let taken_as = [
         ("trimmed", " hi\n", "hi"),
         ("NFC", "e\u{301}", "é"),
@@ -26,6 +28,8 @@ fn texts() -> Table {
         ("any script", "שלום 你好 😀", "שלום 你好 😀"),
         ("markup is text", "<b>&amp;\"'", "<b>&amp;\"'"),
         ("4,092 bytes in 372 clusters", &astronauts, &astronauts),
+        ("4,095 bytes of accents piled up", &piled, &piled),
+        ("marks of direction are text", "a\u{202e}b\u{2066}c", "a\u{202e}b\u{2066}c"),
         ("500 clusters after NFC", &accents, &composed),
         ("500 clusters after trimming", &spaced, &longest),
     ];
@@ -40,6 +44,7 @@ fn texts() -> Table {
         ("nothing but space", " \n\u{3000}"),
         ("501 clusters", &too_long),
         ("4,103 bytes", &too_many_bytes),
+        ("4,097 bytes in one cluster", &piled_too_high),
         ("a control character", "a\u{7}b"),
         ("a tab", "a\tb"),
         ("NUL", "a\0b"),

@@ -34,7 +34,7 @@ fn states() -> Table {
             put("ended", json!({"state": "ended"}))
                 .gets_json(200, json!({"video": "{video}", "state": "ended"}))
                 .seen([end("ended")]),
-            Row::new("coming back").stream("").gets_nothing(),
+            Row::new("coming back").stream("").gets_nothing().header("chorus-end", "ended"),
             Row::new("posts").by("ann").says("2").gets(403),
             Row::new("a moderator's as well").by(MO).says("2").gets(403),
             Row::new("history stays").get("comments").gets_json(
@@ -73,7 +73,9 @@ fn unregistered() -> Table {
             row("a ban").put("bans/bob", json!({})).gets(404),
             row("no ban").delete("bans/bob").gets(404),
             row("bans").get("bans").gets(404),
+            row("a pin").put("pin", json!({"comment": UNKNOWN})).gets(404),
             row("no pin").delete("pin").gets(404),
+            row("a report").post(format!("comments/{UNKNOWN}/reports"), json!({})).gets(404),
             row("reports").get("reports").gets(404),
             row("its log").get("moderation-log").gets(404),
             Row::new("who may not is told so").by("ann").put("settings", json!({})).gets(403),

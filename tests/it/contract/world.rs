@@ -24,6 +24,8 @@ pub(crate) const ORIGIN: &str = "https://ok.example";
 pub(crate) const PER_MINUTE: u32 = 30;
 /// Comments that a video takes in a second.
 pub(crate) const PER_SECOND: u32 = 10;
+/// Comments from one address in a minute, where that is limited.
+pub(crate) const PER_ADDRESS: u32 = 12;
 /// Whom tokens of the strict house must be for, and from.
 pub(crate) const AUDIENCE: &str = "ours";
 pub(crate) const ISSUER: &str = "us";
@@ -95,7 +97,7 @@ impl World {
     pub(crate) async fn all() -> Self {
         let (mut servers, mut folders, keys) = (Vec::new(), Vec::new(), KeyFile::new());
         let mut houses = Vec::new();
-        for which in [In::Open, In::Strict, In::Development] {
+        for which in [In::Open, In::Addressed, In::Strict, In::Development] {
             let folder = tempdir().unwrap();
             let server = Server::all_by(folder.path(), &keys_of_all(which, &keys)).await;
             houses.push(House::of_one(which, server.public()));
@@ -128,8 +130,9 @@ impl World {
         let mut street = Street::new(&name, &needed("CHORUS_TEST_REDIS")).await;
         let dispatchers = street.dispatchers().await;
         let open = street.house(In::Open, &dispatchers, &keys).await;
+        let addressed = street.house(In::Addressed, &dispatchers, &keys).await;
         let strict = street.house(In::Strict, &dispatchers, &keys).await;
-        let houses = vec![losing, open, strict];
+        let houses = vec![losing, open, addressed, strict];
         let nodes = street.internals();
         let backend = Backend::Apart(street, dead_end);
         Self { houses, name, keys, nodes, backend }
@@ -173,17 +176,24 @@ pub(super) fn keys_of(which: In, keys: &KeyFile) -> Vec<(&'static str, String)> 
         ("limits.comments_per_user_per_minute", PER_MINUTE.to_string()),
         ("limits.comments_per_video_per_second", PER_SECOND.to_string()),
     ];
-    let strict = [
-        ("auth.viewers", "required"),
-        ("auth.audience", AUDIENCE),
-        ("auth.issuer", ISSUER),
-        ("videos.create", "registered"),
-    ];
-    let strict = strict.iter().filter(|_| which == In::Strict);
-    let strict = strict.map(|(key, value)| (*key, (*value).to_owned()));
+    let per_address = PER_ADDRESS.to_string();
+    let own: &[_] = match which {
+        In::Strict => &[
+            ("auth.viewers", "required"),
+            ("auth.audience", AUDIENCE),
+            ("auth.issuer", ISSUER),
+            ("videos.create", "registered"),
+        ],
+        In::Addressed => &[
+            ("limits.comments_per_address_per_minute", &*per_address),
+            ("trusted_proxies", "127.0.0.0/8"),
+        ],
+        _ => &[],
+    };
+    let own = own.iter().map(|(key, value)| (*key, (*value).to_owned()));
     let jwks = keys.path().display().to_string();
     let jwks = (which != In::Development).then_some(("auth.jwks", jwks));
-    limits.into_iter().chain(strict).chain(jwks).collect()
+    limits.into_iter().chain(own).chain(jwks).collect()
 }
 
 /// The same of `chorus all`, which shares nothing.

@@ -16,7 +16,7 @@ use crate::{
     server::Server,
 };
 
-const EVENTS: &str = "comment delete end hide pin resume settings skipped";
+const EVENTS: &str = "comment delete end hide odds pin reactions resume settings skipped viewers";
 
 /// Does it as a moderator and producer, in a room of its own.
 async fn act(client: &Client, method: Method, path: &str, body: &Value) {
@@ -28,7 +28,7 @@ async fn act(client: &Client, method: Method, path: &str, body: &Value) {
 
 async fn until(stream: &mut Stream, seen: &mut Vec<Block>, name: &str) {
     while seen.last().is_none_or(|block| block.name != name) {
-        seen.push(stream.event().await.expect("the stream ended"));
+        seen.push(stream.any_event().await.expect("the stream ended"));
     }
 }
 
@@ -44,6 +44,9 @@ async fn everything(client: &Client) -> Vec<Block> {
     act(client, Method::PUT, "/settings", &json!({ "blocked_words": ["darn"] })).await;
     act(client, Method::PUT, "/bans/troll", &json!({ "hide_comments": true })).await;
     until(&mut stream, &mut seen, "hide").await;
+    act(client, Method::POST, "/events", &json!({ "type": "odds", "data": [1.5, 2] })).await;
+    act(client, Method::POST, "/reactions", &json!({ "kind": "wow", "count": 2 })).await;
+    until(&mut stream, &mut seen, "reactions").await;
     let mut sampled = client.stream("v", "?rate=1&recent=200").await;
     until(&mut sampled, &mut seen, "settings").await;
     for number in 0..20 {
@@ -97,7 +100,7 @@ fn an_event_that_is_otherwise_is_noticed() {
     let right = json!({ "event": "end", "data": "{\"reason\":\"ended\"}" });
     assert!(check(&document, std::slice::from_ref(&right)).status.success());
     for wrong in [
-        json!({ "event": "ended", "data": right["data"] }),
+        json!({ "event": "chorus-end", "data": right["data"] }),
         json!({ "event": "end" }),
         json!({ "event": "end", "data": "{\"reason\":\"bored\"}" }),
         json!({ "event": "end", "data": "{}" }),
