@@ -26,6 +26,11 @@ export interface WatchOptions {
   user?: string;
   /** How many of the newest events to begin with, 0–200. Default 20. */
   recent?: number;
+  /**
+   * Instead: the `cursor` of a page of history, by whoever made the page that this one goes on from.
+   * Nothing is missed in between; a comment may stand in both (drop by id).
+   */
+  after?: string;
   /** At most about so many comments per second; what is left out is told by `skipped`. */
   rate?: number;
   /**

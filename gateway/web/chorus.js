@@ -61,7 +61,7 @@ function makeApi({ api, path, token, user, timing }) {
 
   /** Every request is safe to repeat, a POST by its key. */
   const call = async (method, what, body, key = newKey()) => {
-    for (let tries = 1; ; tries++) {
+    for (let tries = 1, isRenewed; ; tries++) {
       const sent = await bearer();
       let error;
       try {
@@ -84,7 +84,7 @@ function makeApi({ api, path, token, user, timing }) {
         error = new ChorusError({ detail: cause.message });
       }
       const { status, retryAfterS } = error;
-      if (status === 401 && tries < 2 && await renewed(sent)) continue;
+      if (status === 401 && !isRenewed && (isRenewed = await renewed(sent))) continue;
       if (tries > 4 || retryAfterS > 10 || ![0, 502, 503, 504].includes(status)) throw error;
       await sleep(Math.max(retryAfterS * 1e3, backoff(timing.backoff, tries)));
     }
@@ -203,14 +203,14 @@ function makeReader({ stream, path, recent, rate, tickets, timing }, feed, { bea
     if (link.isPoll) query.set('poll', feed.position ? 25 : 1);
     link.token = await bearer();
     if (tickets && needsTicket) query.set('ticket', tickets.call ? await tickets() : (await call('POST', 'tickets', {})).ticket);
-    const { status, body } = await fetch(`${stream}${path}stream?${query}`, {
+    const { status, headers, body } = await fetch(`${stream}${path}stream?${query}`, {
       credentials: tickets ? 'include' : 'same-origin',
       headers: link.token && !tickets ? { Authorization: `Bearer ${link.token}` } : {},
       signal: link.signal,
     });
     needsTicket = status === 401;
     if (needsTicket && !tickets) link.final = 'expired';
-    if (status === 204) link.final = feed.state.state === 'banned' ? 'banned' : 'ended';
+    if (status === 204) link.final = headers.get('Chorus-End') ?? 'ended';
     if (status !== 200) throw new Error(`${status}`);
     return body.getReader();
   };
@@ -385,13 +385,14 @@ function makeTabs({ recent, timing }, feed, lead, finish) {
 
 export function watch(video, options = {}) {
   const { origin } = new URL(import.meta.url);
-  const { stream = origin, api = origin, share = true, recent = 20, rate, user, tickets } = options;
+  const { stream = origin, api = origin, share = true, recent = 20, after = '', rate, user, tickets } = options;
   const path = `/v1/videos/${encodeURIComponent(video)}/`;
   const config = { ...options, stream, api, path, recent, timing: { ...TIMING, ...options.timing } };
   const target = new EventTarget();
   const emit = (name, data) => target.dispatchEvent(Object.assign(new Event(name), { data }));
   const { bearer, renewed, call, history } = makeApi(config);
   const feed = makeFeed(emit, history);
+  feed.position = after;
   const pass = (block) => {
     feed.take(block);
     tabs.say({ blocks: [block] });

@@ -54,6 +54,21 @@ test('a cut connection is continued where it was', async (t) => {
   assert.ok(proxy.streams.slice(1).every(({ url }) => url.includes('after=')));
 });
 
+test('a page that was made from history goes on from its cursor', async (t) => {
+  const { proxy, posted, say, viewer } = await scene(t);
+  const { comments, cursor } = await viewer.room.history({ limit: 200 });
+  assert.deepEqual(comments.map(({ id }) => id).reverse(), posted);
+  await say();
+  await say();
+  for (const share of [false, true]) {
+    const other = Viewer.watch(t, proxy.url, 'room', { ...QUICK, after: cursor, share });
+    await other.sees(await say());
+    const ids = other.ids.filter((id) => !comments.some((comment) => comment.id === id));
+    assertExact(ids, posted.slice(comments.length));
+    assert.deepEqual(other.of('reset'), []);
+  }
+});
+
 test('a killed server that comes back is continued, by history where its live log is lost', async (t) => {
   const { server, proxy, posted, say, viewer } = await scene(t);
   await server.kill();

@@ -78,6 +78,29 @@ test('a post that is refused for its token goes out under the next one, once', a
   assert.deepEqual(comments.map((comment) => comment.id), [id]);
 });
 
+test('after another failure a refused token is still exchanged for the next one', async (t) => {
+  const server = await Server.start(t, '--auth.hs256_secret', SECRET);
+  const proxy = await Proxy.start(t, () => server.url);
+  const tokens = [token('a secret that is no longer in use', '--sub', 'ann'), sign('ann')];
+  const nowhere = 'http://127.0.0.1:9';
+  const { room } = Viewer.watch(t, proxy.url, 'room', { stream: nowhere, token: () => tokens.shift(), timing: { backoff: 50 } });
+  proxy.mode = 503;
+  const posting = room.post('hello');
+  await until(() => proxy.requests.length > 0, 'a first try');
+  proxy.mode = 'pass';
+  assert.equal((await posting).text, 'hello');
+  assert.equal(tokens.length, 0);
+});
+
+test('who was banned is told so, coming back to another page', async (t) => {
+  const { server, viewer } = await scene(t, { token: sign('ann') });
+  await viewer.became('live');
+  const moderator = Viewer.watch(t, server.url, 'room', { token: sign('mo', '1h', '--role', 'moderator') });
+  await moderator.room.ban('ann');
+  await viewer.became('banned');
+  await Viewer.watch(t, server.url, 'room', { token: sign('ann') }).became('banned');
+});
+
 for (const [how, tickets] of [
   ['asked of the API', () => true],
   ['from a server of one\'s own', (server) => async () => {
