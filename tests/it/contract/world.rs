@@ -191,7 +191,9 @@ pub(super) fn keys_of(which: In, keys: &KeyFile) -> Vec<(&'static str, String)> 
         _ => &[],
     };
     let own = own.iter().map(|(key, value)| (*key, (*value).to_owned()));
-    let jwks = keys.path().display().to_string();
+    // Those that ask for it believe the same.
+    let at_an_address = which == In::Strict;
+    let jwks = if at_an_address { keys.url.clone() } else { keys.path().display().to_string() };
     let jwks = (which != In::Development).then_some(("auth.jwks", jwks));
     limits.into_iter().chain(own).chain(jwks).collect()
 }
