@@ -1,12 +1,17 @@
 //! Starting: what it serves beside the API, and one clear line when it can't.
 
-use std::net::TcpListener;
+use std::{
+    fs::{self, File},
+    net::TcpListener,
+    time::Duration,
+};
 
 use axum::http::StatusCode;
 use tempfile::tempdir;
+use tokio::time::{sleep, timeout};
 
 use crate::{
-    client::Client,
+    client::{Client, GUARD},
     process::{self, Process, stderr},
     server::Server,
 };
@@ -36,6 +41,29 @@ async fn health_and_metrics_on_the_internal_socket() {
         assert_eq!(ready.json()["dependencies"]["store"], "up");
     }
     server.stop().await;
+}
+
+/// Where nobody has to show who they are, the terminal says so.
+#[tokio::test]
+async fn development_mode_says_so_loudly() {
+    let with_secret = [&ANY_PORTS[..], &["--auth.hs256_secret", "hush"]].concat();
+    for (flags, last) in [(&ANY_PORTS[..], "DEVELOPMENT MODE"), (&with_secret, "Bearer")] {
+        let folder = tempdir().unwrap();
+        let out = folder.path().join("out");
+        let mut command = process::command(folder.path(), &[&["all"][..], flags].concat());
+        let _all = command.stdout(File::create(&out).unwrap()).spawn().unwrap();
+        let said = async {
+            loop {
+                let said = fs::read_to_string(&out).unwrap();
+                if said.contains(last) {
+                    return said;
+                }
+                sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let said = timeout(GUARD, said).await.expect("it says nothing");
+        assert_eq!(said.contains("DEVELOPMENT MODE"), last == "DEVELOPMENT MODE", "{said}");
+    }
 }
 
 #[tokio::test]
