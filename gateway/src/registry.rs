@@ -256,6 +256,7 @@ mod tests {
     async fn hundred_thousand_videos() {
         const VIDEOS: usize = 100_000;
         const EACH_MAX: usize = 2 * 1024;
+        const COUNTED_MAX: usize = 3 * 1024;
         let registry = registry(Arc::new(CountingLog::new(1, 0)));
         let before = resident();
         let mut joined = Vec::with_capacity(VIDEOS);
@@ -265,6 +266,14 @@ mod tests {
         }
         let each = resident().saturating_sub(before) / VIDEOS;
         assert!(each <= EACH_MAX, "{each} bytes");
+        for nth in 0..VIDEOS {
+            let video = format!("video-{nth}").parse().unwrap();
+            let tally = Tally { totals: Some("r/like 3 views 1".parse().unwrap()), viewers: 1 };
+            assert!(registry.tally(&video, tally));
+            tokio::task::yield_now().await;
+        }
+        let counted = resident().saturating_sub(before) / VIDEOS;
+        assert!(counted <= COUNTED_MAX, "{counted} bytes with numbers");
         // A paused clock jumps to the next timer whenever nothing else is to be done.
         let (began, (over, is_over)) = (Instant::now(), oneshot::channel());
         std::thread::spawn(move || {
