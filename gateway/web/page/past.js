@@ -4,7 +4,17 @@ import { byId, element } from './element.js';
 import { icon } from './icons.js';
 
 const PAGE = 50;
+/** History's longest page: where one had nothing to show, the next is worth more at once. */
+const PAGE_MAX = 200;
 const PAUSE_MS = 3000;
+/** Ids are given before a stream's order is: those of neighbours may stand the other way round, so far. */
+const SEAM = 30;
+
+/** By side: the id at that end of what is held, and from where history is asked there for the first time. */
+const SIDES = {
+  before: { edge: (ids) => ids[0], seam: (ids) => ids.slice(0, SEAM).sort().at(-1) },
+  after: { edge: (ids) => ids.at(-1), seam: (ids) => ids.slice(-SEAM).sort()[0] },
+};
 
 export class Past {
   #room;
@@ -14,6 +24,8 @@ export class Past {
   #notBefore = 0;
   /** The room's first comment as far as it is known; `null`: there was none. */
   #first;
+  /** By side: `{edge, next}`, where history goes on from the edge that its last page left. */
+  #on = {};
 
   constructor(room, timeline, changed) {
     this.#room = room;
@@ -24,8 +36,7 @@ export class Past {
   /** Loads a page before the oldest comment held, until the room's first. */
   older() {
     if (this.#isWhole()) return;
-    const oldest = () => this.#timeline.items.find(({ pending }) => !pending)?.id;
-    this.#ask('before', oldest, ({ comments, next }) => {
+    this.#ask('before', ({ comments, next }) => {
       this.#timeline.prepend(comments);
       if (next === null) this.#first = this.#timeline.items[0]?.id ?? null;
       this.#sayWhere();
@@ -34,8 +45,7 @@ export class Past {
 
   /** Loads a page after the last comment held. */
   newer() {
-    const last = () => this.#timeline.items.findLast(({ pending }) => !pending)?.id;
-    this.#ask('after', last, ({ comments, next }) => this.#timeline.append(comments, next === null));
+    this.#ask('after', ({ comments, next }) => this.#timeline.append(comments, next === null));
   }
 
   /** Makes the timeline hold this comment with what is around it. */
@@ -45,23 +55,47 @@ export class Past {
       this.#room.history({ after: comment.id, limit: PAGE }),
     ]);
     this.#timeline.moveTo([...before.comments.reverse(), comment, ...after.comments], 1);
-    if (before.next === null) this.#first = this.#timeline.items[0].id;
+    this.#goOn('before', before);
+    this.#goOn('after', after);
+    if (before.next === null) this.#first = this.#timeline.items[0]?.id ?? null;
     this.#sayWhere();
+  }
+
+  /** Asks again for what it passed over: somebody is shown who wasn't. */
+  again() {
+    this.#first = undefined;
+    this.#on = {};
   }
 
   #isWhole() {
     return this.#first !== undefined && this.#first === (this.#timeline.items[0]?.id ?? null);
   }
 
-  async #ask(side, edge, take) {
+  #ids() {
+    return this.#timeline.items.filter(({ pending }) => !pending).map(({ id }) => id);
+  }
+
+  #edge(side) {
+    return SIDES[side].edge(this.#ids());
+  }
+
+  /** The edge itself doesn't tell: it stays where it was when a page had nothing but hidden comments. */
+  #goOn(side, { next }) {
+    this.#on[side] = next === null ? null : { edge: this.#edge(side), next };
+  }
+
+  async #ask(side, take) {
     if (this.#isAsking || performance.now() < this.#notBefore) return;
     this.#isAsking = true;
-    const from = edge();
+    const edge = this.#edge(side);
+    const on = this.#on[side];
+    const isOn = on && on.edge === edge;
+    const from = isOn ? on.next : SIDES[side].seam(this.#ids());
     try {
-      if (from) this.#sayWhere();
-      const page = await this.#room.history({ [side]: from, limit: PAGE });
+      if (edge) this.#sayWhere();
+      const page = await this.#room.history({ [side]: from, limit: isOn && on.isBarren ? PAGE_MAX : PAGE });
       // Another stretch may be held by now, which this page doesn't touch.
-      if (edge() === from) take(page);
+      if (this.#edge(side) === edge) this.#took(side, page, take);
       this.#changed();
     } catch {
       // The stream goes on; the reader's next move asks again.
@@ -70,6 +104,16 @@ export class Past {
     } finally {
       this.#isAsking = false;
     }
+  }
+
+  #took(side, page, take) {
+    const edge = this.#edge(side);
+    take(page);
+    this.#goOn(side, page);
+    if (this.#edge(side) !== edge) return;
+    if (page.next !== null) this.#on[side].isBarren = true;
+    // What is beyond may all be hidden by now: the reader's next move asks, not the next frame.
+    else if (side === 'after') this.#notBefore = performance.now() + PAUSE_MS;
   }
 
   #sayWhere() {
