@@ -48,6 +48,7 @@ test('what a stream left behind its first comment is found, though its id is hig
   // The newest fifty come by the stream, from `comment 10` on.
   proxy.edit = (block) => (block.includes('"comment 12"') ? null : block);
   const ana = await (await Visit.to(await browser(t), proxy.url, { user: 'Ana' })).live();
+  await ana.comment('comment 59').waitFor();
   const pages = asked(ana);
   await until('the beginning', async () => {
     await ana.page.hover('#scroller');

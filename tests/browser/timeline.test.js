@@ -124,6 +124,21 @@ test('a pending comment keeps its place when it is acknowledged', () => {
   assert.equal(timeline.add({ id: 'c0', author }, true), false);
 });
 
+test('what history had before its turn in the stream stands where the stream has it, once', () => {
+  const timeline = new Timeline();
+  const comment = (id, more) => ({ id, author: { id: 'a' }, ...more });
+  const held = () => timeline.items.map(({ id }) => id).join(' ');
+  for (const id of ['3', '5']) timeline.add(comment(id), true);
+  timeline.add(comment('p', { pending: true }), true);
+  // Ids are older than places: 4 is on its way, and so is our own, 6; the stream left 2 behind.
+  timeline.prepend([comment('6'), comment('4'), comment('2')]);
+  assert.equal(timeline.add(comment('4'), true), true);
+  assert.equal(timeline.add(comment('6', { replaces: 'p' }), true), false);
+  assert.equal(held(), '2 3 5 6 4');
+  assert.equal(timeline.add(comment('4'), true), false);
+  assert.equal(held(), '2 3 5 6 4');
+});
+
 test('who is hidden stays out, whatever brings them', () => {
   const timeline = new Timeline(new Set(['m']));
   const comment = (id, author) => ({ id, author: { id: author } });

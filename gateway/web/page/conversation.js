@@ -28,7 +28,7 @@ export class Conversation {
   /** `room`: of `chorus.js`. */
   constructor(room) {
     this.#room = room;
-    this.quotes = new Quotes(room, this.timeline, (id) => this.goTo(id));
+    this.quotes = new Quotes(room, this.timeline, this.muted.ids, (id) => this.goTo(id));
     this.past = new Past(room, this.timeline, () => this.transcript.changed());
     this.transcript = new Transcript(byId('scroller'), byId('comments'), this.timeline, {
       row: (comment) => this.#row(comment),
@@ -76,8 +76,18 @@ export class Conversation {
 
   mute({ author }) {
     this.muted.mute(author.id);
-    this.removeAuthor(author.id);
-    say(`You won’t see ${author.name} any more.`, ['Undo', () => this.muted.unmute(author.id)]);
+    this.quotes.mutes(author.id);
+    this.timeline.withhold(author.id);
+    this.transcript.changed();
+    say(`You won’t see ${author.name} any more.`, ['Undo', () => this.#unmute(author.id)]);
+  }
+
+  #unmute(author) {
+    this.muted.unmute(author);
+    this.timeline.giveBack();
+    this.quotes.mutes(author);
+    this.past.again();
+    this.transcript.changed();
   }
 
   /** A comment wherever it is; `null`: gone. */

@@ -8,20 +8,25 @@ export class Muted {
   ids = new Set(forGood.recallList('muted'));
 
   list() {
-    return [...this.ids];
+    return forGood.recallList('muted');
   }
 
   mute(id) {
     this.ids.add(id);
-    this.#keep();
+    this.#keep([id, ...this.#others(id)]);
   }
 
   unmute(id) {
     this.ids.delete(id);
-    this.#keep();
+    this.#keep(this.#others(id));
   }
 
-  #keep() {
-    forGood.rememberList('muted', [...this.ids].reverse(), MUTED_MAX);
+  /** As they are kept now: other tabs mute as well, and `ids` are those since this page began. */
+  #others(id) {
+    return this.list().filter((other) => other !== id);
+  }
+
+  #keep(list) {
+    forGood.rememberList('muted', list, MUTED_MAX);
   }
 }
