@@ -56,15 +56,34 @@ for (const status of [502, 503]) {
   });
 }
 
+test('what may be missing after a reset is said for long enough to be read', async (t) => {
+  const server = await Server.start(t);
+  const proxy = await Proxy.start(t, () => server.url);
+  const ana = await (await Visit.to(await browser(t), proxy.url, { user: 'Ana' })).live();
+  await say(server, 3, 'before');
+  await ana.comment('before 2').waitFor();
+  // The live log of `all` dies with it, and history isn't to be had either.
+  Object.assign(proxy, { mode: 404, only: '/comments?' });
+  await server.kill();
+  await server.up();
+  const words = ana.page.getByText('caught up; some comments may be missing');
+  await words.waitFor({ timeout: 6 * GUARD_MS });
+  await ana.page.waitForTimeout(2000);
+  assert.ok(await words.isVisible());
+  await ana.page.getByText('live', { exact: true }).and(ana.page.locator('#connection-words')).waitFor();
+  assert.deepEqual(ana.wrong, []);
+});
+
 test('a comment that a proxy takes away is noticed by the check, and so is one doubled', async (t) => {
   const server = await Server.start(t);
   const proxy = await Proxy.start(t, () => server.url);
-  proxy.edit = (block) => (block.includes('"word 1"') ? null : block);
+  proxy.edit = (block) => (block.includes('"word 35"') ? null : block);
   const ana = await (await Visit.to(await browser(t), proxy.url, { user: 'Ana' })).live();
-  const posted = await say(server, 3, 'word');
-  await ana.comment('word 2').waitFor();
+  // (History, which is asked for what came before the first ones, doesn't reach as far.)
+  const posted = await say(server, 40, 'word');
+  await ana.comment('word 39').waitFor();
   const shown = await ids(ana);
-  assert.deepEqual(judge(posted, shown), { ...RIGHT, missing: [posted[1]] });
+  assert.deepEqual(judge(posted, shown), { ...RIGHT, missing: [posted[35]] });
   assert.deepEqual(judge(posted, [...posted, posted[0]]).doubled, [posted[0]]);
   assert.ok(judge(posted, [...posted].reverse()).isDisordered);
 });

@@ -18,6 +18,8 @@ export class Connection {
   #timer = 0;
   #state = { state: 'connecting' };
   #wasLive = false;
+  /** A reset could not show all, and that is not said yet. */
+  #lacks = false;
 
   constructor() {
     addEventListener('online', () => this.show(this.#state));
@@ -40,6 +42,7 @@ export class Connection {
         return this.#say('waiting', 'reconnecting…');
       default:
         this.#wasLive = true;
+        if (this.#lacks) return this.#sayLack();
         return missed > 0
           ? this.#forAWhile(`caught up, ${plural(missed, 'missed comment', 'missed comments')} loaded`)
           : this.#live();
@@ -51,8 +54,15 @@ export class Connection {
     this.#forAWhile(`${plural(count, 'comment', 'comments')} skipped`);
   }
 
+  /** Told while it still catches up: what may be missing is said when it is live again, or nobody could read it. */
   reset({ complete }) {
-    if (!complete) this.#forAWhile('live; some comments may be missing');
+    this.#lacks ||= !complete;
+    if (this.#lacks && ['live', 'polling'].includes(this.#state.state)) this.show(this.#state);
+  }
+
+  #sayLack() {
+    this.#lacks = false;
+    this.#forAWhile('caught up; some comments may be missing');
   }
 
   #forAWhile(words) {
