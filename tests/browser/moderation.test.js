@@ -43,6 +43,36 @@ test('a moderator pins, deletes, bans; a commenter can’t', async (t) => {
   assert.deepEqual([...mona.wrong, ...eve.wrong, ...nobody.wrong], []);
 });
 
+test('who is banned keeps what they wrote, also what was on its way', async (t) => {
+  const server = await Server.start(t, '--auth.hs256_secret', SECRET);
+  const chromium = await browser(t);
+  const mona = await (await Visit.to(chromium, server.url, { path: as('Mona', 'moderator') })).live();
+  const eve = await (await Visit.to(chromium, server.url, { path: as('Eve', 'commenter') })).live();
+  await eve.write('rude');
+  await mona.comment('rude').waitFor();
+  await eve.page.locator('.comment.mine:not(.pending)').waitFor();
+  let go;
+  const held = new Promise((done) => {
+    go = done;
+  });
+  await eve.page.route('**/comments', (route) => held.then(() => route.continue()));
+  await eve.write('and another thing');
+  await eve.page.locator('#text').pressSequentially('half a thou');
+  await mona.choose('rude', 'Ban for 10 minutes');
+  await eve.page.locator('.closed', { hasText: 'You are banned' }).waitFor();
+  const text = eve.page.locator('#text');
+  assert.ok(await text.isVisible());
+  assert.equal(await text.inputValue(), 'half a thou');
+  assert.equal(await text.evaluate((field) => field.readOnly && document.activeElement === field), true);
+  await eve.page.keyboard.press('Enter');
+  go();
+  await eve.page.locator('#refusal', { hasText: 'Not sent.' }).waitFor();
+  assert.equal(await text.inputValue(), 'and another thing\nhalf a thou');
+  assert.ok(await eve.page.locator('.closed', { hasText: 'You are banned' }).isVisible());
+  assert.equal(await eve.page.locator('.send').count(), 0);
+  assert.deepEqual(eve.wrong, []);
+});
+
 test('slow mode counts down and keeps what is written', async (t) => {
   const server = await Server.start(t, '--auth.hs256_secret', SECRET);
   const chromium = await browser(t);
@@ -61,6 +91,13 @@ test('slow mode counts down and keeps what is written', async (t) => {
   assert.deepEqual(await eve.texts(), ['one']);
   await mona.page.click('#settings');
   assert.equal(await mona.page.inputValue('#slow'), '30');
+  await mona.page.selectOption('#who', 'authenticated');
+  await mona.page.getByRole('button', { name: 'Save' }).click();
+  const nobody = await (await Visit.to(chromium, server.url)).live();
+  await nobody.page.getByText('Only people who signed in can write right now. Slow mode').waitFor();
+  // Who signed in has to know of slow mode alone.
+  await until('the hint', async () => (await eve.page.textContent('.hint')) === 'Slow mode: one comment every 30 s.');
+  await mona.page.click('#settings');
   await mona.page.selectOption('#who', 'nobody');
   await mona.page.getByRole('button', { name: 'Save' }).click();
   await eve.page.getByText('Only moderators can write right now.').waitFor();

@@ -12,6 +12,7 @@ const COUNT_FROM = TEXT_MAX - 100;
 
 export class Composer {
   #form;
+  #field;
   #post;
   #introduce;
   #me = null;
@@ -31,21 +32,22 @@ export class Composer {
   #countdown = new Countdown((seconds) => this.#showWait(seconds));
   #replyTo = null;
   #slowModeS = 0;
+  #isClosed = false;
 
-  /** `post(text, replyTo)` sends; `introduce()` asks who writes. */
-  constructor(form, { post, introduce }) {
+  /** `draft`: the key to keep one under; `post(text, replyTo)` sends; `introduce()` asks who writes. */
+  constructor(form, { draft, post, introduce }) {
     this.#form = form;
     this.#post = post;
     this.#introduce = introduce;
     this.#who.addEventListener('click', introduce);
-    const field = element('div', { class: 'field' }, this.#who, this.#text, this.#count, this.#send);
-    form.replaceChildren(this.#refusal, this.#hint, this.#replying, field);
+    this.#field = element('div', { class: 'field' }, this.#who, this.#text, this.#count, this.#send);
+    form.replaceChildren(this.#refusal, this.#hint, this.#replying, this.#field);
     form.addEventListener('submit', (event) => this.#submit(event));
     this.#text.addEventListener('input', () => this.#typed());
     this.#text.addEventListener('keydown', (event) => this.#key(event));
     // What is written outlives a reload, which signing in is.
-    this.#set(forThisTab.recall('draft') ?? '');
-    addEventListener('pagehide', () => forThisTab.remember('draft', this.#text.value));
+    this.#set(forThisTab.recall(draft) ?? '');
+    addEventListener('pagehide', () => forThisTab.remember(draft, this.#text.value));
   }
 
   /** Who writes from here; `null`: nobody may yet. */
@@ -68,9 +70,14 @@ export class Composer {
     this.#hint.textContent = words ?? '';
   }
 
-  /** The words in place of the composer when nobody can write here any more. */
+  /** The words in place of the composer when nobody can write here any more; what they wrote stays theirs to copy. */
   close(words) {
-    this.#form.replaceChildren(element('p', { class: 'closed' }, words));
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#text.readOnly = true;
+    for (const part of [this.#hint, this.#replying, this.#count, this.#send]) part.remove();
+    this.#form.prepend(element('p', { class: 'closed' }, words));
+    this.#typed();
   }
 
   reply(comment) {
@@ -93,8 +100,10 @@ export class Composer {
   }
 
   #key(event) {
-    // Enter also ends the choice of a word in Chinese, Japanese and Korean: that is no "send".
-    if (event.key === 'Enter' && !event.shiftKey && !event.isComposing) {
+    // Enter also ends the choice of a word in Chinese, Japanese and Korean: that is no "send". (Safari
+    // says so by the code alone, as it has ended the composition before.)
+    const isChoice = event.isComposing || event.keyCode === 229;
+    if (event.key === 'Enter' && !event.shiftKey && !isChoice) {
       event.preventDefault();
       this.#form.requestSubmit();
     }
@@ -108,6 +117,7 @@ export class Composer {
     this.#count.title = `At most ${TEXT_MAX} characters and ${BYTES_MAX} bytes`;
     this.#count.classList.toggle('over', isOver);
     this.#send.disabled = this.#countdown.isRunning || length === 0;
+    this.#field.hidden = this.#isClosed && length === 0;
     this.#text.style.height = '';
     this.#text.style.height = `${this.#text.scrollHeight}px`;
   }
@@ -115,7 +125,7 @@ export class Composer {
   async #submit(event) {
     event.preventDefault();
     const draft = draftOf(this.#text.value);
-    if (draft.length === 0 || this.#countdown.isRunning) return;
+    if (draft.length === 0 || this.#countdown.isRunning || this.#isClosed) return;
     if (!this.#me) return this.#introduce();
     if (draft.why) return this.#refuse(draft.why);
     const replyTo = this.#replyTo;
@@ -136,7 +146,7 @@ export class Composer {
     if (replyTo && !this.#replyTo) this.reply(replyTo);
     this.#countdown.stop();
     if (error.status === 429 && error.retryAfterS) this.#countdown.start(error.retryAfterS);
-    this.#refuse(`Not sent. ${wordsOf(error)}`);
+    this.#refuse(`Not sent. ${wordsOf(error, 'This room isn’t open.')}`);
   }
 
   #set(text) {

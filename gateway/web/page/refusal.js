@@ -2,8 +2,8 @@
 
 const sentence = (words) => words.charAt(0).toUpperCase() + words.slice(1).replace(/\.?$/, '.');
 
-/** `error` is a ChorusError, or anything thrown. */
-export function wordsOf(error) {
+/** `error` is a ChorusError, or anything thrown; `gone`: what 404 means there. */
+export function wordsOf(error, gone = 'It is gone.') {
   switch (error.status) {
     case 0:
       return 'There is no connection. Try again when it is back.';
@@ -12,7 +12,7 @@ export function wordsOf(error) {
     case 403:
       return sentence(error.detail);
     case 404:
-      return 'It is gone.';
+      return gone;
     case 413:
       return 'That is too long.';
     case 422:

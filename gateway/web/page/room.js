@@ -27,16 +27,19 @@ export class Room {
   #announcer = new Announcer(byId('announcer'));
   #stage = document.documentElement.dataset.form === 'page' ? new Stage() : null;
 
+  /** Asks who it is. */
+  #introduce = () => introduce(this.#me, this.conversation.muted);
+
   /** `room`: of `chorus.js`. */
   constructor(room) {
     this.#room = room;
     this.conversation = new Conversation(room);
-    const ask = () => introduce(this.#me, this.conversation.muted);
-    byId('me').addEventListener('click', ask);
+    byId('me').addEventListener('click', this.#introduce);
     byId('settings').addEventListener('click', () => changeSettings(room));
     this.composer = new Composer(byId('composer'), {
+      draft: `draft.${room.video}`,
       post: (text, replyTo) => room.post(text, { replyTo }),
-      introduce: ask,
+      introduce: this.#introduce,
     });
     this.#act();
     this.#listen();
@@ -138,7 +141,7 @@ export class Room {
     const { slow_mode_s: slowModeS, who_can_comment: who } = settings;
     const isFree = mayModerate(this.#me);
     this.composer.slowMode(isFree ? 0 : slowModeS);
-    this.composer.hint(isFree ? null : hintOf(slowModeS, who));
+    this.composer.hint(isFree ? null : hintOf(slowModeS, who, this.#me !== null));
   }
 
   /** We are one of them, counted yet or not. */
@@ -148,8 +151,10 @@ export class Room {
   }
 }
 
-function hintOf(slowModeS, who) {
+function hintOf(slowModeS, who, isSignedIn) {
   if (who === 'nobody') return 'Only moderators can write right now.';
-  if (who === 'authenticated') return 'Only people who signed in can write right now.';
-  return slowModeS > 0 ? `Slow mode: one comment every ${slowModeS} s.` : null;
+  const hints = [];
+  if (who === 'authenticated' && !isSignedIn) hints.push('Only people who signed in can write right now.');
+  if (slowModeS > 0) hints.push(`Slow mode: one comment every ${slowModeS} s.`);
+  return hints.join(' ') || null;
 }
