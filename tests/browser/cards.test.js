@@ -44,6 +44,76 @@ test('a press that is refused is taken back, and said', async (t) => {
   assert.equal(await counted(ana, 'love'), '');
 });
 
+test('of two lots of presses only the refused one is taken back', async (t) => {
+  const server = await Server.start(t);
+  const ana = await (await Visit.to(await browser(t), server.url, { user: 'Ana' })).live();
+  const answers = [];
+  await ana.page.route('**/reactions', (route) => answers.push(route));
+  const love = ana.page.getByRole('button', { name: 'love' });
+  for (let nth = 0; nth < 3; nth += 1) await love.click();
+  await until('the first lot', () => answers.length === 1);
+  for (let nth = 0; nth < 2; nth += 1) await love.click();
+  await react(server.url, 'love', 1);
+  await until('the second lot', () => answers.length === 2);
+  assert.equal(await counted(ana, 'love'), '5');
+  await answers[0].fulfill({
+    status: 429,
+    contentType: 'application/problem+json',
+    body: '{"title":"Too Many Requests","status":429,"detail":"less of that"}',
+  });
+  await ana.page.locator('.toast', { hasText: 'less of that' }).waitFor();
+  // Our two that are under way, and somebody else's if that was told by then.
+  await until('no more', async () => ['2', '3'].includes(await counted(ana, 'love')));
+  await answers[1].continue();
+  await react(server.url, 'love', 1);
+  await until('all that count', async () => (await counted(ana, 'love')) === '4');
+  assert.deepEqual(ana.wrong, []);
+});
+
+test('reactions stand in one order, whichever came first', async (t) => {
+  const server = await Server.start(t);
+  const proxy = await Proxy.start(t, () => server.url);
+  Object.assign(proxy, { mode: 404, only: '/stats' });
+  adding(proxy, { reactions: { totals: { applause: 1, zeal: 1 } } });
+  addingAfter(proxy, 'cheer', 'reactions', { totals: { applause: 1, zeal: 1, bravo: 2, love: 3, like: 4 } });
+  const ana = await (await Visit.to(await browser(t), proxy.url, { user: 'Ana' })).live();
+  const kinds = () => ana.page.locator('.reaction').evaluateAll((all) => all.map(({ title }) => title).join(' '));
+  await until('two', async () => (await kinds()) === 'applause zeal');
+  await post(server.url, 'demo', 'cheer', 'Eve');
+  await until('five in order', async () => (await kinds()) === 'like love applause bravo zeal');
+});
+
+test('a poll’s buttons stay the same ones through its updates', async (t) => {
+  const server = await Server.start(t);
+  const proxy = await Proxy.start(t, () => server.url);
+  const { poll } = EVENTS;
+  adding(proxy, { poll });
+  addingAfter(proxy, 'vote!', 'poll', { ...poll, totals: [412, 307, 88] });
+  addingAfter(proxy, 'over', 'poll', { ...poll, totals: [412, 308, 88], closed: true });
+  const ana = await (await Visit.to(await browser(t), proxy.url, { user: 'Ana' })).live();
+  const { page } = ana;
+  const votes = [];
+  await page.route('**/vote', (route) => {
+    votes.push(route.request().postDataJSON());
+    return route.fulfill({ status: 204 });
+  });
+  const away = page.getByRole('button', { name: 'Away' });
+  await away.focus();
+  await away.hover();
+  await page.mouse.down();
+  await post(server.url, 'demo', 'vote!', 'Eve');
+  await page.getByText('807 votes · open').waitFor();
+  assert.ok(await away.evaluate((button) => button === document.activeElement));
+  await page.mouse.up();
+  await until('the vote', () => votes.length === 1);
+  assert.deepEqual(votes, [{ option: 1 }]);
+  assert.equal(await page.locator('.option.chosen').textContent(), 'Away38%');
+  await post(server.url, 'demo', 'over', 'Eve');
+  await page.getByText('808 votes · closed').waitFor();
+  assert.equal(await page.locator('.option:disabled').count(), 3);
+  assert.deepEqual(ana.wrong, []);
+});
+
 test('viewers, reactions, poll, leaderboard, odds and the pinned comment, as they come', async (t) => {
   const server = await Server.start(t);
   const pinned = await post(server.url, 'demo', 'read this first', 'Ben');

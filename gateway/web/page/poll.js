@@ -20,6 +20,9 @@ export class Polls {
   show(poll) {
     const known = this.#polls.get(poll.id) ?? {
       card: new Card(byId('chat-cards'), 'poll', 'poll', 'Poll'),
+      votes: element('p', { class: 'votes' }),
+      labels: null,
+      options: [],
       chosen: null,
     };
     known.poll = poll;
@@ -33,37 +36,32 @@ export class Polls {
     this.#polls.delete(id);
   }
 
+  /** In place: a button that is focused, or being pressed, stays the same one through any number of votes. */
   #paint(known) {
     const { poll, card } = known;
-    const votes = poll.totals?.reduce((sum, n) => sum + n, 0);
-    const options = poll.options.map((option, nth) => this.#option(known, labelOf(option), nth, votes));
-    const state = poll.closed ? 'closed' : 'open';
-    const words =
-      votes === undefined
-        ? 'Votes are hidden until it closes'
-        : `${whole.format(votes)} ${votes === 1 ? 'vote' : 'votes'} · ${state}`;
+    const labels = JSON.stringify(poll.options.map(labelOf));
+    if (known.labels !== labels) {
+      known.labels = labels;
+      known.options = poll.options.map((option, nth) => this.#option(known, labelOf(option), nth));
+      card.show(...known.options.map(({ button }) => button), known.votes);
+    }
     card.title = poll.question;
-    card.show(...options, element('p', { class: 'votes' }, words));
+    const votes = poll.totals?.reduce((sum, n) => sum + n, 0);
+    known.votes.textContent = wordsOf(votes, poll.closed);
+    for (const [nth, option] of known.options.entries()) paintOption(option, nth, known, votes);
   }
 
-  #option(known, label, nth, votes) {
-    const share = votes ? known.poll.totals[nth] / votes : 0;
+  #option(known, label, nth) {
     const bar = element('span', { class: 'bar', 'aria-hidden': 'true' });
-    bar.style.transform = `scaleX(${share})`;
-    const is = known.chosen === nth;
-    return element(
+    const share = element('b');
+    const button = element(
       'button',
-      {
-        class: `option${is ? ' chosen' : ''}`,
-        type: 'button',
-        disabled: Boolean(known.poll.closed),
-        'aria-pressed': String(is),
-        onclick: () => this.#choose(known, nth),
-      },
+      { class: 'option', type: 'button', onclick: () => this.#choose(known, nth) },
       bar,
       element('span', { dir: 'auto' }, label),
-      votes === undefined ? null : element('b', {}, percent.format(share)),
+      share,
     );
+    return { button, bar, share };
   }
 
   async #choose(known, nth) {
@@ -74,4 +72,19 @@ export class Polls {
     known.chosen = before;
     this.#paint(known);
   }
+}
+
+function wordsOf(votes, isClosed) {
+  if (votes === undefined) return 'Votes are hidden until it closes';
+  return `${whole.format(votes)} ${votes === 1 ? 'vote' : 'votes'} · ${isClosed ? 'closed' : 'open'}`;
+}
+
+function paintOption({ button, bar, share }, nth, { poll, chosen }, votes) {
+  const part = votes ? poll.totals[nth] / votes : 0;
+  bar.style.transform = `scaleX(${part})`;
+  share.hidden = votes === undefined;
+  share.textContent = votes === undefined ? '' : percent.format(part);
+  button.classList.toggle('chosen', chosen === nth);
+  button.setAttribute('aria-pressed', String(chosen === nth));
+  button.disabled = Boolean(poll.closed);
 }

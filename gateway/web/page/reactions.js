@@ -6,7 +6,7 @@ import { byId, element } from './element.js';
 const SIGNS = { like: '👍', love: '❤️', laugh: '😂', wow: '😮', applause: '👏' };
 /** In the order above, others after them. */
 const place = (kind) => (Object.keys(SIGNS).indexOf(kind) + 1 || Infinity);
-const byPlace = ([one], [other]) => Math.sign(place(one) - place(other)) || one.localeCompare(other);
+const byPlace = (one, other) => Math.sign(place(one) - place(other)) || one.localeCompare(other);
 const FLOATS_MAX = 20;
 const RISE_PX_MAX = 380;
 const FLOATS_PER_UPDATE = 5;
@@ -17,22 +17,24 @@ const PRESSES_MAX = 10;
 const count = new Intl.NumberFormat(undefined, { notation: 'compact', maximumFractionDigits: 1 });
 
 export class Reactions {
-  #react;
-  /** By kind: what the server told last, what is shown (own presses at once), what is not sent yet. */
+  #does;
+  /** By kind: what the server told last, what is shown (own presses at once), … */
   #told = new Map();
   #shown = new Map();
+  /** … own presses that are not sent yet, and those without an answer, which hold the former too. */
   #pressed = new Map();
+  #unsettled = new Map();
   #buttons = new Map();
   #isCalm = matchMedia('(prefers-reduced-motion: reduce)');
 
-  /** `react(kind, count)` sends some; it promises whether they were taken. */
-  constructor(react) {
-    this.#react = react;
+  /** `react(kind, count)` promises whether they were taken; who isn't `isKnown()` is asked by `introduce()`. */
+  constructor(does) {
+    this.#does = does;
   }
 
   /** Totals since the video began; `isFirst`: those before us, which don't float. */
   show(totals, isFirst = false) {
-    for (const [kind, total] of Object.entries(totals).sort(byPlace)) {
+    for (const [kind, total] of Object.entries(totals)) {
       if (!this.#buttons.has(kind)) this.#add(kind);
       const before = this.#shown.get(kind);
       this.#told.set(kind, Math.max(total, this.#told.get(kind) ?? 0));
@@ -49,10 +51,12 @@ export class Reactions {
 
   /** It is seen at once, and sent with those that follow it closely. */
   #press(kind) {
+    if (!this.#does.isKnown()) return this.#does.introduce();
     const pressed = this.#pressed.get(kind) ?? 0;
     if (pressed >= PRESSES_MAX) return;
     if (pressed === 0) setTimeout(() => this.#send(kind), GATHER_MS);
     this.#pressed.set(kind, pressed + 1);
+    this.#unsettled.set(kind, (this.#unsettled.get(kind) ?? 0) + 1);
     this.#count(kind, this.#shown.get(kind) + 1);
     this.#float(kind, 1);
   }
@@ -60,7 +64,11 @@ export class Reactions {
   async #send(kind) {
     const pressed = this.#pressed.get(kind);
     this.#pressed.set(kind, 0);
-    if (!(await this.#react(kind, pressed))) this.#count(kind, this.#told.get(kind));
+    const isTaken = await this.#does.react(kind, pressed);
+    const unsettled = this.#unsettled.get(kind) - pressed;
+    this.#unsettled.set(kind, unsettled);
+    // Only these go: others' may have come, and more of one's own be under way.
+    if (!isTaken) this.#count(kind, Math.max(this.#told.get(kind) + unsettled, this.#shown.get(kind) - pressed));
   }
 
   #add(kind) {
@@ -71,8 +79,10 @@ export class Reactions {
       element('span', { class: 'visually-hidden' }, kind),
       element('b'),
     );
+    // Whatever came first: a button that moves is pressed by mistake.
+    const next = [...this.#buttons.keys()].sort(byPlace).find((other) => byPlace(kind, other) < 0);
+    byId('reactions').insertBefore(button, this.#buttons.get(next) ?? null);
     this.#buttons.set(kind, button);
-    byId('reactions').append(button);
   }
 
   #float(kind, times) {

@@ -87,7 +87,11 @@ export class Room {
     const leaderboard = new Leaderboard();
     const events = new Events();
     this.pinned = pinned;
-    this.reactions = new Reactions((kind, count) => attempt(() => this.#room.react(kind, count)));
+    this.reactions = new Reactions({
+      react: (kind, count) => attempt(() => this.#room.react(kind, count)),
+      isKnown: () => this.#me !== null,
+      introduce: this.#introduce,
+    });
     on('pin', ({ comment }) => {
       this.actions.pinned(comment);
       pinned.show(comment);
