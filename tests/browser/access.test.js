@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { test } from 'node:test';
+import { Announcer } from '../../gateway/web/page/announcer.js';
 import { Proxy } from '../sdk/support/proxy.js';
 import { Server, post } from '../sdk/support/server.js';
 import { Visit, browser, until } from './support/browser.js';
@@ -144,4 +145,29 @@ test('a hundred comments at once are told in a few sentences', async (t) => {
   await until('all told', async () => sum(await told()) === 100, 20_000);
   t.diagnostic((await told()).join(' | '));
   assert.ok((await told()).length <= 4);
+});
+
+test('what is taken away before it was told is not told', (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const place = { textContent: '' };
+  const announcer = new Announcer(place);
+  const hear = (id) => announcer.heard({ id, text: `comment ${id}`, author: { id: 'ben', name: 'Ben' } });
+  const take = (id) => announcer.hush((comment) => comment.id === id);
+  hear('1');
+  t.mock.timers.tick(300);
+  assert.equal(place.textContent, 'Ben: comment 1');
+  for (const id of ['2', '3']) hear(id);
+  take('3');
+  assert.equal(place.textContent, 'Ben: comment 1', 'which is not the one');
+  t.mock.timers.tick(5000);
+  assert.equal(place.textContent, '1 new comment');
+  hear('4');
+  take('4');
+  t.mock.timers.tick(5000);
+  assert.equal(place.textContent, '1 new comment');
+  hear('5');
+  t.mock.timers.tick(5000);
+  assert.equal(place.textContent, 'Ben: comment 5');
+  take('5');
+  assert.equal(place.textContent, '');
 });

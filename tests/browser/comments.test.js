@@ -121,6 +121,14 @@ test('an answer quotes what it answers; a click finds it, however old', async (t
   );
   await ana.page.click('#newest');
   await ana.comment('the answer').waitFor();
+
+  // … and by the keyboard.
+  await ana.comment('the answer').focus();
+  await ana.page.keyboard.press('Enter');
+  await ana.page.keyboard.press('ArrowDown');
+  assert.equal(await ana.page.locator(':focus').textContent(), 'Show what it answers');
+  await ana.page.keyboard.press('Enter');
+  await until('it focused', () => found.evaluate((row) => row === document.activeElement));
   assert.deepEqual(ana.wrong, []);
 });
 
@@ -158,4 +166,77 @@ test('who is muted is not seen here, and stays away after a reload', async (t) =
   await post(server.url, 'demo', 'bye', 'Ben');
   await ana.comment('bye').waitFor();
   assert.deepEqual(await ana.texts(), ['hello', 'bye']);
+});
+
+/** Mallory's among others', with an answer: their ids by their texts. */
+async function quarrel(url) {
+  const ids = {};
+  for (const [text, user, answers] of [
+    ['spam 0', 'Mallory'],
+    ['one', 'Ben'],
+    ['spam 1', 'Mallory'],
+    ['spam 2', 'Mallory'],
+    ['stop it', 'Ben', 'spam 1'],
+    ['spam 3', 'Mallory'],
+  ]) {
+    const response = await fetch(`${url}/v1/videos/demo/comments`, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json', 'X-Chorus-User': user },
+      body: JSON.stringify({ text, reply_to: ids[answers] }),
+    });
+    ids[text] = (await response.json()).id;
+  }
+  return ids;
+}
+
+async function remove(url, id) {
+  const headers = { 'X-Chorus-User': 'Mallory' };
+  const response = await fetch(`${url}/v1/videos/demo/comments/${id}`, { method: 'DELETE', headers });
+  assert.ok(response.ok, await response.text());
+}
+
+test('muting can be undone: all is there again, where it was', async (t) => {
+  const server = await Server.start(t);
+  const ana = await (await Visit.to(await browser(t), server.url, { user: 'Ana' })).live();
+  const said = await quarrel(server.url);
+  const [texts, ids] = [Object.keys(said), Object.values(said)];
+  const all = async () => (await ana.texts()).join() === texts.join();
+  await until('all', all);
+  const quote = ana.comment('stop it').locator('.quote');
+  await quote.getByText('spam 1').waitFor();
+  await ana.choose('spam 2', 'Mute this person for me');
+  await until('Ben’s', async () => (await ana.texts()).join() === 'one,stop it');
+  assert.equal(await quote.textContent(), 'someone you muted');
+  // What is deleted meanwhile stays away.
+  const gone = texts.indexOf('spam 2');
+  await remove(server.url, ids[gone]);
+  await post(server.url, 'demo', 'bye', 'Ben');
+  await ana.comment('bye').waitFor();
+  texts.splice(gone, 1);
+  texts.push('bye');
+  await ana.page.getByRole('button', { name: 'Undo' }).click();
+  await until('all again', all);
+  assert.equal(await quote.textContent(), 'Malloryspam 1');
+  await ana.page.reload();
+  await until('all after a reload', all);
+  assert.deepEqual(ana.wrong, []);
+});
+
+test('two tabs mute, and neither forgets whom the other did', async (t) => {
+  const server = await Server.start(t);
+  await quarrel(server.url);
+  const chromium = await browser(t);
+  const ana = await (await Visit.to(chromium, server.url, { user: 'Ana' })).live();
+  const tab = await (await Visit.to(chromium, server.url, { context: ana.context })).live();
+  await ana.choose('spam 2', 'Mute this person for me');
+  await until('muted', async () => (await ana.texts()).join() === 'one,stop it');
+  await tab.choose('one', 'Mute this person for me');
+  await until('muted', async () => !(await tab.texts()).includes('one'));
+  await post(server.url, 'demo', 'hello', 'Eve');
+  for (const visit of [ana, tab]) {
+    await visit.page.reload();
+    await visit.comment('hello').waitFor();
+    await visit.page.getByText('where the conversation began').waitFor();
+    assert.deepEqual(await visit.texts(), ['hello']);
+  }
 });

@@ -33,7 +33,7 @@ export class Actions {
     ),
   );
 
-  /** `does`: `reply`, `mute`, `report`, `remove`, `pin`, `unpin`, `ban(comment, options)`, each of a comment; `opened(is)`. */
+  /** `does`: `reply`, `answered`, `copy`, `mute`, `report`, `remove`, `pin`, `unpin`, `ban(comment, options)`, each of a comment; `opened(is)`. */
   constructor(list, does) {
     this.#does = does;
     document.body.append(this.#menu);
@@ -90,7 +90,8 @@ export class Actions {
       );
     const common = [
       entry('reply', 'Reply', this.#does.reply),
-      entry('copy', 'Copy text', ({ text }) => navigator.clipboard?.writeText(text)),
+      comment.reply_to && entry('bubble', 'Show what it answers', this.#does.answered),
+      entry('copy', 'Copy text', this.#does.copy),
       !isMine && entry('mute', 'Mute this person for me', this.#does.mute),
       !isMine && entry('flag', 'Report', this.#does.report),
       isMine && !mayModerate(this.#me) && entry('trash', 'Delete', this.#does.remove, 'danger'),

@@ -6,7 +6,9 @@ const SPOKEN_MAX = 160;
 export class Announcer {
   #place;
   #count = 0;
+  /** The last one of those not told yet, and the one told last; `null`: taken away. */
   #last = null;
+  #told = null;
   #timer = 0;
 
   /** `place`: a live region. */
@@ -20,19 +22,34 @@ export class Announcer {
     this.#timer ||= setTimeout(() => this.#speak(), this.#count === 1 ? 300 : PAUSE_MS);
   }
 
-  /** Something was taken away: it may be what was told last. */
-  hush() {
-    this.#place.textContent = '';
+  /** `is(comment)`: it was taken away, so it is not told, and not repeated. */
+  hush(is) {
+    if (this.#told && is(this.#told)) this.#place.textContent = '';
+    if (!this.#last || !is(this.#last)) return;
+    this.#last = null;
+    this.#count -= 1;
   }
 
   #speak() {
-    const { author, text } = this.#last;
-    const said = `${author.name}: ${text.slice(0, SPOKEN_MAX)}`;
-    this.#place.textContent = this.#count === 1 ? said : `${this.#count} new comments, the last by ${said}`;
-    this.#count = 0;
+    if (this.#count > 0) this.#tell();
     this.#timer = setTimeout(() => {
       this.#timer = 0;
       if (this.#count > 0) this.#speak();
     }, PAUSE_MS);
+  }
+
+  #tell() {
+    this.#place.textContent = this.#words();
+    this.#told = this.#last;
+    this.#last = null;
+    this.#count = 0;
+  }
+
+  #words() {
+    const comments = `${this.#count} new ${this.#count === 1 ? 'comment' : 'comments'}`;
+    if (!this.#last) return comments;
+    const { author, text } = this.#last;
+    const said = `${author.name}: ${text.slice(0, SPOKEN_MAX)}`;
+    return this.#count === 1 ? said : `${comments}, the last by ${said}`;
   }
 }

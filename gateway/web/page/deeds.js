@@ -15,9 +15,17 @@ export async function attempt(deed, words) {
   }
 }
 
+/** True when it stands in the clipboard. */
+export const copy = (text, words) =>
+  attempt(async () => {
+    if (!navigator.clipboard) throw new Error('nothing is copied: browsers allow it to pages of https only');
+    await navigator.clipboard.writeText(text);
+  }, words);
+
 /** The deeds that need nobody but the room (of `chorus.js`). */
 export function deedsOn(room) {
   return {
+    copy: ({ text }) => copy(text, 'Copied.'),
     report: ({ id }) => attempt(() => room.report(id), 'Reported. A moderator will look at it.'),
     remove: ({ id }) => attempt(() => room.delete(id)),
     pin: ({ id }) => attempt(() => room.pin(id)),

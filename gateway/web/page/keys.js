@@ -26,7 +26,8 @@ export function walkBy(scroller, list, { open, reply, follow, stay, write }) {
     },
     Escape: () => write(),
     Enter: (row) => open(row),
-    r: (row) => row && reply(row.comment),
+    // (What is not acknowledged has no id to answer.)
+    r: (row) => row && !row.comment.pending && reply(row.comment),
   };
   scroller.addEventListener('keydown', (event) => {
     const { target, key } = event;

@@ -50,10 +50,11 @@ export class Room {
   #act() {
     const { transcript } = this.conversation;
     const reply = (comment) => this.composer.reply(comment);
-    const mute = (comment) => this.conversation.mute(comment);
+    const mute = (comment) => this.#mute(comment);
+    const answered = ({ reply_to: id }) => this.conversation.goTo(id);
     // A menu whose comment is carried away by others can't be used.
     const opened = (is) => is && transcript.stay();
-    this.actions = new Actions(byId('comments'), { ...deedsOn(this.#room), reply, mute, opened });
+    this.actions = new Actions(byId('comments'), { ...deedsOn(this.#room), reply, answered, mute, opened });
     walkBy(byId('scroller'), byId('comments'), {
       open: (row) => this.actions.open(row),
       reply,
@@ -131,13 +132,18 @@ export class Room {
   #removed(id) {
     this.conversation.remove(id);
     this.pinned.removed(id);
-    this.#announcer.hush();
+    this.#announcer.hush((comment) => comment.id === id);
   }
 
   #hidden(author) {
     this.conversation.removeAuthor(author);
     this.pinned.removedAuthor(author);
-    this.#announcer.hush();
+    this.#announcer.hush((comment) => comment.author.id === author);
+  }
+
+  #mute(comment) {
+    this.conversation.mute(comment);
+    this.#announcer.hush(({ author }) => author.id === comment.author.id);
   }
 
   #settings(settings) {

@@ -1,5 +1,6 @@
 // How to use this room from a program: three things to copy.
 
+import { copy as copied } from './deeds.js';
 import { byId, element } from './element.js';
 import { icon } from './icons.js';
 
@@ -11,7 +12,7 @@ function snippet(title, code) {
       type: 'button',
       'aria-label': `Copy: ${title}`,
       onclick: async () => {
-        await navigator.clipboard?.writeText(code);
+        if (!(await copied(code))) return;
         copy.replaceChildren(icon('check'));
         setTimeout(() => copy.replaceChildren(icon('copy')), 1500);
       },

@@ -55,7 +55,8 @@ export class Stage {
 
   #run() {
     const runs = this.#isSeen && !this.#isPaused && !document.hidden;
-    if (!runs) cancelAnimationFrame(this.#frame);
+    // One at most: what runs already would go on beside the new one.
+    cancelAnimationFrame(this.#frame);
     this.#frame = runs ? requestAnimationFrame((now) => this.#step(now)) : 0;
   }
 
