@@ -1,7 +1,7 @@
 // The page: one room, and the parts that show it. Everything comes through chorus.js.
 
 import { watch } from './chorus.js';
-import { api, token, video as videoOf } from './page/address.js';
+import { api, beginAnewForTokens, token, video as videoOf } from './page/address.js';
 import { Room } from './page/room.js';
 import { byId, element } from './page/element.js';
 import { icon, placeIcons } from './page/icons.js';
@@ -35,6 +35,7 @@ function refuse() {
 
 placeIcons();
 startTheme();
+beginAnewForTokens();
 const video = videoOf();
 byId('room-button').addEventListener('click', () => chooseRoom(video));
 if (video === null) refuse();

@@ -22,12 +22,17 @@ export const api = () => meta('chorus-api') || location.origin;
 /** Whether anyone is who they say (development mode), so that the page asks for a name, not a token. */
 export const isOpen = () => meta('chorus-identity') === 'open';
 
+const given = () => new URLSearchParams(location.hash.slice(1)).get('token');
+
+/** Where only what is behind `#` changes, browsers load nothing: the page has to begin anew by itself. */
+export const beginAnewForTokens = () => addEventListener('hashchange', () => given() !== null && location.reload());
+
 /** `#token=…` is never sent to a server; it is kept for this tab and taken out of the address. */
 export function token() {
-  const given = new URLSearchParams(location.hash.slice(1)).get('token');
-  if (given !== null) {
+  const brought = given();
+  if (brought !== null) {
     history.replaceState(null, '', location.pathname + location.search);
-    forThisTab.remember('token', given);
+    forThisTab.remember('token', brought);
   }
   return forThisTab.recall('token');
 }

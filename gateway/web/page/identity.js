@@ -90,6 +90,7 @@ function rename(typed) {
 function signIn(value) {
   if (value !== '' && value.split('.').length !== 3)
     return 'That is not a token: it has three parts with dots between them.';
-  forThisTab.remember('token', value);
+  // Where nothing is kept, the page that begins anew is given it as frames are.
+  if (!forThisTab.remember('token', value)) location.hash = `token=${value}`;
   location.reload();
 }

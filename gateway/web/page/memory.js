@@ -20,13 +20,15 @@ class Memory {
     }
   }
 
-  /** An empty value forgets. */
+  /** An empty value forgets; false: it is kept no longer than the page. */
   remember(key, value) {
     try {
       if (value) this.#storage().setItem(PREFIX + key, value);
       else this.#storage().removeItem(PREFIX + key);
+      return true;
     } catch {
       this.#fallback.set(key, value || null);
+      return false;
     }
   }
 
