@@ -2,8 +2,10 @@
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 import { test } from 'node:test';
+import { Proxy } from '../sdk/support/proxy.js';
 import { Server, post, token } from '../sdk/support/server.js';
-import { Visit, browser } from './support/browser.js';
+import { Visit, browser, until } from './support/browser.js';
+import { adding } from './support/room.js';
 
 const SECRET = 'a secret of at least thirty-two bytes';
 const PAYLOADS = [
@@ -32,7 +34,7 @@ const PAYLOADS = [
 ];
 /** Elements that the page never makes where comments, names and cards stand. */
 const FOREIGN =
-  ':is(.comments, .chat-cards, .top, .composer, .about, .snippets) :is(script, style, link, meta, base, iframe, object, embed, form form, a, img, math, table, details:not(.card), input, svg [href])';
+  ':is(.comments, .chat-cards, .cards, .top, .composer, .about, .snippets, .toast, .menu) :is(script, style, link, meta, base, iframe, object, embed, form form, a, img, math, table, details:not(.card), input, svg [href])';
 
 /** What ran, or got into the document; everything hovered, opened and clicked before. */
 async function harm(visit) {
@@ -40,6 +42,10 @@ async function harm(visit) {
     await row.locator('.text').click();
   }
   await visit.page.waitForTimeout(300);
+  return found(visit);
+}
+
+function found(visit) {
   return visit.page.evaluate(
     (foreign) => ({
       ran: window.ran ?? null,
@@ -61,6 +67,61 @@ test('as comments and as names', async (t) => {
   // The menu is named after the author, the composer after who is answered.
   await visit.choose('javascript:window.ran=1', 'Reply');
   assert.deepEqual(await harm(visit), NONE);
+  assert.deepEqual(visit.wrong, []);
+});
+
+/** A list's parts of at most so many. */
+const parts = (list, size) =>
+  Array.from({ length: Math.ceil(list.length / size) }, (_, nth) => list.slice(nth * size, (nth + 1) * size));
+
+/** Every payload wherever a card says something; of some cards only the last ones stay. */
+const cards = (pinned) => [
+  ...pinned.map(({ id }) => ['pin', { comment: id }]),
+  ...PAYLOADS.map((payload, nth) => ['poll', { id: `p${nth}`, question: payload, options: [payload], totals: [1] }]),
+  ['poll', { id: 'all', question: 'all', options: PAYLOADS.map((text) => ({ text })) }],
+  ...parts(PAYLOADS, 5).map((some) => [
+    'leaderboard',
+    { top: some.map((name, nth) => ({ id: name, name, score: nth, avatar: name })) },
+  ]),
+  ...parts(PAYLOADS, 8).flatMap((some, nth) => [
+    [`facts${nth}`, Object.fromEntries(some.map((payload) => [payload, payload]))],
+    [`facts${nth}`, Object.fromEntries(some.map((payload) => [payload, { [payload]: [payload] }]))],
+  ]),
+  ['<img src=x onerror="window.ran = 1">', '<svg onload="window.ran = 1">'],
+  ['reactions', { totals: Object.fromEntries(PAYLOADS.map((payload) => [payload, 1])) }],
+];
+
+test('in quotes, and in all that the room shows beside comments', async (t) => {
+  const server = await Server.start(t, '--limits.comments_per_user_per_minute', '0');
+  const payloads = [];
+  for (const payload of PAYLOADS) payloads.push(await post(server.url, 'demo', payload, payload));
+  for (const { id } of payloads) {
+    const response = await fetch(`${server.url}/v1/videos/demo/comments`, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json', 'X-Chorus-User': 'Ben' },
+      body: JSON.stringify({ text: 'so what', reply_to: id }),
+    });
+    assert.ok(response.ok);
+  }
+  const proxy = await Proxy.start(t, () => server.url);
+  adding(proxy, cards(payloads));
+  const visit = await (await Visit.to(await browser(t), proxy.url, { user: 'Ana', reducedMotion: 'reduce' })).live();
+  const { page } = visit;
+  const quotes = page.locator('.quote span');
+  await until('all quoted', async () => (await quotes.allTextContents()).join() === PAYLOADS.join());
+  assert.deepEqual(await page.locator('.quote b').allTextContents(), PAYLOADS);
+  await page.locator('.pinned .text').getByText(PAYLOADS.at(-1)).waitFor();
+  assert.deepEqual(await page.locator('.poll').last().locator('.option span:last-of-type').allTextContents(), PAYLOADS);
+  assert.ok((await page.locator('.leaders .name').allTextContents()).includes(PAYLOADS.at(-1)));
+  assert.ok((await page.locator('.facts dt').allTextContents()).includes(PAYLOADS.at(-1)));
+  assert.equal(await page.locator('.reaction').count() >= PAYLOADS.length, true);
+  // What is done about one says its name.
+  await page.locator('.comment').first().hover();
+  await page.getByRole('button', { name: 'More' }).click();
+  await page.getByRole('menuitem', { name: 'Mute this person for me' }).click();
+  await page.locator('.toast', { hasText: PAYLOADS[0] }).waitFor();
+  await page.waitForTimeout(300);
+  assert.deepEqual(await found(visit), NONE);
   assert.deepEqual(visit.wrong, []);
 });
 
@@ -138,7 +199,7 @@ test('a page that did set markup would be noticed, and even then the policy stop
   assert.deepEqual(await harm(strict), NONE);
   const lax = await (await Visit.to(chromium, server.url, { bypassCSP: true })).live();
   await spoil(lax.page);
-  const found = await harm(lax);
-  assert.equal(found.ran, 1);
-  assert.equal(found.foreign.length, 1);
+  const there = await harm(lax);
+  assert.equal(there.ran, 1);
+  assert.equal(there.foreign.length, 1);
 });

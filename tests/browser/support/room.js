@@ -80,10 +80,11 @@ export const EVENTS = {
 
 const block = (name, data) => `event: ${name}\ndata: ${JSON.stringify(data)}`;
 
-/** Has a proxy send these behind the verdict of every stream, instead of the server's. */
+/** Has a proxy send these (by name, or a list of `[name, data]`) behind the verdict of every stream, instead of the server's. */
 export function adding(proxy, events) {
-  const more = Object.entries(events).map(([name, data]) => block(name, data));
-  const isReplaced = (given) => Object.keys(events).some((name) => given.startsWith(`event: ${name}\n`));
+  const all = Array.isArray(events) ? events : Object.entries(events);
+  const more = all.map(([name, data]) => block(name, data));
+  const isReplaced = (given) => all.some(([name]) => given.startsWith(`event: ${name}\n`));
   proxy.edit = (given) => {
     if (given.includes('event: resume')) return [given, ...more].join('\n\n');
     return isReplaced(given) ? null : given;
