@@ -80,7 +80,7 @@ export const EVENTS = {
 
 const block = (name, data) => `event: ${name}\ndata: ${JSON.stringify(data)}`;
 
-/** Has a proxy send these (by name, or a list of `[name, data]`) behind the verdict of every stream, instead of the server's. */
+/** Has a proxy send these, by name or as `[name, data]`, behind each stream’s verdict, instead of the server’s. */
 export function adding(proxy, events) {
   const all = Array.isArray(events) ? events : Object.entries(events);
   const more = all.map(([name, data]) => block(name, data));
