@@ -7,8 +7,8 @@ use sha2::{Digest, Sha256};
 
 use crate::ids::UserId;
 
-/// For how long the key of a token that was admitted is known. An implementation whose room is bounded may
-/// forget it sooner; then its repeat is charged.
+/// For how long the key of a token that was admitted is known. An implementation whose room is bounded
+/// may forget it sooner; then its repeat is charged.
 pub const TOKEN_KEPT: Duration = Duration::from_secs(600);
 /// Longest time that a rate is told in: clocks in microseconds stay below what a double holds
 /// exactly, which is what Lua counts with.

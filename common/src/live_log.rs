@@ -31,6 +31,9 @@ pub enum LiveLogError {
     TooLate,
 }
 
+/// Longest `dedup_s`: nobody tries to append an event for longer than it is known, seconds.
+pub const DEDUP_S_MAX: u64 = 3_600;
+
 /// How long and how much a live log keeps, per video.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retention {

@@ -30,11 +30,13 @@ pub struct TallyBook {
     /// Begins the names of all its sources, which are numbered.
     name: Source,
     sources: AtomicU64,
-    pages: Mutex<HashMap<VideoId, Page>>,
+    pages: Mutex<Pages>,
     len_max: usize,
     /// Whether what is counted is to be kept as well as told.
     is_kept: bool,
 }
+
+type Pages = HashMap<VideoId, Page>;
 
 struct Page {
     source: Source,
@@ -64,8 +66,9 @@ impl TallyBook {
     /// # Errors
     /// When there is no room; nothing is counted.
     pub fn add(&self, video: &VideoId, counter: &Counter, count: u64) -> Result<(), NoRoom> {
-        self.make_room(video)?;
-        self.add_anyhow(video, counter, count);
+        let mut pages = self.pages();
+        self.make_room_in(&mut pages, video)?;
+        self.add_to(&mut pages, video, counter, count);
         Ok(())
     }
 
@@ -74,15 +77,21 @@ impl TallyBook {
     /// # Errors
     /// When there is none.
     pub fn make_room(&self, video: &VideoId) -> Result<(), NoRoom> {
-        let mut pages = self.pages();
+        self.make_room_in(&mut self.pages(), video)
+    }
+
+    fn make_room_in(&self, pages: &mut Pages, video: &VideoId) -> Result<(), NoRoom> {
         let is_full = !pages.contains_key(video) && pages.len() >= self.len_max;
-        if is_full { spare(&mut pages, self.len_max) } else { Ok(()) }
+        if is_full { spare(pages, self.len_max) } else { Ok(()) }
     }
 
     /// Counts something of a video for which there was room a moment ago. It has a page even if others
     /// have taken that room: there are so many more than it may have as do this at once.
     pub fn add_anyhow(&self, video: &VideoId, counter: &Counter, count: u64) {
-        let mut pages = self.pages();
+        self.add_to(&mut self.pages(), video, counter, count);
+    }
+
+    fn add_to(&self, pages: &mut Pages, video: &VideoId, counter: &Counter, count: u64) {
         let page = pages.entry(video.clone()).or_insert_with(|| Page::new(self.next_source()));
         page.totals.add(counter, count);
         (page.is_untold, page.is_unkept, page.written) = (true, self.is_kept, Instant::now());
@@ -142,7 +151,7 @@ impl TallyBook {
         }
     }
 
-    fn pages(&self) -> MutexGuard<'_, HashMap<VideoId, Page>> {
+    fn pages(&self) -> MutexGuard<'_, Pages> {
         self.pages.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -159,7 +168,7 @@ impl Page {
 }
 
 /// Makes room for some videos.
-fn spare(pages: &mut HashMap<VideoId, Page>, len_max: usize) -> Result<(), NoRoom> {
+fn spare(pages: &mut Pages, len_max: usize) -> Result<(), NoRoom> {
     let can_go = |page: &Page| !page.is_untold && !page.is_unkept;
     let mut ages: Vec<_> = pages.values().filter(|p| can_go(p)).map(|page| page.written).collect();
     let count = len_max.div_ceil(SPARED_SHARE).min(ages.len());

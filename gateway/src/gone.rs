@@ -10,12 +10,11 @@ use std::{
     time::Duration,
 };
 
-use common::{event::EventId, ids::VideoId};
+use common::{event::EventId, ids::VideoId, live_log::DEDUP_S_MAX};
 use tokio::time::Instant;
 
-/// How long it is known: longer than anybody tries to announce a comment (`live.dedup_s`, an hour at
-/// most).
-const KEPT: Duration = Duration::from_secs(3_700);
+/// How long it is known: longer than anybody tries to announce a comment.
+pub(crate) const KEPT: Duration = Duration::from_secs(DEDUP_S_MAX + 100);
 /// Of more the oldest are let go of: some 2 MB.
 const KEPT_MAX: usize = 16_384;
 

@@ -90,7 +90,13 @@ impl Limits {
     /// # Errors
     /// When the limit is reached, or another reaction was admitted under the key: nothing is charged.
     pub(crate) async fn admit_reaction(&self, reaction: &Reaction) -> Result<bool, Problem> {
-        match self.verdict(&reaction.ask(&self.rates)).await {
+        let ask = reaction.ask(&self.rates);
+        let verdict = match self.shared_verdict(&ask).await {
+            Some(Verdict::Admitted) if ask.token.is_some() => self.known_here(&ask).await,
+            Some(verdict) => verdict,
+            None => self.own_verdict(&ask).await,
+        };
+        match verdict {
             Verdict::Admitted => Ok(true),
             Verdict::Known => Ok(false),
             Verdict::Reused => Err(key_reused()),
@@ -126,12 +132,14 @@ impl Limits {
     }
 
     async fn verdict(&self, ask: &Ask) -> Verdict {
-        if !self.is_away()
-            && let Some(verdict) = self.shared_verdict(ask).await
-        {
-            let is_new = verdict == Verdict::Admitted && ask.token.is_some();
-            return if is_new { self.known_here(ask).await } else { verdict };
+        match self.shared_verdict(ask).await {
+            Some(verdict) => verdict,
+            None => self.own_verdict(ask).await,
         }
+    }
+
+    /// By this node alone.
+    async fn own_verdict(&self, ask: &Ask) -> Verdict {
         metrics::counter!("chorus_ingest_limited_locally_total").increment(1);
         // One in the same process has no reason to fail.
         self.local.admit(ask).await.unwrap_or(Verdict::Admitted)
@@ -144,7 +152,11 @@ impl Limits {
         self.local.admit(&bare).await.unwrap_or(Verdict::Admitted)
     }
 
+    /// By all nodes together; `None` while their limiter is away.
     async fn shared_verdict(&self, ask: &Ask) -> Option<Verdict> {
+        if self.is_away() {
+            return None;
+        }
         let asked = timeout(PATIENCE, self.shared.admit(ask))
             .await
             .unwrap_or_else(|_| Err(LimiterError::Unavailable("no verdict in time".to_owned())));

@@ -6,6 +6,7 @@ use super::shape::{
     NODE, NOT_EMPTY, OPTIONAL_CLAIM, OPTIONAL_ORIGIN, OPTIONAL_SOCKET, REACTION, REDIS_URL,
     SIGNING_SECRET, SOCKET,
 };
+use crate::live_log::DEDUP_S_MAX;
 
 const YEAR_S: i64 = 365 * 24 * 3_600;
 /// CQL takes no time to live above 20 years.
@@ -141,7 +142,7 @@ pub const KEYS: &[Key] = &[
     ),
     integer(
         "live.dedup_s",
-        Kind::Integer { min: 10, max: 3_600 },
+        Kind::Integer { min: 10, max: DEDUP_S_MAX.cast_signed() },
         120,
         "seconds for which ids are remembered, so that a repeat shows once",
     ),

@@ -9,9 +9,9 @@ const SWEEP_AT_MIN: usize = 64;
 /// Of those that are remembered when there is no more room, the share that is forgotten.
 const FORGOTTEN_SHARE: usize = 8;
 
-/// What is known by key, and until when. What had its time is dropped when there are twice as many as at the last look. At
-/// `max`, the eighth that would be forgotten soonest is forgotten at once, so that whoever keeps it
-/// full pays least, and all others next to nothing.
+/// What is known by key, and until when. What had its time is dropped when there are twice as many as
+/// at the last look. At `max`, the eighth that would be forgotten soonest is forgotten at once, so that
+/// whoever keeps it full pays least, and all others next to nothing.
 pub(super) struct Expiring<V> {
     entries: HashMap<Key, (u64, V)>,
     sweep_at: usize,

@@ -62,6 +62,13 @@ fn exact(taken: u32, limit: u32, period: Duration, took: Duration) -> Result<(),
     right(&format!("{taken} of {limit} within {took:?}"), is_exact)
 }
 
+/// Nobody is told to wait for longer than a limit takes to let one more in.
+fn waits_for_one(waits_s: &[u64], each: Duration) -> Result<(), String> {
+    let each_s = each.as_secs().max(1);
+    let are_right = waits_s.iter().all(|wait_s| (1..=each_s).contains(wait_s));
+    right(&format!("Retry-After: {waits_s:?}"), are_right)
+}
+
 fn right(what: &str, is_right: bool) -> Result<(), String> {
     if is_right { Ok(()) } else { Err(what.to_owned()) }
 }
@@ -97,9 +104,7 @@ async fn of_an_author(world: &World, nth: usize) -> Result<(), String> {
     let posts = (1..POSTS).zip(&videos).map(|(nth, video)| post(world, nth, &ann, video, None));
     let (taken, waits_s) = counted(&join_all(posts).await);
     exact(taken + 1, PER_MINUTE, Duration::from_secs(60), began.elapsed())?;
-    let each_s = u64::from(60 / PER_MINUTE);
-    let are_right = waits_s.iter().all(|wait_s| (1..=each_s).contains(wait_s));
-    right(&format!("Retry-After: {waits_s:?}"), are_right)?;
+    waits_for_one(&waits_s, Duration::from_secs(60) / PER_MINUTE)?;
     let again = post(world, 0, &ann, &video(0), Some("first")).await;
     let is_same = again.status == StatusCode::CREATED && again.json() == first.json();
     right("a known key is not limited", is_same)?;
@@ -119,7 +124,7 @@ async fn of_a_video(world: &World, nth: usize) -> Result<(), String> {
     let posts = posts.map(|(nth, author)| post(world, nth, author, video, None));
     let (taken, waits_s) = counted(&join_all(posts).await);
     exact(taken, PER_SECOND, Duration::from_secs(1), began.elapsed())?;
-    right(&format!("Retry-After: {waits_s:?}"), waits_s.iter().all(|wait_s| *wait_s == 1))?;
+    waits_for_one(&waits_s, Duration::from_secs(1) / PER_SECOND)?;
     let path = format!("/v1/videos/{video}/comments?limit=200");
     let listed = world.house(In::Open).ingests[1].get(&path).await.json();
     let listed = listed["comments"].as_array().map(Vec::len);
@@ -142,9 +147,7 @@ async fn of_an_address(world: &World, nth: usize) -> Result<(), String> {
     let began = Instant::now();
     let (taken, waits_s) = counted(&join_all((0..POSTS).map(|n| post(n, nth))).await);
     exact(taken, PER_ADDRESS, Duration::from_secs(60), began.elapsed())?;
-    let each_s = u64::from(60 / PER_ADDRESS);
-    let are_right = waits_s.iter().all(|wait_s| (1..=each_s).contains(wait_s));
-    right(&format!("Retry-After: {waits_s:?}"), are_right)?;
+    waits_for_one(&waits_s, Duration::from_secs(60) / PER_ADDRESS)?;
     let other = post(0, nth + 100).await;
     right(&format!("another address: {other:?}"), other.status == StatusCode::CREATED)
 }

@@ -8,12 +8,13 @@ use std::{
 use common::event::{Entry, Event, EventId};
 
 use super::{Millis, Order};
+use crate::gone::KEPT;
 
 /// Comments of a video that are known to have been taken away, the last ones. Their content may come
 /// late: from a dispatcher's queue, or from a page of the live log that was read before.
 const KNOWN_MAX: usize = 4_096;
-/// How long they are known: longer than anybody tries to announce a comment.
-const KNOWN_MS: Millis = 600_000;
+/// How long they are known: as long as those of videos that nobody watched.
+const KNOWN_MS: Millis = KEPT.as_secs() * 1_000;
 /// Frames that are remembered to have lost their content, for writers who had read them.
 const RANGES_MAX: usize = 256;
 
